@@ -1,0 +1,1 @@
+"""What people see: the console while it runs and after."""

@@ -1,0 +1,1 @@
+"""The simulated interpreter: virtual time, one thread, seeded, no I/O."""

@@ -1,0 +1,1 @@
+"""Run directories: recorded while a trial runs, read back whatever happened."""

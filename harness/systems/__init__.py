@@ -1,0 +1,1 @@
+"""Systems under test: how each is installed, started, killed and spoken to."""

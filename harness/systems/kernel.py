@@ -1,0 +1,51 @@
+"""What a system under test is to the harness: how it is put on hosts, started, killed and spoken to.
+
+One file a system. A system never speaks SSH itself: it is given the remotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from harness.remote.seam import Remote
+from workloads.kernel import Client
+
+
+class System(Protocol):
+    """All methods of a ``node`` are called from several threads, one thread a node."""
+
+    name: str
+
+    def install(self, node: int, remote: Remote) -> None: ...
+
+    def start(self, node: int, remote: Remote) -> None:
+        """Start the process (again) and return once it was started, ready or not. Idempotent."""
+        ...
+
+    def wait_ready(self, node: int, remote: Remote, timeout_s: float) -> None:
+        """Raises NotReadyError, with the end of the node's log, if it does not serve in time."""
+        ...
+
+    def pid(self, node: int, remote: Remote) -> int | None:
+        """The pid of the running process on its host, or None where none runs."""
+        ...
+
+    def client(self, node: int, process: int, timeout_s: float) -> Client:
+        """A client of ``node`` for one process; connects lazily, so it never raises."""
+        ...
+
+    def logs(self, node: int) -> Mapping[str, str]:
+        """Which files are worth keeping: name in the store -> path on the host."""
+        ...
+
+    def remove(self, node: int, remote: Remote) -> None:
+        """Stop the process and delete all that was installed. Idempotent; works after a crash."""
+        ...
+
+
+@runtime_checkable
+class HasLeaders(Protocol):
+    def leaders(self) -> tuple[int, ...]:
+        """Nodes that believe to lead now, by asking them; () if nobody says so."""
+        ...

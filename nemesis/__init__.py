@@ -1,0 +1,1 @@
+"""Faults as data: what to break, when, and how it is mended."""

@@ -1,0 +1,100 @@
+"""The primitives that every interpreter of a fault plan knows, and the plan itself.
+
+Nodes are numbers, links are directed pairs ``(src, dst)``. An interesting fault (halves, a ring of
+majorities, a rolling restart) is a pure function to a :class:`Fault`, which carries its own cure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Link: TypeAlias = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Nothing arrives over these links any more, established connections included."""
+
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How a link treats packets. Permille are of packets; a packet's delay is ms ± jitter_ms."""
+
+    delay_ms: int = 0
+    jitter_ms: int = 0
+    loss_permille: int = 0
+    duplicate_permille: int = 0
+    reorder_permille: int = 0
+    """Of packets that overtake the delayed ones (so it needs a delay)."""
+
+
+CLEAR = Weather()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Give these links this weather; ``CLEAR`` ends it."""
+
+    links: tuple[Link, ...]
+    weather: Weather
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """kill -9 of the node under test: what was not persisted is gone."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """SIGSTOP: the node keeps its memory and its connections, and does nothing."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    node: int
+
+
+Action: TypeAlias = Cut | Mend | Shape | Kill | Start | Pause | Resume
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What to do when a window opens and when it closes. ``name`` says which fault, for people."""
+
+    name: str
+    begin: tuple[Action, ...]
+    end: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A fault that is on during [at_ms, at_ms + for_ms) of the trial.
+
+    ``fault`` is a Fault, or the *name* of one in the table ``nemesis.FAULTS``, which is resolved
+    to a Fault when the window opens (its targets may depend on who leads then).
+    """
+
+    at_ms: int
+    for_ms: int
+    fault: Fault | str
+
+
+Plan: TypeAlias = Sequence[Window]

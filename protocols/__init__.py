@@ -1,0 +1,13 @@
+"""The systems under test that ship with the project, each a pure replica.
+
+One line here makes a protocol: the command line lists it, the contract tests run it, the zipapp
+carries it. Values are import strings, so that importing this table imports no protocol.
+"""
+
+from __future__ import annotations
+
+PROTOCOLS: dict[str, str] = {
+    "abd": "protocols.abd:ABD",
+    "epaxos": "protocols.epaxos:EPaxos",
+    "multipaxos": "protocols.multipaxos:MultiPaxos",
+}

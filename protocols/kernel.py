@@ -1,0 +1,262 @@
+"""What a replica is: a state machine from events to effects, with explicit time and explicit chance.
+
+A protocol is one subclass of :class:`Replica`. It never does anything: it says what to do. Two
+interpreters carry that out, the simulator (``harness.sim``) and the node process (``harness.node``),
+and both keep this contract:
+
+- **Persist comes first.** All ``Persist`` of a step are durable before any ``Send``, ``Reply`` or
+  ``Note`` of that step leaves, in whatever order the handler emitted them.
+- **Time and chance are requests.** A random time-out is asked for as a range; ``now_ms`` is set by
+  the interpreter before each step and may jump, since clocks do.
+- **A request id is never used twice**, not even by another incarnation of the same node.
+- **A message to oneself** arrives as an event of its own, soon, and is never lost (but a crash
+  before it arrives forgets it).
+- Messages to others may be lost, duplicated, delayed and reordered.
+- ``Kill`` drops the object; ``Start`` builds a new one from what was persisted, and nothing else.
+
+Standard library only: a node needs nothing but ``python3``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
+
+Json: TypeAlias = object
+"""Any value that survives JSON: None, bool, int, str, lists of them, dicts with str keys."""
+
+NodeId: TypeAlias = int
+RequestId: TypeAlias = int
+
+T = TypeVar("T")
+Message = TypeVar("Message")
+
+
+@dataclass_transform(frozen_default=True)
+def record(cls: type[T]) -> type[T]:
+    """Decorate a small immutable value: a message, an event, an effect, a log entry.
+
+    mypy enforces that it is never changed. At run time it is an ordinary slotted dataclass, since
+    constructing a frozen one costs two to three times as much and these are the hottest objects.
+
+    >>> Send(2, "hello") == Send(2, "hello")
+    True
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
+
+@record
+class Command:
+    """What a client asks for.
+
+    ``session`` and ``serial`` name the command for exactly-once execution: a session asks for one
+    thing at a time and numbers its commands upward. An empty session asks for no such promise.
+    """
+
+    f: str
+    key: str
+    value: Json = None
+    session: str = ""
+    serial: int = 0
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+@record
+class Started:
+    """The first event of every incarnation; ``durable`` is what earlier ones persisted."""
+
+    durable: Mapping[str, Json]
+
+
+@record
+class Received:
+    src: NodeId
+    msg: object
+
+
+@record
+class Fired:
+    timer: str
+
+
+@record
+class Requested:
+    request: RequestId
+    command: Command
+
+
+Event: TypeAlias = Started | Received | Fired | Requested
+
+# --- effects --------------------------------------------------------------------------------------
+
+
+@record
+class Send:
+    dst: NodeId
+    msg: object
+
+
+@record
+class SetTimer:
+    """Fire ``timer`` once, after a time drawn from [ms_min, ms_max]; replaces one of that name."""
+
+    timer: str
+    ms_min: int
+    ms_max: int
+
+
+@record
+class CancelTimer:
+    timer: str
+
+
+@record
+class Persist:
+    """Make ``key`` durable with this value; None forgets it. A log is one key an entry."""
+
+    key: str
+    value: Json
+
+
+@record
+class Reply:
+    """Answer a client; ``ok`` False means that the command certainly had no effect, and never will."""
+
+    request: RequestId
+    value: Json
+    ok: bool = True
+
+
+@record
+class Note:
+    """A fact that only the inside knows, for the checkers. They read these kinds:
+
+    - ``decided`` ``[slot, what]``: no two nodes may decide differently in a slot (any JSON values);
+    - ``executed`` ``[key, what]``: the order of a key's updates is the same at every node;
+    - ``leader`` ``[ballot, node]``: informative, for targets such as "leader" and for diagrams.
+    """
+
+    kind: str
+    value: Json
+
+
+Effect: TypeAlias = Send | SetTimer | CancelTimer | Persist | Reply | Note
+
+# --- replicas -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Who takes part, and at what pace.
+
+    ``rtt_ms`` is the round trip that protocols should expect: their time-outs are multiples of it,
+    so that one number moves a protocol from a rack to a wide-area network. ``options`` are the
+    protocol's own (``--option name=value``).
+    """
+
+    nodes: tuple[NodeId, ...]
+    zones: tuple[str, ...] = ()
+    rtt_ms: int = 20
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def majority(self) -> int:
+        return len(self.nodes) // 2 + 1
+
+
+class Replica(ABC, Generic[Message]):
+    """One node's part of a protocol. Subclasses list their ``messages`` and write four handlers."""
+
+    messages: ClassVar[tuple[type, ...]]
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        self.id = id
+        self.cluster = cluster
+        self.nodes = cluster.nodes
+        self.peers = tuple(n for n in cluster.nodes if n != id)
+        self.majority = cluster.majority
+        self.now_ms = 0
+        self._effects: list[Effect] = []
+
+    def step(self, event: Event) -> list[Effect]:
+        """Take one event; say what is to be done. The returned list is the caller's."""
+        effects: list[Effect] = []
+        self._effects = effects
+        match event:
+            case Received(src, msg):
+                self.on_message(src, msg)  # type: ignore[arg-type]
+            case Fired(timer):
+                self.on_timer(timer)
+            case Requested(request, command):
+                self.on_request(request, command)
+            case Started(durable):
+                self.on_start(durable)
+        return effects
+
+    @abstractmethod
+    def on_start(self, durable: Mapping[str, Json]) -> None:
+        """Build the state from what was persisted (as JSON gives it back: tuples became lists)."""
+
+    @abstractmethod
+    def on_request(self, request: RequestId, command: Command) -> None: ...
+
+    @abstractmethod
+    def on_message(self, src: NodeId, msg: Message) -> None: ...
+
+    @abstractmethod
+    def on_timer(self, timer: str) -> None: ...
+
+    def leader(self) -> NodeId | None:
+        """Whom this replica follows, where the protocol has a leader (for faults aimed at it)."""
+        return None
+
+    def state(self) -> dict[str, object]:
+        """The whole state by name, for people who look (``GET /state``, traces, digests)."""
+        hidden = {"cluster", "nodes", "peers", "majority", "_effects"}
+        return {name: value for name, value in vars(self).items() if name not in hidden}
+
+    # What a handler may say. Each appends an effect, so that no helper can forget to hand it on.
+
+    def send(self, dst: NodeId, msg: Message) -> None:
+        self._effects.append(Send(dst, msg))
+
+    def broadcast(self, msg: Message, to: Iterable[NodeId] | None = None) -> None:
+        """Send to every node, oneself included, or to those named."""
+        effects = self._effects
+        for dst in self.nodes if to is None else to:
+            effects.append(Send(dst, msg))
+
+    def set_timer(self, timer: str, ms_min: int, ms_max: int | None = None) -> None:
+        self._effects.append(SetTimer(timer, ms_min, ms_min if ms_max is None else ms_max))
+
+    def cancel_timer(self, timer: str) -> None:
+        self._effects.append(CancelTimer(timer))
+
+    def persist(self, key: str, value: Json) -> None:
+        self._effects.append(Persist(key, value))
+
+    def forget(self, key: str) -> None:
+        self._effects.append(Persist(key, None))
+
+    def reply(self, request: RequestId, value: Json, *, ok: bool = True) -> None:
+        self._effects.append(Reply(request, value, ok))
+
+    def note(self, kind: str, value: Json) -> None:
+        self._effects.append(Note(kind, value))
+
+
+def request_ids(node: NodeId, incarnation: int) -> Iterator[RequestId]:
+    """The request ids of one incarnation of a node, never used by any other node or incarnation.
+
+    Both interpreters draw from here. They count incarnations durably, before the first request.
+
+    >>> next(request_ids(3, 1)) == next(request_ids(3, 2))
+    False
+    """
+    assert 0 <= node < 256
+    return ((incarnation << 40) | (serial << 8) | node for serial in count(1))

@@ -1,0 +1,103 @@
+"""What a workload is: how ops are made, and what must hold of their history.
+
+A generator decides and never acts: ``poll`` says what is next, ``update`` hears what happened.
+Both interpreters (``harness.sim`` in virtual time, ``harness.driver`` with threads) run the same
+generator, and a test runs it without either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple, Protocol, TypeAlias
+
+from checker.history import History, Row
+from checker.verdict import Verdict
+
+
+class Invoke(NamedTuple):
+    """Let client ``thread`` ask for ``f`` of ``key`` now.
+
+    ``intended_ns`` is when it should have started (open loop); ``node`` names the node to ask,
+    where None means the thread's own, ``thread % nodes``.
+    """
+
+    thread: int
+    f: str
+    key: str
+    value: object
+    intended_ns: int
+    node: int | None = None
+
+
+class At(NamedTuple):
+    """Nothing before this time: poll again then (or after the next update, if that is sooner)."""
+
+    time_ns: int
+
+
+class Wait(NamedTuple):
+    """Nothing until something completes: poll again after the next update."""
+
+
+WAIT = Wait()
+
+Poll: TypeAlias = Invoke | At | Wait | None
+
+
+class Generator(Protocol):
+    """A pure state machine. All times are ns since the start of the trial."""
+
+    def poll(self, now_ns: int, idle: Sequence[int]) -> Poll:
+        """What is next, given the client threads that are idle (ascending). None: no more, ever."""
+        ...
+
+    def update(self, thread: int, row: Row) -> None:
+        """Hear of a row of client ``thread``: each invocation and each completion, in order."""
+        ...
+
+
+Check: TypeAlias = Callable[[History], Verdict]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command line says of the load. ``rate`` is ops/s of all clients; 0: closed loop."""
+
+    threads: int
+    nodes: int
+    time_ms: int
+    rate: int = 100
+    keys: int = 5
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """``main`` runs while faults do; ``final`` after all is healed, and ends by itself.
+
+    ``checks`` are the claims that the history is held to, by name.
+    """
+
+    name: str
+    main: Callable[[Random, Options], Generator]
+    final: Callable[[Random, Options], Generator]
+    checks: Mapping[str, Check]
+
+
+class Refused(Exception):  # noqa: N818
+    """A client's word that the op certainly did not happen, and never will: it becomes *fail*.
+
+    Any other exception from ``invoke`` becomes *info*: nobody knows.
+    """
+
+
+class Client(Protocol):
+    """The seam to a system: plain blocking code, used by one thread. One client, one process."""
+
+    def invoke(self, f: str, key: str, value: object) -> object:
+        """Returning is *ok*. Raises Refused for *fail*; anything else raised is *info*."""
+        ...
+
+    def close(self) -> None: ...
