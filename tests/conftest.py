@@ -1,0 +1,12 @@
+"""Settings of the whole test suite: Hypothesis profiles, and skips that name their reason."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# CI explores nothing new: a red build must be the change's own fault. A nightly run explores.
+settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
+settings.register_profile("explore", derandomize=False, print_blob=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
