@@ -1,0 +1,107 @@
+"""The command ``harness``: its verbs, and how errors become sentences and exit codes.
+
+Exit codes are Jepsen's: 0 valid, 1 invalid, 2 unknown (also vacuous and invalid-harness),
+254 bad arguments, 255 crash.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from harness.errors import HarnessError
+
+COMMANDS: dict[str, str] = {
+    "test": "Run a trial on real hosts: made on this machine, or named in an inventory.",
+    "sim": "Run trials in the seeded simulator.",
+    "check": "Check a stored history again.",
+    "list": "List protocols, workloads and faults.",
+    "runs": "List the runs in the store.",
+    "hosts": "Make hosts on this machine and run a command that uses them.",
+    "doctor": "Say what this machine can do, what is missing, and what to type.",
+}
+CRASHED, BAD_ARGUMENTS, INTERRUPTED = 255, 254, 130
+
+
+class Verbs(click.Group):
+    """Loads a verb's module when it is asked for: ``harness list`` does not import paramiko."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"harness.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="harness")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors that end a run.")
+def cli(debug: bool) -> None:
+    r"""Test distributed systems: run a workload, break things, check what the clients saw.
+
+    \b
+    Start here:
+      harness doctor                                         what this machine can do
+      harness sim  --protocol epaxos --nemesis partition     one trial in simulation
+      harness test --protocol epaxos --nemesis partition     the same on hosts made here
+    """
+    del debug  # read from the context by main()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        status = cli.main(arguments, prog_name="harness", standalone_mode=False)
+        code = status if isinstance(status, int) else 0
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.Abort:
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = BAD_ARGUMENTS
+    except KeyboardInterrupt:
+        say("interrupted")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = CRASHED
+    except Exception as error:  # noqa: BLE001  the last place where a sentence can be made of it
+        code = failed(error, debug=debug)
+    sys.exit(code)
+
+
+def failed(error: Exception, *, debug: bool) -> int:
+    """Say what went wrong; a traceback only if asked for, or if the bug is ours."""
+    if isinstance(error, HarnessError) and not debug:
+        say(str(error))
+        for note in getattr(error, "__notes__", ()):
+            say(note)
+        return error.exit_code
+    traceback.print_exception(error)
+    if isinstance(error, HarnessError):
+        return error.exit_code
+    say("this is a bug of the harness; please report it with the lines above")
+    return CRASHED
+
+
+def say(text: str) -> None:
+    click.echo(f"harness: {text}", err=True)

@@ -1,0 +1,39 @@
+"""``harness list``: what there is to choose from."""
+
+from __future__ import annotations
+
+import pkgutil
+
+import click
+
+from harness.report.progress import to_stdout
+from nemesis import FAULTS
+from protocols import PROTOCOLS
+from workloads import WORKLOADS
+
+TABLES = {"protocols": PROTOCOLS, "workloads": WORKLOADS, "faults": FAULTS}
+
+
+@click.command("list")
+@click.argument("what", required=False, type=click.Choice(sorted(TABLES)))
+def command(what: str | None) -> None:
+    r"""List protocols, workloads and faults, each with what it is.
+
+    \b
+    Examples:
+      harness list
+      harness list faults
+    """
+    for name, table in TABLES.items():
+        if what in (None, name):
+            to_stdout(f"{name}:")
+            for row, target in table.items():
+                to_stdout(f"  {row:22} {first_sentence(target)}")
+
+
+def first_sentence(target: str) -> str:
+    """The first line of the docstring of what a row means: of the thing, else of its module."""
+    module = target.partition(":")[0]
+    thing = pkgutil.resolve_name(target)
+    text = (getattr(thing, "__doc__", None) or pkgutil.resolve_name(module).__doc__ or "").strip()
+    return text.splitlines()[0] if text else ""

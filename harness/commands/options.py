@@ -1,0 +1,174 @@
+"""The options that ``test`` and ``sim`` share, and how they become a Trial."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from secrets import randbelow
+from typing import Any, TypeVar
+
+import click
+
+from harness.errors import UsageError
+from harness.trial import Trial
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "": 1000}
+
+
+class Duration(click.ParamType):
+    """``300``, ``300s``, ``5m``, ``500ms``: a positive time, as ms."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Fails with what was wrong: not a time, or not more than nothing."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a time: write 300, 300s, 5m or 500ms", param, ctx)
+        ms = round(float(match[1]) * _UNITS[match[2]])
+        if ms <= 0:
+            self.fail(f"{value!r} is no time at all: it must be more than 0", param, ctx)
+        return ms
+
+
+class Concurrency(click.ParamType):
+    """``10`` clients, or ``2n``: two for each node. Kept as text until the nodes are known."""
+
+    name = "clients"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Fails for anything but a positive whole number with an optional n."""
+        if not re.fullmatch(r"[1-9]\d*n?", str(value)):
+            self.fail(
+                f"{value!r} is neither a number of clients nor a multiple like 2n", param, ctx
+            )
+        return str(value)
+
+
+def clients(concurrency: str, nodes: int) -> int:
+    """How many client threads ``concurrency`` means for so many nodes.
+
+    >>> clients("2n", 5), clients("7", 5)
+    (10, 7)
+    """
+    return int(concurrency[:-1]) * nodes if concurrency.endswith("n") else int(concurrency)
+
+
+_OPTIONS = [
+    click.option("--protocol", "-p", required=True, help="What to test: see `harness list`."),
+    click.option("--workload", "-w", default="register", show_default=True, help="What clients do."),
+    click.option(
+        "--nemesis", default="none", show_default=True, help="Faults, by comma: partition,kill,..."
+    ),
+    click.option(
+        "--time", "--time-limit", "time_ms", type=Duration(), default="60", show_default=True,
+        help="How long clients run: 300, 5m, 500ms.",
+    ),
+    click.option(
+        "--concurrency", "-c", type=Concurrency(), default="2n", show_default=True,
+        help="Client threads: a number, or 2n for two a node.",
+    ),
+    click.option(
+        "--rate", "-r", type=click.IntRange(0, 1_000_000), default=100, show_default=True,
+        help="Ops a second of all clients together, at intended times; 0: as fast as answers come.",
+    ),
+    click.option(
+        "--keys", type=click.IntRange(1, 100_000), default=5, show_default=True,
+        help="How many keys; the first gets about half of the ops.",
+    ),
+    click.option("--seed", help="A number or any text, such as a commit; default: drawn, printed."),
+    click.option(
+        "--interval", "interval_ms", type=Duration(),
+        help="About how long from one fault of a kind to the next.",
+    ),
+    click.option("--plan", help="The fault plan itself: JSON, or @FILE (a run's plan.json)."),
+    click.option(
+        "--rtt", "rtt_ms", type=click.IntRange(1, 10_000), default=20, show_default=True,
+        help="Round trip in ms that the protocol's time-outs are multiples of.",
+    ),
+    click.option(
+        "--timeout", "client_timeout_ms", type=click.IntRange(1, 600_000), default=1000,
+        show_default=True, help="Client time-out in ms; then the op's fate is unknown.",
+    ),
+    click.option(
+        "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
+    ),
+]  # fmt: skip
+
+
+def trial_options(function: F) -> F:
+    """Give a command the options of a trial."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def trial_from(given: dict[str, Any], nodes: int) -> Trial:
+    """The trial that the options ask for, everything checked that can be before a host is touched.
+
+    Raises UsageError naming what cannot be meant.
+    """
+    trial = Trial(
+        protocol=given["protocol"],
+        workload=given["workload"],
+        nemesis=given["nemesis"],
+        nodes=nodes,
+        threads=clients(given["concurrency"], nodes),
+        time_ms=given["time_ms"],
+        rate=given["rate"],
+        keys=given["keys"],
+        seed=given["seed"] or str(randbelow(1_000_000)),
+        interval_ms=given["interval_ms"],
+        rtt_ms=given["rtt_ms"],
+        client_timeout_ms=given["client_timeout_ms"],
+        options=dict(pair(text) for text in given["options"]),
+        plan=plan_text(given["plan"]),
+    )
+    trial.replica()
+    trial.made_workload()
+    trial.faults  # noqa: B018  raises for an unknown name
+    trial.windows()
+    return trial
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``name=value`` in two. Raises UsageError."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--option {text!r}: write NAME=VALUE")
+    return name, value
+
+
+def plan_text(given: str | None) -> str | None:
+    """The plan's JSON text: given as it is, or ``@FILE``. Raises UsageError for an unreadable file."""
+    if given is None or not given.startswith("@"):
+        return given
+    try:
+        return Path(given[1:]).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--plan {given}: {error.strerror}") from error
+
+
+def commit() -> str | None:
+    """The commit of the checkout we run from, with ``+`` if it was changed; None outside of one."""
+    here = Path(__file__).parents[2]
+    if not (here / ".git").exists():
+        return None
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=12"],
+            capture_output=True, text=True, check=True, timeout=5,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.strip()

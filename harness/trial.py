@@ -1,0 +1,147 @@
+"""A trial: one protocol, one workload, one fault plan, one seed. The same for simulated and real."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from random import Random
+from typing import cast
+
+from nemesis.plan import make_plan, plan_from_json, plan_to_json
+
+from harness.errors import UsageError
+from harness.tables import find, nearest
+from nemesis import FAULTS
+from nemesis.actions import Plan
+from protocols import PROTOCOLS
+from protocols.kernel import Replica
+from workloads import WORKLOADS
+from workloads.kernel import Options, Workload
+
+NO_FAULTS = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What was asked for. Everything that a trial does follows from these fields and the code.
+
+    ``plan`` is the text of a plan (JSON); None: one is made from ``nemesis`` and ``seed``.
+    Times are ms. ``rate`` is ops/s of all clients together, 0 for a closed loop.
+    """
+
+    protocol: str
+    workload: str = "register"
+    nemesis: str = NO_FAULTS
+    nodes: int = 5
+    threads: int = 10
+    time_ms: int = 60_000
+    rate: int = 100
+    keys: int = 5
+    seed: str = "0"
+    interval_ms: int | None = None
+    rtt_ms: int = 20
+    client_timeout_ms: int = 1000
+    options: Mapping[str, str] = field(default_factory=dict)
+    plan: str | None = None
+
+    def replica(self) -> type[Replica[object]]:
+        """Raises UsageError, with the near match, for a protocol that there is not."""
+        found = find("protocol", PROTOCOLS, self.protocol)
+        if not (isinstance(found, type) and issubclass(found, Replica)):
+            raise UsageError(f"protocol {self.protocol!r} is not a Replica: {found!r}")
+        return cast("type[Replica[object]]", found)
+
+    def made_workload(self) -> Workload:
+        factory = find("workload", WORKLOADS, self.workload)
+        made = factory() if callable(factory) else factory
+        if not isinstance(made, Workload):
+            raise UsageError(f"workload {self.workload!r} does not give a Workload: {made!r}")
+        return made
+
+    def load(self) -> Options:
+        """What the workload's generators are told."""
+        return Options(
+            threads=self.threads,
+            nodes=self.nodes,
+            time_ms=self.time_ms,
+            rate=self.rate,
+            keys=self.keys,
+            extra=dict(self.options),
+        )
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """The names given to ``--nemesis``, checked. Raises UsageError for an unknown one."""
+        names = tuple(n for n in self.nemesis.split(",") if n and n != NO_FAULTS)
+        for name in names:
+            if name not in FAULTS and ":" not in name:
+                raise UsageError(f"no fault is called {name!r}{nearest(name, FAULTS)}")
+        return names
+
+    def windows(self) -> Plan:
+        """The fault plan: the one given, or the one that the seed makes."""
+        if self.plan is not None:
+            try:
+                return plan_from_json(json.loads(self.plan))
+            except ValueError as error:
+                raise UsageError(f"--plan: {error}") from error
+        if not self.faults:
+            return ()
+        return make_plan(
+            Random(f"{self.seed}/plan"), self.faults, self.time_ms, interval_ms=self.interval_ms
+        )
+
+    def with_plan(self, plan: Plan) -> Trial:
+        """The same trial with these very windows, for reproducing it."""
+        return Trial(**{**asdict(self), "plan": json.dumps(plan_to_json(plan))})
+
+    def command(self, verb: str, *more: str) -> str:
+        """The command line that asks for this trial again.
+
+        >>> Trial(protocol="abd", nodes=3, seed="7").command("sim")
+        'harness sim --protocol abd --nodes 3 --seed 7'
+        """
+        words = ["harness", verb, "--protocol", self.protocol]
+        default = Trial(protocol=self.protocol)
+        if self.workload != default.workload:
+            words += ["--workload", self.workload]
+        if self.nemesis != default.nemesis:
+            words += ["--nemesis", self.nemesis]
+        if self.time_ms != default.time_ms:
+            words += ["--time", seconds(self.time_ms)]
+        for flag, name in (
+            ("--nodes", "nodes"),
+            ("--concurrency", "threads"),
+            ("--rate", "rate"),
+            ("--keys", "keys"),
+            ("--rtt", "rtt_ms"),
+            ("--timeout", "client_timeout_ms"),
+        ):
+            if getattr(self, name) != getattr(default, name):
+                words += [flag, str(getattr(self, name))]
+        if self.interval_ms is not None:
+            words += ["--interval", seconds(self.interval_ms)]
+        for name, value in self.options.items():
+            words += ["--option", f"{name}={value}"]
+        if self.plan is not None:
+            words += ["--plan", self.plan]
+        return shlex.join([*words, "--seed", self.seed, *more])
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, object]) -> Trial:
+        known = {name: saved[name] for name in cls.__dataclass_fields__ if name in saved}
+        return cls(**known)  # type: ignore[arg-type]
+
+
+def seconds(ms: int) -> str:
+    """Milliseconds as the shortest number of seconds.
+
+    >>> seconds(300_000), seconds(60)
+    ('300', '0.06')
+    """
+    return f"{ms / 1000:.3f}".rstrip("0").rstrip(".")
