@@ -1,0 +1,152 @@
+"""``harness sim``: trials in the seeded simulator."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from checker.verdict import Outcome, combine
+from harness.commands.options import commit, trial_from, trial_options
+from harness.errors import UsageError
+from harness.report.progress import Progress, to_stdout
+from harness.report.summary import report
+from harness.simulated import Short, campaign, play
+from harness.store.record import RunDirectory
+from harness.trial import Trial, seconds
+
+SPEAK_EVERY_S = 5.0
+
+
+@click.command("sim")
+@trial_options
+@click.option("--nodes", "-n", type=click.IntRange(1, 60), default=5, show_default=True)
+@click.option("--seeds", type=click.IntRange(1), default=1, help="Play this many seeds in a row.")
+@click.option(
+    "--jobs", "-j", type=click.IntRange(1, 256), default=os.cpu_count() or 1, show_default=True,
+    help="Processes for --seeds.",
+)  # fmt: skip
+@click.option("--keep-going", is_flag=True, help="With --seeds: do not stop at the first failure.")
+@click.option("--check-determinism", is_flag=True, help="Play twice; name the first difference.")
+@click.option("--trace", is_flag=True, help="Print every event, a line each, to stdout.")
+@click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
+def command(**given: Any) -> int:
+    r"""Run trials in the seeded simulator: virtual time, every failure replays.
+
+    \b
+    Examples:
+      harness sim --protocol epaxos --nemesis partition,kill --time 300 --seed 7
+      harness sim --protocol abd --nodes 3 --nemesis kill --time 20 --seeds 1000
+      harness sim --protocol tests.mutants.abd:NoWriteBack --time 10 --seeds 100
+    """
+    trial = trial_from(given, given["nodes"])
+    if given["check_determinism"]:
+        return determinism(trial)
+    if given["trace"]:
+        play(trial, observer=to_stdout)
+        return 0
+    if given["seeds"] == 1:
+        return one(trial, given["store"])
+    return many(trial, given)
+
+
+def one(trial: Trial, store: Path) -> int:
+    """Play one trial, store it, report it."""
+    began = time.process_time()
+    run, results = play(trial)
+    cpu = time.process_time() - began
+    directory = RunDirectory.create(store, f"{file_name(trial.protocol)}-{file_name(trial.workload)}")
+    directory.write_trial({**trial.to_json(), "on": "sim", "commit": commit()})
+    directory.write_history(run.rows)
+    directory.write_plan(run.plan)
+    reproduce = trial.command("sim")
+    directory.write_results({**results.to_json(), "digest": run.digest, "reproduce": reproduce})
+    directory.finish()
+    simulated = run.end_ns / 1e9
+    title = (
+        f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {trial.nodes} nodes, "
+        f"{trial.threads} clients, {seconds(trial.time_ms)} s simulated, seed {trial.seed}\n"
+        f"  {run.events} events in {cpu:.1f} CPU s: {simulated / cpu:.0f} times real time, "
+        f"{run.events / cpu / 1000:.0f} k events/s; digest {run.digest}"
+    )
+    report(title, results, where=str(directory.path), reproduce=reproduce)
+    return results.outcome.exit_code
+
+
+def many(trial: Trial, given: dict[str, Any]) -> int:
+    """Play many seeds; stop at the first failure, and play that one again to store and report it."""
+    trials = [replace(trial, seed=seed) for seed in seeds_from(trial.seed, given["seeds"])]
+    progress, began, spoken = Progress(), time.monotonic(), time.monotonic()
+    played: list[Short] = []
+    failure: Short | None = None
+    results = campaign(trials, min(given["jobs"], len(trials)))
+    for short in results:
+        played.append(short)
+        if short.outcome is Outcome.INVALID and failure is None:
+            failure = short
+            if not given["keep_going"]:
+                break
+        if time.monotonic() - spoken > SPEAK_EVERY_S:
+            spoken = time.monotonic()
+            progress.say(tally(played, len(trials), spoken - began))
+    to_stdout(tally(played, len(trials), time.monotonic() - began))
+    if failure is not None:
+        to_stdout(f"first failure: seed {failure.trial.seed}: {failure.summary}")
+        return one(failure.trial, given["store"])
+    undecided = [s for s in played if s.outcome is not Outcome.VALID]
+    if undecided:
+        to_stdout(f"seed {undecided[0].trial.seed} is {undecided[0].outcome.value}: {undecided[0].summary}")
+        to_stdout(f"reproduce:  {undecided[0].trial.command('sim')}")
+    return combine(s.outcome for s in played).exit_code
+
+
+def tally(played: list[Short], total: int, elapsed_s: float) -> str:
+    """The counts of a campaign, in a line."""
+    outcomes = Counter(s.outcome.value for s in played)
+    said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    hours = sum(s.simulated_ms for s in played) / 3.6e6
+    return (
+        f"{len(played)} of {total} trials: {said}; {sum(s.ops for s in played)} ops, "
+        f"{sum(s.windows for s in played)} faults, {hours:.1f} simulated hours, "
+        f"{60 * len(played) / max(elapsed_s, 1e-9):.0f} trials/min, "
+        f"{sum(s.cpu_s for s in played):.0f} CPU s"
+    )
+
+
+def seeds_from(first: str, count: int) -> Iterator[str]:
+    """Seeds after a first one: the numbers that follow, or a text with a number behind it.
+
+    >>> list(seeds_from("7", 3)), list(seeds_from("4c95899", 2))
+    (['7', '8', '9'], ['4c95899', '4c95899/1'])
+    """
+    if first.isdecimal():
+        yield from (str(int(first) + i) for i in range(count))
+    else:
+        yield first
+        yield from (f"{first}/{i}" for i in range(1, count))
+
+
+def determinism(trial: Trial) -> int:
+    """Play a trial twice; say whether each event was the same, or which was the first that was not."""
+    traces: list[list[str]] = [[], []]
+    for trace in traces:
+        play(trial, observer=trace.append)
+    for number, (a, b) in enumerate(zip(*traces, strict=False)):
+        if a != b:
+            to_stdout(f"event {number} differs:\n  first   {a}\n  second  {b}")
+            return Outcome.INVALID.exit_code
+    if len(traces[0]) != len(traces[1]):
+        raise UsageError(f"one run has {len(traces[0])} events, the other {len(traces[1])}")
+    to_stdout(f"deterministic: {len(traces[0])} events, twice the same")
+    return 0
+
+
+def file_name(name: str) -> str:
+    """A name as part of a path: ``tests.mutants.abd:NoWriteBack`` has a colon."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

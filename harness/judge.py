@@ -1,0 +1,65 @@
+"""All checks of a trial over one history, and the verdict that they add up to."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checker import agreement, availability, proofs, stats, vacuity
+from checker.history import History
+from checker.verdict import Outcome, Verdict, combine
+from workloads.kernel import Check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Every check's verdict by name, and the outcome that speaks for all."""
+
+    outcome: Outcome
+    checks: Mapping[str, Verdict]
+    seconds: Mapping[str, float]
+    """CPU seconds that each check took."""
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "outcome": self.outcome.value,
+            "checks": {name: verdict.to_json() for name, verdict in self.checks.items()},
+        }
+
+
+def judge(history: History, checks: Mapping[str, Check], *, faults: bool) -> Results:
+    """Hold a history to its workload's ``checks``, and to what every trial is held to.
+
+    ``faults``: whether any were asked for; then a trial in which none met an op is vacuous, one in
+    which a fault did not bite or heal is the harness' own failure, and the system must have come
+    back after each.
+    """
+    general: dict[str, Check] = {"agreement": agreement.check, "stats": stats.check}
+    if faults:
+        general |= {
+            "availability": availability.check,
+            "vacuity": vacuity.check,
+            "proofs": proofs.check,
+        }
+    verdicts: dict[str, Verdict] = {}
+    seconds: dict[str, float] = {}
+    for name, check in (*checks.items(), *general.items()):
+        began = time.process_time()
+        verdicts[name] = guarded(name, check, history)
+        seconds[name] = time.process_time() - began
+    outcome = combine(v.outcome for v in verdicts.values())
+    return Results(outcome=outcome, checks=verdicts, seconds=seconds)
+
+
+def guarded(name: str, check: Check, history: History) -> Verdict:
+    """What ``check`` says; *unknown*, never valid, if it crashes."""
+    try:
+        return check(history)
+    except Exception as error:  # noqa: BLE001  user's checks too; the trial's other checks go on
+        return Verdict(
+            outcome=Outcome.UNKNOWN,
+            summary=f"the check {name} crashed: {error!r}",
+            explanation=tuple(traceback.format_exc().splitlines()),
+        )

@@ -1,0 +1,96 @@
+"""Trials in the simulator: from a Trial to a played Run, judged; one or many, on all cores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+
+from checker.history import History
+from checker.verdict import Outcome
+from harness.judge import Results, judge
+from harness.sim import Observer, Run, Setup, simulate
+from harness.trial import Trial
+
+
+def setup_of(trial: Trial) -> Setup:
+    """The simulator's view of a trial. Raises UsageError for what is not in the tables."""
+    return Setup(
+        protocol=trial.replica(),
+        workload=trial.made_workload(),
+        options=trial.load(),
+        plan=tuple(trial.windows()),
+        seed=trial.seed,
+        rtt_ms=trial.rtt_ms,
+        protocol_options=dict(trial.options),
+        client_timeout_ms=trial.client_timeout_ms,
+    )
+
+
+def play(trial: Trial, observer: Observer | None = None) -> tuple[Run, Results]:
+    """Simulate a trial and judge its history."""
+    run = simulate(setup_of(trial), observer=observer)
+    history = History.of(run.rows)
+    return run, judge(history, trial.made_workload().checks, faults=bool(run.plan))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Short:
+    """What is kept of one trial among many."""
+
+    trial: Trial
+    outcome: Outcome
+    summary: str
+    digest: str
+    events: int
+    ops: int
+    windows: int
+    simulated_ms: int
+    cpu_s: float
+
+
+def play_short(trial: Trial) -> Short:
+    """Play a trial and keep its outcome only, so that it is cheap to send between processes."""
+    began = time.process_time()
+    run, results = play(trial)
+    worst = next((v for v in results.checks.values() if v.outcome is results.outcome), None)
+    return Short(
+        trial=trial,
+        outcome=results.outcome,
+        summary="" if worst is None else worst.summary,
+        digest=run.digest,
+        events=run.events,
+        ops=sum(1 for row in run.rows if row.process >= 0) // 2,
+        windows=len(run.plan),
+        simulated_ms=run.end_ns // 1_000_000,
+        cpu_s=time.process_time() - began,
+    )
+
+
+def campaign(trials: Sequence[Trial], jobs: int) -> Iterator[Short]:
+    """Play many trials on ``jobs`` processes; results come as they are ready.
+
+    Closing the iterator stops after the trials that are being played.
+    """
+    if jobs == 1:
+        yield from map(play_short, trials)
+        return
+    waiting = iter(trials)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+        running: set[Future[Short]] = {
+            pool.submit(play_short, trial) for trial in islice(waiting, 2 * jobs)
+        }
+        try:
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                running |= {
+                    pool.submit(play_short, trial) for trial in islice(waiting, len(done))
+                }
+        finally:
+            for future in running:
+                future.cancel()
