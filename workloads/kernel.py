@@ -47,7 +47,12 @@ Poll: TypeAlias = Invoke | At | Wait | None
 
 
 class Generator(Protocol):
-    """A pure state machine. All times are ns since the start of the trial."""
+    """A pure state machine. All times are ns since the start of the trial.
+
+    What every interpreter keeps to: an Invoke is carried out, with its row told by ``update``
+    before the next poll; a thread is idle from its completion's ``update`` on; at None the run ends
+    once the ops in flight have completed (and ``update`` hears of those, too).
+    """
 
     def poll(self, now_ns: int, idle: Sequence[int]) -> Poll:
         """What is next, given the client threads that are idle (ascending). None: no more, ever."""
@@ -56,6 +61,15 @@ class Generator(Protocol):
     def update(self, thread: int, row: Row) -> None:
         """Hear of a row of client ``thread``: each invocation and each completion, in order."""
         ...
+
+
+def next_process(process: int, threads: int) -> int:
+    """The process under which a thread goes on after *info*: never used before, by any thread.
+
+    >>> next_process(3, threads=5) % 5
+    3
+    """
+    return process + threads
 
 
 Check: TypeAlias = Callable[[History], Verdict]
