@@ -1,1 +1,45 @@
-"""Faults as data: what to break, when, and how it is mended."""
+"""Faults as data: what to break, when, and how it is mended.
+
+``FAULTS`` is the table of names that ``--nemesis`` knows. A value is the import string of a factory
+``(random, nodes, leaders) -> Fault``; importing the table imports no factory. ``KINDS`` says which
+names stand for several: a plan goes through their kinds in shuffled rounds, so that all appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+FAULTS: Mapping[str, str] = {
+    "partition": "nemesis.partition:any_kind",
+    "partition-halves": "nemesis.partition:halves",
+    "partition-one": "nemesis.partition:one",
+    "partition-minority": "nemesis.partition:minority",
+    "partition-leader": "nemesis.partition:leader",
+    "partition-majorities-ring": "nemesis.partition:majorities_ring",
+    "partition-bridge": "nemesis.partition:bridge",
+    "partition-one-way": "nemesis.partition:one_way",
+    "kill": "nemesis.process:kill",
+    "kill-one": "nemesis.process:kill_one",
+    "kill-minority": "nemesis.process:kill_minority",
+    "kill-majority": "nemesis.process:kill_majority",
+    "kill-all": "nemesis.process:kill_all",
+    "kill-leader": "nemesis.process:kill_leader",
+    "pause": "nemesis.process:pause",
+    "pause-one": "nemesis.process:pause_one",
+    "pause-minority": "nemesis.process:pause_minority",
+    "pause-majority": "nemesis.process:pause_majority",
+    "pause-all": "nemesis.process:pause_all",
+    "pause-leader": "nemesis.process:pause_leader",
+    "packet": "nemesis.packet:any_kind",
+    "packet-delay": "nemesis.packet:delay",
+    "packet-jitter": "nemesis.packet:jitter",
+    "packet-loss": "nemesis.packet:loss",
+    "packet-duplicate": "nemesis.packet:duplicate",
+    "packet-slow-node": "nemesis.packet:slow_node",
+    "packet-slow-link": "nemesis.packet:slow_link",
+}
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    group: tuple(name for name in FAULTS if name.startswith(group + "-"))
+    for group in ("partition", "kill", "pause", "packet")
+}

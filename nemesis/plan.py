@@ -1,0 +1,248 @@
+"""Making and checking fault plans: which faults, when, and for how long.
+
+Faults of one sort (network cuts, processes, packets) take turns; sorts overlap freely. A window is
+long enough for a protocol to notice and to recover inside it, and is followed by a gap in which it
+recovers from the cure: with time-outs not in proportion to the windows, a plan finds little
+(PERFORMANCE.md 1.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import assert_never
+
+from nemesis import KINDS
+from nemesis.actions import (
+    Action,
+    Cut,
+    Fault,
+    Kill,
+    Link,
+    Mend,
+    Pause,
+    Plan,
+    Resume,
+    Shape,
+    Start,
+    Weather,
+    Window,
+)
+from nemesis.encoding import (
+    action_to_json,
+    actions_to_json,
+    fault_to_json,
+    plan_from_json,
+    plan_to_json,
+)
+from nemesis.resolution import factory, resolve
+
+__all__ = [
+    "action_to_json", "actions_to_json", "factory", "fault_to_json", "lane_of", "lanes", "make_plan",
+    "plan_from_json", "plan_to_json", "resolve", "validate",
+]  # fmt: skip
+
+LANES = ("network", "process", "packet")
+
+# A period is a window and the gap after it. 11.5 s makes windows of 5-8 s and gaps of 4-6 s.
+LONGEST_PERIOD_MS = 11_500
+SHORT_TRIAL_MS = 10_000
+
+
+def lane_of(action: Action) -> str:
+    """The sort of an action: two windows of one lane may not be on at the same time.
+
+    >>> lane_of(Kill(0))
+    'process'
+    """
+    match action:
+        case Cut() | Mend():
+            return "network"
+        case Kill() | Start() | Pause() | Resume():
+            return "process"
+        case Shape():
+            return "packet"
+        case _:
+            assert_never(action)
+
+
+def lanes(fault: Fault | str) -> tuple[str, ...]:
+    """The lanes that a fault is in, by its actions. Raises ValueError for an unknown name."""
+    if isinstance(fault, str):
+        fault = resolve(fault, Random(0), range(5))
+    found = {lane_of(action) for action in (*fault.begin, *fault.end)}
+    return tuple(lane for lane in LANES if lane in found)
+
+
+def make_plan(
+    random: Random, names: Sequence[str], time_ms: int, *, interval_ms: int | None = None
+) -> tuple[Window, ...]:
+    """Windows over ``time_ms`` of the faults ``names``, sorted by time.
+
+    A name of ``nemesis.KINDS`` ("partition", "kill" ...) stands for its kinds, gone through in
+    shuffled rounds. ``interval_ms`` is the mean time from one window of a lane to its next; None:
+    about 11.5 s, less in trials so short that fewer than five would fit. A trial of any length
+    above a few ms has at least one window, begins calm, and ends calm, so that recovery is seen.
+    Raises ValueError for an unknown name, or an interval that is not positive.
+    """
+    if interval_ms is not None and interval_ms <= 0:
+        raise ValueError(f"interval_ms is {interval_ms}, not a positive number")
+    by_lane: dict[tuple[str, ...], list[str]] = {}
+    for name in dict.fromkeys(names):
+        for kind in KINDS.get(name, (name,)):
+            by_lane.setdefault(lanes(kind), []).append(kind)
+    period_ms = period(time_ms, interval_ms)
+    windows: list[Window] = []
+    for rows in _apart(by_lane):
+        windows += _take_turns(random, list(dict.fromkeys(rows)), time_ms, period_ms)
+    return tuple(sorted(windows, key=lambda window: window.at_ms))
+
+
+def _apart(by_lane: dict[tuple[str, ...], list[str]]) -> list[list[str]]:
+    """The names by turns: a fault of the user's own that is in two lanes makes one of them."""
+    turns: list[tuple[set[str], list[str]]] = []
+    for lane, names in by_lane.items():
+        joined = (set(lane), list(names))
+        for turn in [turn for turn in turns if turn[0] & joined[0]]:
+            turns.remove(turn)
+            joined = (turn[0] | joined[0], turn[1] + joined[1])
+        turns.append(joined)
+    return [names for _, names in turns]
+
+
+def period(time_ms: int, interval_ms: int | None = None) -> int:
+    """The mean time from the beginning of a window to the beginning of the next, in ms.
+
+    >>> period(300_000), period(60_000), period(2_000)
+    (11500, 9230, 606)
+    """
+    if interval_ms is None:
+        # 6 windows in a minute; 3 in a trial of seconds, since a protocol needs its time in each.
+        tenths = 33 if time_ms < SHORT_TRIAL_MS else 65
+        return min(LONGEST_PERIOD_MS, time_ms * 10 // tenths)
+    return min(interval_ms, time_ms * 6 // 10)
+
+
+def _take_turns(
+    random: Random, names: Sequence[str], time_ms: int, period_ms: int
+) -> Iterator[Window]:
+    """Windows that do not overlap: 44 to 70 % of a period on, 35 to 52 % off."""
+    at_ms = random.randint(period_ms // 4, period_ms // 3)
+    last_end_ms = time_ms - period_ms // 3
+    round_: list[str] = []
+    while True:
+        for_ms = random.randint(period_ms * 44 // 100, period_ms * 70 // 100)
+        if for_ms <= 0 or at_ms + for_ms > last_end_ms:
+            return
+        round_ = round_ or random.sample(names, len(names))
+        yield Window(at_ms, for_ms, round_.pop())
+        at_ms += for_ms + random.randint(period_ms * 35 // 100, period_ms * 52 // 100)
+
+
+def validate(plan: Plan, nodes: Sequence[int]) -> None:
+    """Refuse a plan that cannot be meant. Raises ValueError, naming the window (counted from 0).
+
+    Windows of one lane do not overlap; links and nodes exist; a fault's ``end`` cures what its
+    ``begin`` did; a named fault can be resolved on these nodes.
+
+    >>> validate([Window(0, 10, "kill-one"), Window(5, 10, "pause-one")], range(3))
+    Traceback (most recent call last):
+    ValueError: window 1 (pause-one): overlaps window 0 (kill-one), also of the process lane
+    """
+    until: dict[str, tuple[int, str]] = {}
+    for number, window in sorted(enumerate(plan), key=lambda item: item[1].at_ms):
+        name = window.fault if isinstance(window.fault, str) else window.fault.name
+        label = f"window {number} ({name})"
+        try:
+            _validate_window(window, nodes)
+            of_lanes = lanes(window.fault)
+        except ValueError as error:
+            raise ValueError(f"{label}: {error}") from error
+        for lane in of_lanes:
+            end_ms, other = until.get(lane, (0, ""))
+            if window.at_ms < end_ms:
+                raise ValueError(f"{label}: overlaps {other}, also of the {lane} lane")
+            until[lane] = (window.at_ms + window.for_ms, label)
+
+
+def _validate_window(window: Window, nodes: Sequence[int]) -> None:
+    if window.at_ms < 0:
+        raise ValueError(f"at_ms is {window.at_ms}, before the trial begins")
+    if window.for_ms <= 0:
+        raise ValueError(f"for_ms is {window.for_ms}, not a positive number")
+    fault = window.fault
+    if isinstance(fault, str):
+        fault = resolve(fault, Random(0), nodes)
+    for action in (*fault.begin, *fault.end):
+        _validate_action(action, nodes)
+    if open_ := sorted(_left_open(fault)):
+        raise ValueError(f"its end leaves {', '.join(open_)}")
+
+
+def _validate_action(action: Action, nodes: Sequence[int]) -> None:
+    match action:
+        case Cut(links) | Mend(links):
+            _validate_links(links, nodes)
+        case Shape(links, weather):
+            _validate_links(links, nodes)
+            _validate_weather(weather)
+        case Kill(node) | Start(node) | Pause(node) | Resume(node):
+            if node not in nodes:
+                raise ValueError(f"there is no node {node}: there are {_listed(nodes)}")
+        case _:
+            assert_never(action)
+
+
+def _validate_links(links: Sequence[Link], nodes: Sequence[int]) -> None:
+    if not links:
+        raise ValueError("an action without links")
+    for src, dst in links:
+        for node in (src, dst):
+            if node not in nodes:
+                raise ValueError(f"there is no node {node}: there are {_listed(nodes)}")
+        if src == dst:
+            raise ValueError(f"a link from node {src} to itself")
+
+
+def _validate_weather(weather: Weather) -> None:
+    if min(weather.delay_ms, weather.jitter_ms) < 0:
+        raise ValueError("a delay below 0 ms")
+    if weather.jitter_ms > weather.delay_ms:
+        raise ValueError(f"jitter of {weather.jitter_ms} ms around {weather.delay_ms} ms")
+    for name in ("loss_permille", "duplicate_permille", "reorder_permille"):
+        if not 0 <= getattr(weather, name) <= 1000:
+            raise ValueError(f"{name} is {getattr(weather, name)}, not in 0..1000")
+    if weather.reorder_permille and not weather.delay_ms:
+        raise ValueError("reordering needs a delay to overtake")
+
+
+def _left_open(fault: Fault) -> Iterator[str]:
+    """What ``begin`` did and ``end`` does not cure, in words."""
+    broken: dict[tuple[str, object], str] = {}
+    for action in (*fault.begin, *fault.end):
+        match action:
+            case Cut(links):
+                broken.update({("cut", link): f"link {link[0]}>{link[1]} cut" for link in links})
+            case Mend(links):
+                for link in links:
+                    broken.pop(("cut", link), None)
+            case Shape(links, weather):
+                for link in links:
+                    broken.pop(("shape", link), None)
+                    if weather != Weather():
+                        broken["shape", link] = f"link {link[0]}>{link[1]} shaped"
+            case Kill(node):
+                broken["dead", node] = f"node {node} dead"
+            case Start(node):
+                broken.pop(("dead", node), None)
+            case Pause(node):
+                broken["paused", node] = f"node {node} paused"
+            case Resume(node):
+                broken.pop(("paused", node), None)
+            case _:
+                assert_never(action)
+    yield from broken.values()
+
+
+def _listed(nodes: Sequence[int]) -> str:
+    return ", ".join(map(str, nodes))

@@ -1,0 +1,54 @@
+"""From a fault's name to the fault: the table ``nemesis.FAULTS``, or an import string of the user's own."""
+
+from __future__ import annotations
+
+import difflib
+import pkgutil
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TypeAlias, cast
+
+from nemesis import FAULTS
+from nemesis.actions import Fault
+
+Factory: TypeAlias = Callable[[Random, Sequence[int], Sequence[int]], Fault]
+"""``(random, nodes, leaders) -> Fault``: ``leaders`` are the nodes that believe to lead, if any."""
+
+
+class NotAFault(ValueError):  # noqa: N818
+    """An import string names something that is no factory of faults."""
+
+
+def factory(name: str) -> Factory:
+    """The factory that ``name`` means: a row of the table, or ``package.module:attribute``.
+
+    Raises ValueError, with the nearest names, if there is none.
+
+    >>> factory("partiton-halves")
+    Traceback (most recent call last):
+    ValueError: no fault is called 'partiton-halves': did you mean partition-halves?
+    """
+    place = FAULTS.get(name, name)
+    if ":" not in place:
+        near = difflib.get_close_matches(name, FAULTS, n=3, cutoff=0.8)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(FAULTS)}"
+        raise ValueError(f"no fault is called {name!r}: {hint}")
+    try:
+        found = pkgutil.resolve_name(place)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"fault {name!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise NotAFault(f"fault {name!r} is {found!r}, not a function to a Fault")
+    return cast("Factory", found)
+
+
+def resolve(name: str, random: Random, nodes: Sequence[int], leaders: Sequence[int] = ()) -> Fault:
+    """What the fault ``name`` means now: targets drawn with ``random``, and from who leads.
+
+    The same arguments and the same state of ``random`` give the same Fault. Raises ValueError for
+    an unknown name, and where ``nodes`` are too few for the fault.
+    """
+    fault = factory(name)(random, tuple(sorted(nodes)), tuple(sorted(leaders)))
+    if not isinstance(fault, Fault):
+        raise NotAFault(f"fault {name!r} made {fault!r}, which is no Fault")
+    return fault
