@@ -13,7 +13,8 @@ from importlib import import_module
 
 import click
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
+from harness.tables import nearest
 
 COMMANDS: dict[str, str] = {
     "test": "Run a trial on real hosts: made on this machine, or named in an inventory.",
@@ -42,6 +43,14 @@ class Verbs(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Fails for an unknown verb with the one that may have been meant."""
+        if args[0] not in COMMANDS:
+            raise UsageError(f"there is no command {args[0]!r}{nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -52,7 +61,7 @@ class Verbs(click.Group):
 @click.version_option(package_name="harness")
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors that end a run.")
 def cli(debug: bool) -> None:
-    r"""Test distributed systems: run a workload, break things, check what the clients saw.
+    """Test distributed systems: run a workload, break things, check what the clients saw.
 
     \b
     Start here:

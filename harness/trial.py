@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import cast
 
-from nemesis.plan import make_plan, plan_from_json, plan_to_json
+from nemesis.plan import make_plan, plan_from_json, plan_to_json, validate
 
 from harness.errors import UsageError
 from harness.tables import find, nearest
@@ -81,12 +81,17 @@ class Trial:
         return names
 
     def windows(self) -> Plan:
-        """The fault plan: the one given, or the one that the seed makes."""
+        """The fault plan: the one given, or the one that the seed makes.
+
+        Raises UsageError for a plan that is malformed or cannot be played on these nodes.
+        """
         if self.plan is not None:
             try:
-                return plan_from_json(json.loads(self.plan))
+                plan = plan_from_json(json.loads(self.plan))
+                validate(plan, range(self.nodes))
             except ValueError as error:
                 raise UsageError(f"--plan: {error}") from error
+            return plan
         if not self.faults:
             return ()
         return make_plan(

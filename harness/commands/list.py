@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from functools import partial
 
 import click
 
@@ -17,7 +18,7 @@ TABLES = {"protocols": PROTOCOLS, "workloads": WORKLOADS, "faults": FAULTS}
 @click.command("list")
 @click.argument("what", required=False, type=click.Choice(sorted(TABLES)))
 def command(what: str | None) -> None:
-    r"""List protocols, workloads and faults, each with what it is.
+    """List protocols, workloads and faults, each with what it is.
 
     \b
     Examples:
@@ -28,12 +29,19 @@ def command(what: str | None) -> None:
         if what in (None, name):
             to_stdout(f"{name}:")
             for row, target in table.items():
-                to_stdout(f"  {row:22} {first_sentence(target)}")
+                to_stdout(f"  {row:26} {first_sentence(target)}")
 
 
 def first_sentence(target: str) -> str:
     """The first line of the docstring of what a row means: of the thing, else of its module."""
     module = target.partition(":")[0]
     thing = pkgutil.resolve_name(target)
-    text = (getattr(thing, "__doc__", None) or pkgutil.resolve_name(module).__doc__ or "").strip()
+    if isinstance(thing, partial):
+        return f"{first_line(thing.func)} ({', '.join(map(str, thing.args))})"
+    return first_line(thing) or first_line(pkgutil.resolve_name(module))
+
+
+def first_line(thing: object) -> str:
+    """The first line of a docstring; empty where there is none."""
+    text = (thing.__doc__ or "").strip()
     return text.splitlines()[0] if text else ""

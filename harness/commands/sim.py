@@ -37,7 +37,7 @@ SPEAK_EVERY_S = 5.0
 @click.option("--trace", is_flag=True, help="Print every event, a line each, to stdout.")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
 def command(**given: Any) -> int:
-    r"""Run trials in the seeded simulator: virtual time, every failure replays.
+    """Run trials in the seeded simulator: virtual time, every failure replays.
 
     \b
     Examples:
@@ -61,7 +61,9 @@ def one(trial: Trial, store: Path) -> int:
     began = time.process_time()
     run, results = play(trial)
     cpu = time.process_time() - began
-    directory = RunDirectory.create(store, f"{file_name(trial.protocol)}-{file_name(trial.workload)}")
+    directory = RunDirectory.create(
+        store, f"{file_name(trial.protocol)}-{file_name(trial.workload)}"
+    )
     directory.write_trial({**trial.to_json(), "on": "sim", "commit": commit()})
     directory.write_history(run.rows)
     directory.write_plan(run.plan)
@@ -101,7 +103,9 @@ def many(trial: Trial, given: dict[str, Any]) -> int:
         return one(failure.trial, given["store"])
     undecided = [s for s in played if s.outcome is not Outcome.VALID]
     if undecided:
-        to_stdout(f"seed {undecided[0].trial.seed} is {undecided[0].outcome.value}: {undecided[0].summary}")
+        to_stdout(
+            f"seed {undecided[0].trial.seed} is {undecided[0].outcome.value}: {undecided[0].summary}"
+        )
         to_stdout(f"reproduce:  {undecided[0].trial.command('sim')}")
     return combine(s.outcome for s in played).exit_code
 
