@@ -73,6 +73,11 @@ def name_of(command: Command) -> Json:
     return f"{command.session}/{command.serial}" if command.session else command.f
 
 
+OUTDATED = Answer("an older command of this session", ok=False)
+"""Not an answer to give to a client: the command may well have run, long ago, and been answered.
+(Its ``ok`` False only says that it was not run *now*.)"""
+
+
 class KeyValue:
     """The store with its sessions. Pure data: two of the same history are equal."""
 
@@ -84,7 +89,7 @@ class KeyValue:
         """Run a command, or give the answer that it got when it was run.
 
         A command whose session has since done more on this key has long been answered; nobody
-        waits for it, and it is not run again.
+        waits for it, and it is not run again: ``OUTDATED``, which must not be told to a client.
         """
         execute = COMMANDS.get(command.f)
         if execute is None:
@@ -102,7 +107,7 @@ class KeyValue:
         if last is not None and last[0] >= command.serial:
             if last[0] == command.serial:
                 return Answer(last[1], last[2])
-            return Answer("an older command of this session", ok=False)
+            return OUTDATED
         self.values[key], answer = execute(self.values.get(key), command.value)
         answers.pop(command.session, None)
         answers[command.session] = (command.serial, answer.value, answer.ok)

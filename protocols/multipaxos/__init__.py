@@ -1,0 +1,37 @@
+"""Multi-Paxos: one log of commands, agreed on slot by slot under an elected leader; complete.
+
+Lamport, "The Part-Time Parliament", TOCS 16(2), 1998, and "Paxos Made Simple", 2001; in the terms
+of van Renesse and Altinbuken, "Paxos Made Moderately Complex", ACM Computing Surveys 47(3), 2015;
+with what Chandra, Griesemer and Redstone found missing there, "Paxos Made Live", PODC 2007.
+
+Every command, a read too, takes a slot, and a replica executes slots in order: linearizable.
+
+- **Phase 1** (``Prepare``, ``Promise``) is done once for all slots after the candidate's chosen
+  prefix. A new leader proposes what the highest vote for each slot says, and a no-op where there is
+  none, before anything new.
+- **Phase 2** (``Accept``, ``Accepted``, ``Commit``) runs for several slots at once, in batches that
+  grow with the load. Promises and votes are on disk before they are sent.
+- **Catching up** (``Missing``, ``Chosen``, ``Snapshot``): a replica that lacks chosen slots asks for
+  them, a batch or a part of a snapshot at a time.
+- **Clients**: a command goes to the leader (``Forward``), again at each tick until it is executed at
+  the replica whose client asked, which then answers. Sessions make it run once.
+
+Departures, and why they are safe:
+
+- A replica that has heard of its leader lately ignores another's Prepare, and a candidate promises
+  itself nothing before the others have: so a node that comes back from a partition does not depose
+  a leader that works. To Paxos these are lost messages. (Ongaro's dissertation, 2014, section 9.6,
+  has the problem; it cures it with one more phase.) A leader that a majority does not answer any
+  more resigns, so that the others' candidates are heard.
+- A promise need not carry chosen slots that are many or forgotten. It says how far they go, and
+  the candidate fetches them before it leads.
+- A follower may ignore an Accept far beyond what it knows to be chosen, so that promises are bounded.
+- ``Accepted`` goes to the leader alone, which tells the others what is chosen (PMMC's co-location).
+
+Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
+their disk; clocks are not used. A node that comes back with an empty disk must not take part.
+"""
+
+from protocols.multipaxos.replica import MultiPaxos
+
+__all__ = ["MultiPaxos"]

@@ -1,0 +1,58 @@
+"""The requests of this node's own clients, from being asked until their command was executed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocols.kernel import Command, NodeId, RequestId
+from protocols.multipaxos.leadership import Name, name
+
+
+def named(command: Command, node: NodeId, request: RequestId) -> Command:
+    """The command with a name, so that it can be proposed twice and executed once.
+
+    A client without a session gets one for this request alone. Request ids are never reused.
+    """
+    if command.session:
+        return command
+    return Command(command.f, command.key, command.value, f"@{node}/{request}", 1)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    request: RequestId
+    command: Command
+    ticks: int = 0
+
+
+class Clients:
+    """Who waits for which command. At most ``capacity``, each for at most ``patience`` ticks."""
+
+    def __init__(self, capacity: int, patience: int) -> None:
+        self._capacity, self._patience = capacity, patience
+        self._waiting: dict[Name, _Waiting] = {}
+
+    def add(self, request: RequestId, command: Command) -> bool:
+        """Wait for ``command``. False if too many do. A client that asks again for the command that
+        it waits for has given up the request before.
+        """
+        if len(self._waiting) >= self._capacity:
+            return False
+        self._waiting[name(command)] = _Waiting(request, command)
+        return True
+
+    def pop(self, command: Command) -> RequestId | None:
+        waiting = self._waiting.pop(name(command), None)
+        return None if waiting is None else waiting.request
+
+    def commands(self) -> list[Command]:
+        return [waiting.command for waiting in self._waiting.values()]
+
+    def tick(self) -> list[Command]:
+        """The commands that have waited for a whole tick or more, to be sent again. Those that
+        have for too long are dropped: their clients have long timed out.
+        """
+        for waiting in self._waiting.values():
+            waiting.ticks += 1
+        self._waiting = {n: w for n, w in self._waiting.items() if w.ticks <= self._patience}
+        return [w.command for w in self._waiting.values() if w.ticks >= 2]

@@ -1,0 +1,170 @@
+"""What a proposer holds for one ballot: a campaign while it asks for promises, then a leadership.
+
+Both are data that end with their ballot. The replica drops them when it is preempted, and a
+restart begins with neither.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from protocols.ballots import Ballot
+from protocols.kernel import Command, NodeId
+from protocols.log import Vote
+from protocols.multipaxos.messages import Accept, Promise
+from protocols.quorums import Tally
+from protocols.statemachine import NOOP
+
+Name: TypeAlias = tuple[str, int]
+"""A command's session and serial."""
+
+
+def name(command: Command) -> Name:
+    return (command.session, command.serial)
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Phase 1 of ``ballot``, for ``slot`` and all after it."""
+
+    ballot: Ballot
+    slot: int
+    promises: Tally[Promise]
+    won: bool = False
+
+    def donor(self) -> tuple[int, NodeId]:
+        """How far some answerer knows what was chosen, and which one."""
+        return max((promise.chosen, node) for node, promise in self.promises.answers.items())
+
+    def votes(self) -> Iterable[Vote]:
+        for promise in self.promises.answers.values():
+            yield from promise.votes
+
+
+def highest(votes: Iterable[Vote]) -> dict[int, Vote]:
+    """For each slot the vote of the highest ballot: the only command that may be proposed there.
+
+    Lamport 2001, section 2.2, P2c; van Renesse and Altinbuken 2015, *pmax*.
+    """
+    best: dict[int, Vote] = {}
+    for vote in votes:
+        known = best.get(vote.slot)
+        if known is None or vote.ballot > known.ballot:
+            best[vote.slot] = vote
+    return best
+
+
+def fill(votes: dict[int, Vote], first: int) -> list[Command]:
+    """The commands that must be proposed from slot ``first`` on, without a gap.
+
+    A slot that no vote was reported for, below one that has one, gets a no-op (Lamport 2001,
+    section 3).
+    """
+    last = max(votes, default=0)
+    return [votes[s].command if s in votes else NOOP for s in range(first, last + 1)]
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A command under way in a slot; ``voters`` is a bit for each node that voted for it."""
+
+    command: Command
+    voters: int
+
+
+class Leadership:
+    """Phase 2 of ``ballot``: the commands waiting, those under way, and who votes for them.
+
+    At most ``pipeline`` batches of at most ``batch`` commands are under way; what comes meanwhile
+    waits and makes up the next batch, so that batches grow with the load and only then. At most
+    ``capacity`` commands wait. The adopted commands wait first in line, which gives each of them
+    the very slot that it was adopted for.
+    """
+
+    def __init__(
+        self,
+        ballot: Ballot,
+        first: int,
+        adopted: list[Command],
+        *,
+        batch: int,
+        pipeline: int,
+        capacity: int,
+    ) -> None:
+        self.ballot = ballot
+        self.next = first
+        self.queue = deque(adopted)
+        self.open: dict[int, Proposal] = {}
+        self._names = dict.fromkeys(name(command) for command in adopted)
+        self._batches: deque[int] = deque()
+        self._batch, self._pipeline, self._capacity = batch, pipeline, capacity
+        self.sent_before_tick = first - 1
+        self.alive = 0
+        """A bit for each node that answered in this ballot lately."""
+
+    def enqueue(self, command: Command) -> None:
+        """Let a command wait, unless it waits already or is under way, or too many do."""
+        if name(command) not in self._names and len(self.queue) < self._capacity:
+            self.queue.append(command)
+            self._names[name(command)] = None
+
+    def next_batch(self, chosen: int) -> tuple[Command, ...]:
+        """The commands to propose now, from slot ``next`` on; none when enough are under way."""
+        while self._batches and self._batches[0] <= chosen:
+            self._batches.popleft()
+        if not self.queue or len(self._batches) >= self._pipeline:
+            return ()
+        size = min(len(self.queue), self._batch)
+        return tuple([self.queue.popleft() for _ in range(size)])
+
+    def propose(self, commands: tuple[Command, ...], voter: NodeId) -> None:
+        """Put a batch under way, with the leader's own vote for it."""
+        for slot, command in enumerate(commands, self.next):
+            self.open[slot] = Proposal(command, 1 << voter)
+        self.next += len(commands)
+        self._batches.append(self.next - 1)
+
+    def vote(self, src: NodeId, first: int, count: int) -> None:
+        """Count votes; those for slots that are closed already change nothing."""
+        bit, proposals = 1 << src, self.open
+        self.alive |= bit
+        for slot in range(first, first + count):
+            proposal = proposals.get(slot)
+            if proposal is not None:
+                proposal.voters |= bit
+
+    def is_chosen(self, slot: int, quorum: int) -> bool:
+        proposal = self.open.get(slot)
+        return proposal is not None and proposal.voters.bit_count() >= quorum
+
+    def close(self, slot: int) -> None:
+        proposal = self.open.pop(slot, None)
+        if proposal is not None:
+            self._names.pop(name(proposal.command), None)
+
+    def reminders(self, dst: NodeId, chosen: int) -> list[Accept]:
+        """What ``dst`` has not voted for though it was sent a tick ago or more, in batches.
+
+        At most a pipeline of it; the rest waits for the next tick. Nothing to remind of: a
+        single Accept without commands, as a sign of life.
+        """
+        late = [
+            slot
+            for slot, proposal in self.open.items()
+            if slot <= self.sent_before_tick and not proposal.voters >> dst & 1
+        ]
+        batches: list[list[int]] = []
+        for slot in late:
+            if batches and slot == batches[-1][-1] + 1 and len(batches[-1]) < self._batch:
+                batches[-1].append(slot)
+            elif len(batches) < self._pipeline:
+                batches.append([slot])
+            else:
+                break
+        return [
+            Accept(self.ballot, slots[0], tuple([self.open[s].command for s in slots]), chosen)
+            for slots in batches
+        ] or [Accept(self.ballot, self.next, (), chosen)]
