@@ -145,5 +145,5 @@ class Codec:
         try:
             name, *values = _parse(text)
             return self._readers[name](values)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise WireError(f"not a message: {text[:100]!r}: {error!r}") from error
