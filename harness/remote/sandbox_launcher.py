@@ -163,26 +163,24 @@ def _make_root() -> None:
     A mount over some existing directory would hide what a user may have there: a store, a virtual
     environment, the agent's socket.
     """
-    stage = Path("/tmp")  # noqa: S108  only a place to stand on; what is there is shown again
-    covered = os.open(stage, os.O_PATH | os.O_DIRECTORY)
+    stage = Path(
+        "/proc"
+    )  # of all directories the one that need not be shown: inside it is a new one
     ns.mount(None, "/", None, ns.REC | ns.PRIVATE)
     ns.mount("harness", stage, "tmpfs", ns.NOSUID | ns.NODEV, "mode=755")
     for entry in os.scandir("/"):
         shown = stage / entry.name
         if entry.is_symlink():
             shown.symlink_to(Path(entry.path).readlink())
-        elif not entry.is_dir():
-            shown.touch()
-            ns.bind(entry.path, shown)
-        elif entry.name == "proc":
+        elif entry.is_dir():
             shown.mkdir()
-            ns.mount("proc", shown, "proc", ns.NOSUID | ns.NODEV | ns.NOEXEC)
         else:
-            shown.mkdir()
-            source = f"/proc/self/fd/{covered}" if entry.name == stage.name else entry.path
-            ns.bind(source, shown)
+            shown.touch()
+        if entry.name == stage.name:
+            ns.mount("proc", shown, "proc", ns.NOSUID | ns.NODEV | ns.NOEXEC)
+        elif not entry.is_symlink():
+            ns.bind(entry.path, shown)
     (stage / RUNTIME.name).mkdir(mode=0o755)
-    os.close(covered)
     ns.make_root(stage)
 
 

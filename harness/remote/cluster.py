@@ -1,0 +1,148 @@
+"""Hosts made on this machine: each with its own network, name, processes, files and SSH server.
+
+To be used inside a sandbox (:mod:`harness.remote.sandbox`)::
+
+    with LocalCluster(5) as cluster:
+        remotes = [SshRemote(host) for host in cluster.hosts]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.errors import CapabilityError, UsageError
+from harness.remote import sandbox
+from harness.remote.rootless import program
+from harness.remote.seam import Host
+
+MOST = 60
+_OLDEST_PYTHON = 9  # 3.9: what a node's code is written for
+
+_PACKAGES = {"sshd": "openssh-server", "ssh-keygen": "openssh-client", "ip": "iproute2"}
+_ROOT = Path(__file__).resolve().parents[2]
+_MAKE = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from harness.remote import cluster_maker as m; m.main()"
+
+
+@dataclass(frozen=True, slots=True)
+class HostPython:
+    """The python3 that the hosts have, and the directories that must be shown for it."""
+
+    executable: str
+    read_only: tuple[str, ...]
+
+
+def host_python() -> HostPython:
+    """The system's, if it is recent enough; else the one that runs this, with its prefix."""
+    system = Path("/usr/bin/python3")
+    version = re.fullmatch(r"python3\.(\d+)", system.resolve().name)
+    if system.exists() and version and int(version[1]) >= _OLDEST_PYTHON:
+        return HostPython(str(system), ())
+    prefix = sys.base_prefix
+    executable = f"{prefix}/bin/python3.{sys.version_info.minor}"
+    return HostPython(executable, () if Path(prefix).is_relative_to("/usr") else (prefix,))
+
+
+class LocalCluster:
+    """``n`` hosts n1..n60 from ``__enter__`` to ``__exit__``; their names resolve, on all and here.
+
+    ``size_mib`` bounds what a host can store, ``zones`` are given out in turn. Raises UsageError outside of a
+    sandbox or for an impossible ``n``, CapabilityError, with what to type, if the hosts cannot be made.
+    """
+
+    def __init__(self, n: int, *, size_mib: int = 1024, zones: Sequence[str] = ()) -> None:
+        if not 1 <= n <= MOST:
+            raise UsageError(f"{n} hosts: this machine makes 1 to {MOST}")
+        if not sandbox.inside():
+            raise UsageError("hosts are made inside a sandbox only (harness.remote.sandbox.enter)")
+        self.n, self.size_mib, self.zones = n, size_mib, tuple(zones) or ("",)
+        self.hosts: tuple[Host, ...] = ()
+        self.up_s = 0.0
+        """How long it took to make them, in seconds."""
+        self._maker: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        began = time.monotonic()
+        _require_programs()
+        python = host_python()
+        # A session of its own: Ctrl-C is for the controller, which ends the maker when it is done.
+        maker = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _MAKE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._maker = maker
+        try:
+            made = self._ask(maker, python)
+            self.hosts = tuple(
+                self._host(i, entry, made, python) for i, entry in enumerate(made["hosts"])
+            )
+        except BaseException:
+            self.close()
+            raise
+        self.up_s = time.monotonic() - began
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take all hosts away, with all that runs on them. Idempotent."""
+        if self._maker is not None:
+            self._maker.communicate()  # the end of its stdin is what it waits for
+            self._maker = None
+
+    def _ask(self, maker: subprocess.Popen[str], python: HostPython) -> dict[str, Any]:
+        assert maker.stdin is not None
+        assert maker.stdout is not None
+        asked = {"n": self.n, "size_mib": self.size_mib, "read_only": python.read_only}
+        maker.stdin.write(json.dumps(asked) + "\n")
+        maker.stdin.flush()
+        answer: dict[str, Any] = json.loads(
+            maker.stdout.readline() or '{"error": "their maker died"}'
+        )
+        if "error" in answer:
+            raise CapabilityError(f"cannot make hosts on this machine: {answer['error']}")
+        return answer
+
+    def _host(
+        self, i: int, entry: dict[str, str], made: dict[str, Any], python: HostPython
+    ) -> Host:
+        return Host(
+            name=entry["name"],
+            address=entry["address"],
+            user=made["user"],
+            key=made["key"],
+            host_key=entry["host_key"],
+            zone=self.zones[i % len(self.zones)],
+            python=python.executable,
+        )
+
+
+def _require_programs() -> None:
+    missing = [name for name in _PACKAGES if program(name) is None]
+    if missing:
+        packages = " ".join(sorted(_PACKAGES[name] for name in missing))
+        raise CapabilityError(
+            f"to make hosts, {', '.join(missing)} must be installed: type: {_sudo()}apt-get install {packages}"
+        )
+
+
+def _sudo() -> str:
+    return "" if os.geteuid() == 0 else "sudo "
