@@ -215,11 +215,11 @@ class MultiPaxos(Replica[Message]):
                 self.ask(donor)
                 return
         first = self.log.chosen + 1
-        votes = highest(chain(self.log.since(first), campaign.votes()))
+        adopted = self.adopt(chain(self.log.since(first), campaign.votes()))
         self.leadership = Leadership(
             campaign.ballot,
             first,
-            fill(votes, first),
+            fill(adopted, first),
             batch=self.batch,
             pipeline=self.pipeline,
             capacity=self.reach,
@@ -229,6 +229,9 @@ class MultiPaxos(Replica[Message]):
         self.announced = self.log.chosen
         self.remind(self.leadership)
         self.propose(self.clients.commands())
+
+    def adopt(self, votes: Iterable[Vote]) -> dict[int, Vote]:
+        return highest(votes)
 
     def on_preempted(self, msg: Preempted) -> None:
         self.seen = max(self.seen, msg.ballot)

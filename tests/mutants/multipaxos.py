@@ -1,0 +1,161 @@
+"""Multi-Paxos broken on purpose, each in a few lines, by mistakes that were made elsewhere.
+
+P-n and G-n are bugs of Paxi and of GoPaxos (PROTOCOLS.md sections 1.2 and 3), M-n the table there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from protocols.ballots import ZERO, Ballot, owner
+from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
+from protocols.log import Log, Vote
+from protocols.multipaxos import MultiPaxos
+from protocols.multipaxos.messages import Accepted, Prepare, Promise
+from protocols.statemachine import READS, Answer, KeyValue
+
+
+class OmitsChosen(MultiPaxos):
+    """P-1 (M5): phase 1b tells of votes not known to be chosen, and not how far the chosen go."""
+
+    def testimony(self, msg: Prepare) -> Promise:
+        return Promise(msg.ballot, msg.slot - 1, tuple(self.log.since(self.log.chosen + 1)))
+
+
+class ForgetsPromise(MultiPaxos):
+    """M1: a promise is given before, and without, being made durable."""
+
+    def promise(self, ballot: Ballot) -> None:
+        self.promised = ballot
+
+
+class ForgetsVote(MultiPaxos):
+    """M2, G-9: a vote is cast without being made durable."""
+
+    def vote(self, slot: int, ballot: Ballot, command: Command) -> None:
+        self.log.put(Vote(slot, ballot, command))
+
+
+class AdoptsLowest(MultiPaxos):
+    """M3: of the votes for a slot, the new leader adopts that of the lowest ballot."""
+
+    def adopt(self, votes: Iterable[Vote]) -> dict[int, Vote]:
+        ordered = sorted(votes, key=lambda vote: vote.ballot, reverse=True)
+        return {vote.slot: vote for vote in ordered}
+
+
+class IgnoresVotes(MultiPaxos):
+    """M4: a new leader begins after its own chosen prefix with commands of its own choice."""
+
+    def adopt(self, votes: Iterable[Vote]) -> dict[int, Vote]:
+        return {}
+
+
+class ReusesBallot(MultiPaxos):
+    """M6, G-2: after a restart ballots are counted from zero again, and what was proposed in them
+    is remembered by the other acceptors alone: one ballot, two commands in a slot."""
+
+    def on_start(self, durable: Mapping[str, Json]) -> None:
+        super().on_start(durable)
+        self.campaigned = ZERO
+        if owner(self.promised) == self.id:
+            self.promised = ZERO
+
+    def vote(self, slot: int, ballot: Ballot, command: Command) -> None:
+        if owner(ballot) == self.id:
+            self.log.put(Vote(slot, ballot, command))
+        else:
+            super().vote(slot, ballot, command)
+
+
+class AcceptsLower(MultiPaxos):
+    """M7: votes in ballots below the one that it promised."""
+
+    def refuses(self, ballot: Ballot) -> bool:
+        return False
+
+
+class HalfIsMajority(MultiPaxos):
+    """M8: n/2 nodes are taken for a majority."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.majority = len(cluster.nodes) // 2
+
+
+class CountsOldVotes(MultiPaxos):
+    """M9: votes in the leader's earlier ballots are counted for the one that it leads now."""
+
+    def on_accepted(self, src: NodeId, msg: Accepted) -> None:
+        if self.leadership is not None:
+            super().on_accepted(src, Accepted(self.leadership.ballot, msg.first, msg.count))
+
+
+class TrustsOldVote(MultiPaxos):
+    """A slot is said to be chosen, and the follower executes what it voted for there, in whatever
+    ballot: the leader may have chosen another command."""
+
+    def learn(self, ballot: Ballot, chosen: int) -> None:
+        while self.log.chosen < chosen and self.log.chosen + 1 in self.log:
+            self.advance()
+        super().learn(ballot, chosen)
+
+
+class RunsTwice(MultiPaxos):
+    """M13: a command that is decided in two slots, because it was sent twice, runs twice."""
+
+    def run(self, command: Command) -> Answer:
+        return self.store.run(Command(command.f, command.key, command.value))
+
+
+class LosesSessions(MultiPaxos):
+    """M14, D3: the sessions are not in the snapshot, so that a retry runs again after it."""
+
+    def on_start(self, durable: Mapping[str, Json]) -> None:
+        super().on_start(durable)
+        self._forget_sessions()
+
+    def install(self, slot: int, state: Json) -> None:
+        super().install(slot, state)
+        self._forget_sessions()
+
+    def _forget_sessions(self) -> None:
+        values: Any = self.store.values
+        self.store = KeyValue.restore({"values": values, "sessions": {}})
+
+
+class SnapshotDropsVotes(MultiPaxos):
+    """K-1, L4: installing a snapshot makes an acceptor forget its own votes above it."""
+
+    def install(self, slot: int, state: Json) -> None:
+        super().install(slot, state)
+        self.log = Log(slot)
+
+
+class ReadsLocally(MultiPaxos):
+    """P-6, E2r: whoever is asked answers a read from its own state, leader or not."""
+
+    def on_request(self, request: RequestId, command: Command) -> None:
+        if command.f in READS:
+            self.reply(request, self.store.run(command).value)
+        else:
+            super().on_request(request, command)
+
+
+MUTANTS: dict[str, type[MultiPaxos]] = {
+    "omits-chosen": OmitsChosen,
+    "forgets-promise": ForgetsPromise,
+    "forgets-vote": ForgetsVote,
+    "adopts-lowest": AdoptsLowest,
+    "ignores-votes": IgnoresVotes,
+    "reuses-ballot": ReusesBallot,
+    "accepts-lower": AcceptsLower,
+    "half-is-majority": HalfIsMajority,
+    "counts-old-votes": CountsOldVotes,
+    "trusts-old-vote": TrustsOldVote,
+    "runs-twice": RunsTwice,
+    "loses-sessions": LosesSessions,
+    "snapshot-drops-votes": SnapshotDropsVotes,
+    "reads-locally": ReadsLocally,
+}
