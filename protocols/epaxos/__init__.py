@@ -1,0 +1,3 @@
+from protocols.epaxos.replica import EPaxos
+
+__all__ = ["EPaxos"]

@@ -1,0 +1,275 @@
+"""Learning what one has missed, and forgetting what everybody has.
+
+Commits are not acknowledged. A replica finds what it lacks by gaps in the rows, by instances that
+stay open and by the others' ``Frontier``, and asks one replica at a time for a batch. Executed
+instances are forgotten once a checkpoint has them and all replicas have executed them, or when they
+are too many; who still lacks one of those is given the whole state (``Install``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+from protocols.epaxos.instances import COMMITTED, EXECUTED, Instance
+from protocols.epaxos.messages import (
+    Ask,
+    Commit,
+    Deps,
+    Entry,
+    Frontier,
+    Install,
+    InstanceId,
+    Learned,
+)
+from protocols.kernel import Json, NodeId
+from protocols.statemachine import KeyValue
+
+if TYPE_CHECKING:
+    from protocols.epaxos.replica import EPaxos
+
+BATCH = 64
+"""Instances asked for at a time."""
+WINDOW = 256
+"""How far beyond its committed prefix a row is searched for gaps."""
+HEARTBEAT = 5
+"""Ticks between two Frontiers of a busy replica; an idle one has nothing new to say."""
+IDLE = 25
+PATIENCE = 3
+"""Ticks before an answer is asked for again, of another replica."""
+RARELY = 10
+"""Ticks between two copies of the whole state to the same replica."""
+CHECKPOINT_EVERY = 1024
+RETAIN = 4096
+
+
+class CatchUp:
+    """Frontiers, gaps, checkpoints."""
+
+    def __init__(self, replica: EPaxos) -> None:
+        self.replica = replica
+        options = replica.cluster.options
+        self.checkpoint_every = cast("int", options.get("checkpoint_every", CHECKPOINT_EVERY))
+        self.retain = cast("int", options.get("retain", RETAIN))
+        self.frontiers: dict[NodeId, Frontier] = {}
+        self.offered: dict[NodeId, int] = {}
+        self.executed = 0
+        """Instances executed since the last checkpoint."""
+        self.saved: Deps = replica.instances.none
+        """How far the durable checkpoint goes."""
+        self.said: Frontier | None = None
+        self.say_at = 0
+        self.ask_at = 0
+        self.asked = 0
+
+    # --- gaps ---
+
+    def frontier(self) -> Frontier:
+        rows = self.replica.instances.rows
+        return Frontier(tuple([r.committed for r in rows]), tuple([r.executed for r in rows]))
+
+    def on_frontier(self, src: NodeId, msg: Frontier) -> None:
+        self.frontiers[src] = msg
+        rows = self.replica.instances.rows
+        if any(c > row.committed for c, row in zip(msg.committed, rows, strict=True)):
+            self.replica.wake_up()
+
+    def tick(self, now: int) -> None:
+        if now >= self.say_at:
+            frontier = self.frontier()
+            if frontier != self.said or now >= self.say_at + IDLE - HEARTBEAT:
+                self.said = frontier
+                self.say_at = now + HEARTBEAT
+                self.replica.broadcast(frontier, self.replica.peers)
+        self.watch_gaps()
+        if now >= self.ask_at:
+            self.ask(now)
+        if self.executed >= self.checkpoint_every:
+            self.checkpoint()
+        self.forget()
+
+    def watch_gaps(self) -> None:
+        """An instance below one that was heard of exists, and must be committed as something."""
+        r = self.replica
+        for row, mark in enumerate(r.instances.rows):
+            if mark.committed < mark.top and mark.committed + 1 not in mark.instances:
+                for number in range(mark.committed + 1, min(mark.top, mark.committed + BATCH) + 1):
+                    if number not in mark.instances:
+                        r.watch((row, number))
+
+    @property
+    def behind(self) -> bool:
+        """Whether another replica has committed what this one has not."""
+        rows = self.replica.instances.rows
+        return any(
+            c > row.committed
+            for f in self.frontiers.values()
+            for c, row in zip(f.committed, rows, strict=True)
+        )
+
+    def missing(self, now: int) -> tuple[InstanceId, ...]:
+        """What others have surely committed, and what has been open for some time."""
+        return tuple(islice(self._missing(now), BATCH))
+
+    def _missing(self, now: int) -> list[InstanceId]:
+        r = self.replica
+        found: list[InstanceId] = []
+        for row, mark in enumerate(r.instances.rows):
+            theirs = max((f.committed[row] for f in self.frontiers.values()), default=0)
+            for number in range(mark.committed + 1, min(theirs, mark.committed + WINDOW) + 1):
+                instance = mark.instances.get(number)
+                if instance is None or instance.phase < COMMITTED:
+                    found.append((row, number))
+        certain = dict.fromkeys(found)
+        found.extend(
+            iid for iid, w in r.open.items() if w.since + PATIENCE <= now and iid not in certain
+        )
+        return found
+
+    def ask(self, now: int) -> None:
+        """Ask the replica that has most, and the next one if that did not help."""
+        missing = self.missing(now)
+        if not missing:
+            self.asked = 0
+            return
+        r = self.replica
+
+        def rank(node: NodeId) -> tuple[bool, int, int]:
+            frontier = self.frontiers.get(node)
+            return (
+                not r.alive(node),
+                -sum(frontier.committed) if frontier else 0,
+                (node - r.id) % len(r.nodes),
+            )
+
+        if r.peers:
+            order = sorted(r.peers, key=rank)
+            r.send(order[self.asked % len(order)], Ask(missing))
+            self.asked += 1
+        self.ask_at = now + PATIENCE
+
+    def on_ask(self, src: NodeId, msg: Ask) -> None:
+        r = self.replica
+        entries = []
+        for iid in msg.ids[:BATCH]:
+            if r.instances.forgotten(iid):
+                self.offer(src)
+                return
+            found = r.instances.get(iid)
+            if found is not None and found.phase >= COMMITTED:
+                entries.append(Entry(*iid, found.value, found.deps))
+        if entries:
+            r.send(src, Learned(tuple(entries)))
+
+    def on_learned(self, msg: Learned) -> None:
+        for e in msg.entries:
+            self.replica.on_commit(Commit(e.row, e.number, e.command, e.deps))
+        self.asked = 0
+        if self.behind:
+            self.ask(self.replica.ticks)
+
+    # --- checkpoints ---
+
+    def checkpoint(self) -> None:
+        """Make durable what was executed, so that its instances need not be."""
+        self.executed = 0
+        self.saved = self.frontier().executed
+        self.replica.persist("checkpoint", self.state())
+
+    def state(self) -> dict[str, Json]:
+        r = self.replica
+        return {
+            "executed": [row.executed for row in r.instances.rows],
+            "beyond": [list(iid) for iid in self.beyond()],
+            "store": r.store.snapshot(),
+            "known": r.instances.known.snapshot(),
+            "done": r.instances.done.snapshot(),
+        }
+
+    def beyond(self) -> list[InstanceId]:
+        """What is executed past the prefix of its row."""
+        return [
+            (row, number)
+            for row, mark in enumerate(self.replica.instances.rows)
+            for number, i in mark.instances.items()
+            if number > mark.executed and i.phase == EXECUTED
+        ]
+
+    def forget(self) -> None:
+        """Forget what the checkpoint has and all replicas have executed, or what is too old."""
+        r = self.replica
+        for row, mark in enumerate(r.instances.rows):
+            everywhere = min(
+                (self.frontiers[n].executed[row] if n in self.frontiers else 0 for n in r.peers),
+                default=mark.executed,
+            )
+            upto = min(self.saved[row], max(everywhere, mark.executed - self.retain))
+            while mark.forgotten < upto:
+                mark.forgotten += 1
+                if mark.instances.pop(mark.forgotten, None) is not None:
+                    r.forget(r.key((row, mark.forgotten)))
+
+    def offer(self, dst: NodeId) -> None:
+        """Give the whole state to one who asks for what is forgotten, not too often."""
+        r = self.replica
+        if r.ticks < self.offered.get(dst, 0):
+            return
+        self.offered[dst] = r.ticks + RARELY
+        entries = []
+        for iid in self.beyond():
+            instance = r.instances.get(iid)
+            assert instance is not None
+            entries.append(Entry(*iid, instance.value, instance.deps))
+        r.send(dst, Install(self.state(), tuple(entries)))
+
+    def on_install(self, msg: Install) -> None:
+        """Take over a state that has executed all that this replica has, and more."""
+        r = self.replica
+        saved = cast("Mapping[str, Any]", msg.checkpoint)
+        rows = r.instances.rows
+        beyond = {(e.row, e.number): e for e in msg.beyond}
+        if not all(n >= row.executed for n, row in zip(saved["executed"], rows, strict=True)):
+            return
+        if not any(n > row.executed for n, row in zip(saved["executed"], rows, strict=True)):
+            return
+        mine = [iid for iid in self.beyond() if iid[1] > saved["executed"][iid[0]]]
+        if any(iid not in beyond for iid in mine):
+            return
+        self._forget_covered(saved["executed"])
+        r.store = KeyValue.restore(saved["store"])
+        r.instances.known.merge(saved["known"])
+        r.instances.done.merge(saved["done"])
+        for iid, entry in beyond.items():
+            instance = r.instances.touch(iid)
+            if instance.phase < COMMITTED:
+                r.record_commit(iid, instance, entry.command, entry.deps)
+            instance.phase = EXECUTED
+            r.instances.settle(iid, instance)
+        for mark, number in zip(rows, saved["executed"], strict=True):
+            mark.jump(number)
+        self.checkpoint()
+        r.after_install()
+
+    def _forget_covered(self, executed: list[int]) -> None:
+        r = self.replica
+        for row, (mark, upto) in enumerate(zip(r.instances.rows, executed, strict=True)):
+            for number in [n for n in mark.instances if n <= upto]:
+                r.instances.settle((row, number), mark.instances[number])
+                r.forget(r.key((row, number)))
+                r.drop((row, number))
+
+    def restore(self, saved: Mapping[str, Any], found: Mapping[InstanceId, Instance]) -> None:
+        """Take up the state on disk; ``found`` are the instances that are there."""
+        r = self.replica
+        r.store = KeyValue.restore(saved["store"])
+        r.instances.known.merge(saved["known"])
+        r.instances.done.merge(saved["done"])
+        self.saved = tuple(saved["executed"])
+        beyond = {tuple(iid) for iid in saved["beyond"]}
+        for (row, number), instance in found.items():
+            if number <= self.saved[row] or (row, number) in beyond:
+                instance.phase = EXECUTED
+        for row, (mark, upto) in enumerate(zip(r.instances.rows, self.saved, strict=True)):
+            kept = [n for at, n in found if at == row and n <= upto]
+            mark.jump(min(kept) - 1 if kept else upto)

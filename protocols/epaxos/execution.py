@@ -1,0 +1,142 @@
+"""The execution of committed instances: strongly connected components, dependencies first.
+
+SOSP'13, section 4.3.3: wait until everything that the command depends on, directly or not, is
+committed; find the strongly connected components of that graph; run them in inverse topological
+order, and inside a component in a fixed order. Tarjan, "Depth-First Search and Linear Graph
+Algorithms", 1972, here without recursion, since a chain may be thousands long.
+
+It never waits inside: a walk that meets what is not committed gives up, and everything on its stack
+(all of which reaches that instance) is woken when it is committed. What is known to be stuck is not
+walked again, so that a commit costs what it unlocks, not what is waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from protocols.epaxos.instances import COMMITTED, EXECUTED, Instance, Instances
+from protocols.epaxos.messages import InstanceId
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One depth-first search: Tarjan's numbers, his stack, and the path with what is left to see."""
+
+    index: dict[InstanceId, int] = field(default_factory=dict)
+    low: dict[InstanceId, int] = field(default_factory=dict)
+    stack: list[InstanceId] = field(default_factory=list)
+    path: list[tuple[InstanceId, list[InstanceId]]] = field(default_factory=list)
+
+    def enter(self, iid: InstanceId, children: list[InstanceId]) -> None:
+        self.index[iid] = self.low[iid] = len(self.index)
+        self.stack.append(iid)
+        self.path.append((iid, children))
+
+    def leave(self) -> list[InstanceId]:
+        """Step back from the path's end; its component, if it is the root of one."""
+        iid, _ = self.path.pop()
+        low = self.low[iid]
+        if self.path:
+            parent = self.path[-1][0]
+            self.low[parent] = min(self.low[parent], low)
+        if low != self.index[iid]:
+            return []
+        at = len(self.stack) - 1  # the component is on top of the stack
+        while self.stack[at] != iid:
+            at -= 1
+        component = self.stack[at:]
+        del self.stack[at:]
+        return component
+
+
+class Executor:
+    """Runs what can be run. ``run`` is told each instance once, in order.
+
+    Subclassed only by mutants.
+    """
+
+    def __init__(self, instances: Instances, run: Callable[[InstanceId, Instance], None]) -> None:
+        self.instances = instances
+        self.run = run
+        self.blocked: dict[InstanceId, InstanceId] = {}
+        """A committed instance, and the one that it waits for to be known or committed."""
+        self.waiters: dict[InstanceId, list[InstanceId]] = {}
+
+    def committed(self, iid: InstanceId) -> None:
+        """``iid`` has just been committed: run it, and what waited for it, as far as possible."""
+        self.wake(iid)
+        self.visit(iid)
+
+    def wake(self, iid: InstanceId) -> None:
+        """``iid`` has become known or committed."""
+        woken = self.waiters.pop(iid, ())
+        for waiter in woken:
+            self.blocked.pop(waiter, None)
+        for waiter in woken:
+            self.visit(waiter)
+
+    def visit(self, root: InstanceId) -> None:
+        """Run ``root`` and all that must run before it, or note what it waits for."""
+        instance = self.instances.get(root)
+        if instance is None or instance.phase != COMMITTED or root in self.blocked:
+            return
+        walk = _Walk()
+        obstacle = self._enter(walk, root, instance)
+        while walk.path and obstacle is None:
+            iid, children = walk.path[-1]
+            if not children:
+                for member in sorted(walk.leave()):  # the tie-break: by row, then number
+                    self._execute(member)
+                continue
+            child = children.pop()
+            seen = walk.index.get(child)
+            if seen is not None:
+                # A component that is complete has been executed, so a seen child is on the stack.
+                if self._unfinished(child):
+                    walk.low[iid] = min(walk.low[iid], seen)
+            elif self._unfinished(child):
+                found = self.instances.get(child)
+                assert found is not None
+                obstacle = self._enter(walk, child, found)
+        if obstacle is not None:
+            for iid in walk.stack:
+                self.blocked[iid] = obstacle
+            self.waiters.setdefault(obstacle, []).extend(walk.stack)
+
+    def _unfinished(self, iid: InstanceId) -> bool:
+        instance = self.instances.get(iid)
+        return instance is not None and instance.phase < EXECUTED
+
+    def _enter(self, walk: _Walk, iid: InstanceId, instance: Instance) -> InstanceId | None:
+        """Put a committed instance on the path; the obstacle, if it has one."""
+        children: list[InstanceId] = []
+        walk.enter(iid, children)
+        if instance.noop:
+            return None
+        command = instance.command
+        assert command is not None
+        for row, (mark, bound) in enumerate(zip(self.instances.rows, instance.deps, strict=True)):
+            if bound > mark.known:  # whether those between interfere cannot be told yet
+                return (row, mark.known + 1)
+        for other, found in self.instances.interfering(command):
+            if other[1] > instance.deps[other[0]] or other == iid:
+                continue
+            if found.phase < COMMITTED:
+                return other
+            if other in self.blocked:
+                return self.blocked[other]
+            children.append(other)
+        return None
+
+    def _execute(self, iid: InstanceId) -> None:
+        instance = self.instances.get(iid)
+        assert instance is not None
+        assert instance.phase == COMMITTED
+        row = self.instances.rows[iid[0]]
+        instance.phase = EXECUTED
+        self.instances.settle(iid, instance)
+        if instance.command is not None and not instance.noop:
+            self.instances.done.add(iid[0], iid[1], instance.command)
+        row.advance()
+        self.run(iid, instance)

@@ -1,0 +1,215 @@
+"""What a replica knows of the instances: rows of records, and two tables of who conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+
+from protocols.ballots import ZERO, Ballot
+from protocols.epaxos.messages import Deps, InstanceId
+from protocols.kernel import Command, Json, record
+from protocols.statemachine import READS
+from protocols.wire import read_as
+
+UNKNOWN, PREACCEPTED, ACCEPTED, COMMITTED, EXECUTED = range(5)
+"""The phases of an instance, in order."""
+
+
+@record
+class Saved:
+    """An instance as it is on disk."""
+
+    promised: Ballot
+    voted: Ballot
+    phase: int
+    noop: bool
+    command: Command | None
+    initial: Deps | None
+    deps: Deps
+
+
+@dataclass(slots=True)
+class Instance:
+    """One instance at one replica.
+
+    ``promised`` and ``voted`` are two variables: with a single one, answering Recover makes an old
+    vote look new (Sutra, arXiv 1906.10917). ``command`` is the owner's, known from any message;
+    ``noop`` says that no-op was voted for or committed in its place.
+    """
+
+    deps: Deps
+    promised: Ballot = ZERO
+    voted: Ballot = ZERO
+    phase: int = UNKNOWN
+    noop: bool = False
+    command: Command | None = None
+    initial: Deps | None = None
+
+    @property
+    def value(self) -> Command | None:
+        """What was voted for: the command, or None for no-op."""
+        return None if self.noop else self.command
+
+    def saved(self) -> Saved:
+        phase = min(self.phase, COMMITTED)  # what has been executed is in the checkpoint
+        return Saved(
+            self.promised, self.voted, phase, self.noop, self.command, self.initial, self.deps
+        )
+
+    @classmethod
+    def restore(cls, value: Json) -> Instance:
+        s = read_as(Saved, value)
+        return cls(s.deps, s.promised, s.voted, s.phase, s.noop, s.command, s.initial)
+
+
+@dataclass(slots=True)
+class Row:
+    """The instances of one owner. Each mark says: everything from 1 up to here is so."""
+
+    instances: dict[int, Instance] = field(default_factory=dict)
+    forgotten: int = 0
+    executed: int = 0
+    committed: int = 0
+    known: int = 0
+    top: int = 0
+    """The highest number heard of."""
+
+    def advance(self) -> None:
+        """Move the marks over what has become known, committed or executed."""
+        get = self.instances.get
+        while (i := get(self.known + 1)) is not None and (
+            i.command is not None or i.phase >= COMMITTED
+        ):
+            self.known += 1
+        while (i := get(self.committed + 1)) is not None and i.phase >= COMMITTED:
+            self.committed += 1
+        while (i := get(self.executed + 1)) is not None and i.phase == EXECUTED:
+            self.executed += 1
+
+    def jump(self, number: int) -> None:
+        """Everything up to ``number`` has been executed elsewhere: forget it here."""
+        for old in [k for k in self.instances if k <= number]:
+            del self.instances[old]
+        self.forgotten = max(self.forgotten, number)
+        self.executed = max(self.executed, number)
+        self.committed = max(self.committed, number)
+        self.known = max(self.known, number)
+        self.top = max(self.top, number)
+        self.advance()
+
+
+_Highest: TypeAlias = tuple[list[int], list[int]]
+
+
+class Conflicts:
+    """For each key and row, the highest number of an update, and of any command."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self._none = [0] * rows
+        self._keys: dict[str, _Highest] = {}
+
+    def add(self, row: int, number: int, command: Command) -> None:
+        updates, both = self._key(command.key)
+        both[row] = max(both[row], number)
+        if command.f not in READS:
+            updates[row] = max(updates[row], number)
+
+    def of(self, command: Command) -> list[int]:
+        """The highest number in each row that interferes with ``command``. Not to be changed."""
+        found = self._keys.get(command.key)
+        if found is None:
+            return self._none
+        return found[0] if command.f in READS else found[1]
+
+    def _key(self, key: str) -> _Highest:
+        found = self._keys.get(key)
+        if found is None:
+            found = self._keys[key] = ([0] * self.rows, [0] * self.rows)
+        return found
+
+    def snapshot(self) -> Json:
+        return {key: [list(updates), list(both)] for key, (updates, both) in self._keys.items()}
+
+    def merge(self, snapshot: Json) -> None:
+        for key, saved in cast("dict[str, Any]", snapshot).items():
+            for mine, theirs in zip(self._key(key), saved, strict=True):
+                mine[:] = map(max, mine, theirs)
+
+
+class Instances:
+    """All rows. ``known`` counts every command heard of, ``done`` only those that were executed.
+
+    ``live`` has, for each key and row, the instances that are known and not executed.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = [Row() for _ in range(rows)]
+        self.known = Conflicts(rows)
+        self.done = Conflicts(rows)
+        self.live: dict[str, list[dict[int, Instance]]] = {}
+        self.none: Deps = (0,) * rows
+
+    def get(self, iid: InstanceId) -> Instance | None:
+        return self.rows[iid[0]].instances.get(iid[1])
+
+    def touch(self, iid: InstanceId) -> Instance:
+        """The record of this instance, a new one if need be."""
+        row = self.rows[iid[0]]
+        found = row.instances.get(iid[1])
+        if found is None:
+            assert iid[1] > row.forgotten
+            found = row.instances[iid[1]] = Instance(self.none)
+            row.top = max(row.top, iid[1])
+        return found
+
+    def forgotten(self, iid: InstanceId) -> bool:
+        """Executed, and no longer here: older than what others are still told one by one."""
+        return iid[1] <= self.rows[iid[0]].forgotten
+
+    def learn(self, iid: InstanceId, instance: Instance, command: Command) -> None:
+        """The owner's command is known; from now on others depend on it."""
+        if instance.command is not None:
+            return
+        row, number = iid
+        instance.command = command
+        self.known.add(row, number, command)
+        if instance.phase < EXECUTED:
+            if command.key not in self.live:
+                self.live[command.key] = [{} for _ in self.rows]
+            self.live[command.key][row][number] = instance
+        self.rows[row].advance()
+
+    def settle(self, iid: InstanceId, instance: Instance) -> None:
+        """It has been executed, or is a no-op: nobody waits for it any more."""
+        command = instance.command
+        if command is None or command.key not in self.live:
+            return
+        live = self.live[command.key]
+        live[iid[0]].pop(iid[1], None)
+        if not any(live):
+            del self.live[command.key]
+
+    def interfering(self, command: Command) -> Iterator[tuple[InstanceId, Instance]]:
+        """The live instances whose command interferes with this one."""
+        reading = command.f in READS
+        for row, live in enumerate(self.live.get(command.key, ())):
+            for number, instance in live.items():
+                other = instance.command
+                assert other is not None
+                if not (reading and other.f in READS):
+                    yield (row, number), instance
+
+    def deps(self, command: Command, row: int, initial: Deps | None = None) -> Deps:
+        """The leader's dependencies for a new instance in ``row``, or an acceptor's merged ones.
+
+        An acceptor leaves the leader's own row alone: the leader knows all of it that is older,
+        and what is younger depends on this instance.
+        """
+        highest = self.known.of(command)
+        if initial is None:
+            return tuple(highest)
+        merged = list(map(max, initial, highest))
+        merged[row] = initial[row]
+        return tuple(merged)

@@ -1,0 +1,187 @@
+"""What EPaxos replicas say to each other, in the words of SOSP'13 (Figures 2 and 3) and OPODIS'25.
+
+An instance is named by its row (whose it is, as a position in ``cluster.nodes``) and its number in
+that row, from 1. A command of None stands for a no-op: each instance has only two possible values,
+the one command that its owner proposed, and no-op.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from protocols.ballots import Ballot
+from protocols.kernel import Command, record
+
+InstanceId: TypeAlias = tuple[int, int]
+"""(row, number)."""
+
+Deps: TypeAlias = tuple[int, ...]
+"""For each row a number d: all interfering instances of that row up to d. 0: none."""
+
+
+@record
+class PreAccept:
+    """Phase 1, always in the default ballot; ``deps`` are what the leader knows."""
+
+    row: int
+    number: int
+    command: Command
+    deps: Deps
+
+
+@record
+class PreAcceptOk:
+    row: int
+    number: int
+    deps: Deps
+
+
+@record
+class Accept:
+    """Phase 2: vote for this in this ballot."""
+
+    row: int
+    number: int
+    ballot: Ballot
+    command: Command | None
+    deps: Deps
+
+
+@record
+class AcceptOk:
+    row: int
+    number: int
+    ballot: Ballot
+
+
+@record
+class Commit:
+    row: int
+    number: int
+    command: Command | None
+    deps: Deps
+
+
+@record
+class Recover:
+    """Explicit Prepare: promise ``ballot`` and say what you know."""
+
+    row: int
+    number: int
+    ballot: Ballot
+
+
+@record
+class RecoverOk:
+    """``voted`` is the ballot of the last Accept voted for, never the promise (error E-1).
+
+    ``initial`` are the dependencies with which the owner proposed, None where no PreAccept came.
+    """
+
+    row: int
+    number: int
+    ballot: Ballot
+    voted: Ballot
+    phase: int
+    command: Command | None
+    deps: Deps
+    initial: Deps | None
+
+
+@record
+class Refused:
+    """The receiver has promised ``ballot``, which is higher than what it was sent."""
+
+    row: int
+    number: int
+    ballot: Ballot
+
+
+@record
+class Validate:
+    """Would committing ``command`` with ``deps`` leave out a command that leaves it out too?"""
+
+    row: int
+    number: int
+    ballot: Ballot
+    command: Command
+    deps: Deps
+
+
+@record
+class ValidateOk:
+    """The instances that would be left out, and whether each is committed: (row, number, 0 or 1)."""
+
+    row: int
+    number: int
+    ballot: Ballot
+    conflicts: tuple[tuple[int, int, int], ...]
+
+
+@record
+class Waiting:
+    """A recovery waits, having seen ``witnesses`` replicas that pre-accepted the initial deps."""
+
+    row: int
+    number: int
+    witnesses: int
+
+
+@record
+class Frontier:
+    """For each row, up to where everything is committed, and executed, at the sender."""
+
+    committed: Deps
+    executed: Deps
+
+
+@record
+class Ask:
+    """Which of these instances do you know to be committed?"""
+
+    ids: tuple[InstanceId, ...]
+
+
+@record
+class Entry:
+    """A committed instance."""
+
+    row: int
+    number: int
+    command: Command | None
+    deps: Deps
+
+
+@record
+class Learned:
+    entries: tuple[Entry, ...]
+
+
+@record
+class Install:
+    """The sender's state, for one who misses what the sender has forgotten.
+
+    ``beyond`` are the instances that the state has executed past its frontier.
+    """
+
+    checkpoint: object
+    beyond: tuple[Entry, ...]
+
+
+Msg: TypeAlias = (
+    PreAccept
+    | PreAcceptOk
+    | Accept
+    | AcceptOk
+    | Commit
+    | Recover
+    | RecoverOk
+    | Refused
+    | Validate
+    | ValidateOk
+    | Waiting
+    | Frontier
+    | Ask
+    | Learned
+    | Install
+)

@@ -1,0 +1,578 @@
+"""One EPaxos replica: the commit protocol, and the state that recovery and catching up work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
+
+from protocols.ballots import ZERO, Ballot
+from protocols.epaxos.catchup import CatchUp
+from protocols.epaxos.execution import Executor
+from protocols.epaxos.instances import (
+    ACCEPTED,
+    COMMITTED,
+    EXECUTED,
+    PREACCEPTED,
+    UNKNOWN,
+    Instance,
+    Instances,
+)
+from protocols.epaxos.messages import (
+    Accept,
+    AcceptOk,
+    Ask,
+    Commit,
+    Deps,
+    Frontier,
+    Install,
+    InstanceId,
+    Learned,
+    Msg,
+    PreAccept,
+    PreAcceptOk,
+    Recover,
+    RecoverOk,
+    Refused,
+    Validate,
+    ValidateOk,
+    Waiting,
+)
+from protocols.epaxos.recoverer import Recoverer
+from protocols.epaxos.recovery import Choice, Examine, Recovery, decide, sizes
+from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.statemachine import READS, KeyValue, name_of
+
+RESEND = 3
+"""Ticks before what was not answered is sent again; doubled each time, up to RESEND_MOST."""
+RESEND_MOST = 24
+ALIVE = 10
+"""Ticks of silence after which a replica is not waited for."""
+SUSPECT = 8
+"""Ticks before an instance that stays open is recovered, for the first in line."""
+STAGGER = 4
+"""Ticks more for each one further down the line, so that two recoverers do not meet again."""
+IDLE_STRIDE = 5
+"""Ticks in one firing of the timer while nothing is open."""
+
+
+@dataclass(slots=True)
+class Proposal:
+    """Phase 1 of an instance of one's own, in the default ballot: what each peer answered."""
+
+    answers: dict[NodeId, Deps] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Acceptance:
+    """Phase 2, of a proposal or of a recovery: who has voted."""
+
+    ballot: Ballot
+    command: Command | None
+    deps: Deps
+    votes: set[NodeId] = field(default_factory=set)
+
+
+Lead: TypeAlias = Proposal | Acceptance | Recovery
+
+
+@dataclass(slots=True)
+class Resend:
+    """When a lead's messages are due again."""
+
+    since: int
+    due: int
+    wait: int = RESEND
+
+
+@dataclass(slots=True)
+class Watch:
+    """An instance that is not committed: since when, when to recover it, how often that was tried."""
+
+    since: int
+    due: int
+    tries: int = 0
+
+
+class EPaxos(Replica[Msg]):
+    messages = (
+        PreAccept,
+        PreAcceptOk,
+        Accept,
+        AcceptOk,
+        Commit,
+        Recover,
+        RecoverOk,
+        Refused,
+        Validate,
+        ValidateOk,
+        Waiting,
+        Frontier,
+        Ask,
+        Learned,
+        Install,
+    )
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.row = self.nodes.index(id)
+        self.size = sizes(len(self.nodes))
+        self.instances = Instances(len(self.nodes))
+        self.executor = Executor(self.instances, self.run)
+        self.recoverer = Recoverer(self)
+        self.catchup = CatchUp(self)
+        self.store = KeyValue()
+        self.next = 1
+        self.requests: dict[InstanceId, tuple[RequestId, Command]] = {}
+        self.leading: dict[InstanceId, Lead] = {}
+        self.resends: dict[InstanceId, Resend] = {}
+        self.open: dict[InstanceId, Watch] = {}
+        self.ticks = 0
+        self.stride = 0
+        self.heard = dict.fromkeys(self.nodes, 0)
+
+    # --- start ---
+
+    def on_start(self, durable: Mapping[str, Json]) -> None:
+        found: dict[InstanceId, Instance] = {}
+        for key, value in durable.items():
+            if key != "checkpoint":
+                _, row_text, number_text = key.split("/")
+                found[int(row_text), int(number_text)] = Instance.restore(value)
+        found = dict(sorted(found.items()))
+        for (row, number), instance in found.items():
+            mark = self.instances.rows[row]
+            mark.instances[number] = instance
+            mark.top = max(mark.top, number)
+        if "checkpoint" in durable:
+            self.catchup.restore(durable["checkpoint"], found)  # type: ignore[arg-type]
+        for iid, instance in found.items():
+            command, instance.command = instance.command, None
+            if command is not None:
+                self.instances.learn(iid, instance, command)
+        for mark in self.instances.rows:
+            mark.advance()
+        for iid, instance in found.items():
+            if instance.phase < COMMITTED:
+                self._resume(iid, instance)
+            else:
+                self.executor.visit(iid)
+        self.next = self.instances.rows[self.row].top + 1
+        self.stride = 1
+        self.set_timer("tick", 1, self.cluster.rtt_ms)
+
+    def _resume(self, iid: InstanceId, instance: Instance) -> None:
+        """Go on with one's own instance if nobody has begun to recover it; watch all others.
+
+        What was answered before the crash is asked for again; acceptors repeat their answers. It
+        cannot have been voted for differently, since the leader's own vote came first.
+        """
+        self.watch(iid)
+        if iid[0] != self.row or instance.promised != ZERO:
+            return
+        if instance.phase == PREACCEPTED:
+            self.lead(iid, Proposal())
+        elif instance.phase == ACCEPTED:
+            self.lead(iid, Acceptance(ZERO, instance.value, instance.deps, {self.id}))
+
+    # --- phase 1: PreAccept ---
+
+    def on_request(self, request: RequestId, command: Command) -> None:
+        if not command.session:
+            command = Command(command.f, command.key, command.value, f"@{request}", 1)
+        self.propose(request, command)
+
+    def propose(self, request: RequestId, command: Command) -> None:
+        """SOSP'13, Figure 2, steps 1-4: a new instance, with all that is known to interfere."""
+        iid = (self.row, self.next)
+        self.next += 1
+        deps = self.instances.deps(command, self.row)
+        instance = self.instances.touch(iid)
+        instance.initial = instance.deps = deps
+        instance.phase = PREACCEPTED
+        self.learn(iid, instance, command)
+        self.save(iid, instance)
+        self.requests[iid] = (request, command)
+        self.watch(iid)
+        self.lead(iid, Proposal())
+        self.broadcast(PreAccept(*iid, command, deps), self.peers)
+        if not self.peers:
+            self.commit(iid, command, deps)
+
+    def on_pre_accept(self, src: NodeId, msg: PreAccept) -> None:
+        """Figure 2, steps 5-9; EPaxos*, where the answer compares with what the owner knew."""
+        iid = (msg.row, msg.number)
+        if self.instances.forgotten(iid):
+            return
+        instance = self.instances.touch(iid)
+        if instance.phase >= COMMITTED:
+            self.send(src, Commit(*iid, instance.value, instance.deps))
+            return
+        if instance.promised > ZERO:
+            self.send(src, Refused(*iid, instance.promised))
+            return
+        if instance.phase == UNKNOWN:
+            instance.phase = PREACCEPTED
+            instance.initial = msg.deps
+            instance.deps = self.instances.deps(msg.command, msg.row, msg.deps)
+            self.learn(iid, instance, msg.command)
+            self.save(iid, instance)
+            self.watch(iid)
+        if instance.phase == PREACCEPTED:
+            self.send(src, PreAcceptOk(*iid, instance.deps))
+
+    def on_pre_accept_ok(self, src: NodeId, msg: PreAcceptOk) -> None:
+        iid = (msg.row, msg.number)
+        lead = self.leading.get(iid)
+        if isinstance(lead, Proposal) and src not in lead.answers:
+            lead.answers[src] = msg.deps
+            self.decide_path(iid, lead)
+
+    def decide_path(self, iid: InstanceId, lead: Proposal, *, patient: bool = True) -> None:
+        """Figure 2, steps 10-16: commit if a fast quorum has nothing to add; else phase 2.
+
+        Phase 2 starts with a majority, as soon as no fast quorum can come together of those who are
+        alive, or at the first tick after they should have answered (``patient`` False).
+        """
+        instance = self.instances.touch(iid)
+        command, initial = instance.command, instance.initial
+        assert command is not None
+        assert initial is not None
+        agreeing = 1 + sum(self.agrees(deps, initial) for deps in lead.answers.values())
+        if agreeing >= self.size.fast:
+            self.commit(iid, command, initial)
+            return
+        awaited = sum(n not in lead.answers and self.alive(n) for n in self.peers)
+        hopeless = agreeing + awaited < self.size.fast
+        if 1 + len(lead.answers) >= self.size.slow and (hopeless or not patient):
+            self.choose(iid, ZERO, command, self.union(initial, lead.answers))
+
+    def agrees(self, deps: Deps, initial: Deps) -> bool:
+        """Whether this answer counts for the fast path."""
+        return deps == initial
+
+    def union(self, initial: Deps, answers: Mapping[NodeId, Deps]) -> Deps:
+        """Figure 2, step 14: all that any of them knows to interfere."""
+        return tuple(map(max, initial, *answers.values()))
+
+    # --- phase 2: Accept ---
+
+    def choose(self, iid: InstanceId, ballot: Ballot, command: Command | None, deps: Deps) -> None:
+        """Figure 2, steps 16-17: propose in ``ballot``, with one's own vote first.
+
+        Only the owner of the ballot comes here, once in a ballot.
+        """
+        instance = self.instances.touch(iid)
+        assert instance.promised == ballot
+        assert instance.phase < COMMITTED
+        self._vote(iid, instance, ballot, command, deps)
+        acceptance = Acceptance(ballot, command, deps, {self.id})
+        self.lead(iid, acceptance)
+        self.broadcast(Accept(*iid, ballot, command, deps), self.peers)
+        self._count(iid, acceptance)
+
+    def on_accept(self, src: NodeId, msg: Accept) -> None:
+        """Figure 2, steps 18-19."""
+        iid = (msg.row, msg.number)
+        if self.instances.forgotten(iid):
+            self.catchup.offer(src)
+            return
+        instance = self.instances.touch(iid)
+        if instance.phase >= COMMITTED:
+            self.send(src, Commit(*iid, instance.value, instance.deps))
+        elif instance.promised > msg.ballot:
+            self.send(src, Refused(*iid, instance.promised))
+        else:
+            self.yield_to(iid, msg.ballot)
+            self._vote(iid, instance, msg.ballot, msg.command, msg.deps)
+            self.send(src, AcceptOk(*iid, msg.ballot))
+
+    def _vote(
+        self,
+        iid: InstanceId,
+        instance: Instance,
+        ballot: Ballot,
+        command: Command | None,
+        deps: Deps,
+    ) -> None:
+        instance.promised = instance.voted = ballot
+        instance.phase = ACCEPTED
+        instance.noop = command is None
+        instance.deps = deps
+        if command is not None:
+            self.learn(iid, instance, command)
+        self.save(iid, instance)
+        self.watch(iid)
+
+    def on_accept_ok(self, src: NodeId, msg: AcceptOk) -> None:
+        iid = (msg.row, msg.number)
+        lead = self.leading.get(iid)
+        if isinstance(lead, Acceptance) and lead.ballot == msg.ballot:
+            lead.votes.add(src)
+            self._count(iid, lead)
+
+    def _count(self, iid: InstanceId, lead: Acceptance) -> None:
+        """Figure 2, steps 20-21."""
+        if len(lead.votes) >= self.size.slow:
+            self.commit(iid, lead.command, lead.deps)
+
+    # --- commit and execution ---
+
+    def commit(self, iid: InstanceId, command: Command | None, deps: Deps) -> None:
+        """Figure 2, steps 11-12 and 21-22: it is decided; tell everybody."""
+        self.broadcast(Commit(*iid, command, deps), self.peers)
+        self.on_commit(Commit(*iid, command, deps))
+
+    def on_commit(self, msg: Commit) -> None:
+        """Figure 2, step 23; then run what it allows to run (section 4.3.3)."""
+        iid = (msg.row, msg.number)
+        if self.instances.forgotten(iid):
+            return
+        instance = self.instances.touch(iid)
+        if instance.phase >= COMMITTED:
+            return
+        self.record_commit(iid, instance, msg.command, msg.deps)
+        self.recoverer.on_committed(iid)
+        self.executor.committed(iid)
+        if msg.command is None and iid in self.requests:
+            self.propose(*self.requests.pop(iid))
+
+    def record_commit(
+        self, iid: InstanceId, instance: Instance, command: Command | None, deps: Deps
+    ) -> None:
+        instance.phase = COMMITTED
+        instance.noop = command is None
+        instance.deps = deps
+        if command is not None:
+            self.learn(iid, instance, command)
+        self.save(iid, instance)
+        self.drop(iid)
+        for row, bound in zip(self.instances.rows, deps, strict=True):
+            row.top = max(row.top, bound)
+        self._advance(iid[0])
+        name = "noop" if command is None else name_of(command)
+        self.note("decided", [list(iid), [name, list(deps)]])
+
+    def run(self, iid: InstanceId, instance: Instance) -> None:
+        """Execute; answer if the client is ours: reads and updates alike only now."""
+        self.catchup.executed += 1
+        command = instance.value
+        if command is None:
+            return
+        update = command.f not in READS
+        if update and not self.store.ran(command):
+            self.note("executed", [command.key, name_of(command)])
+        answer = self.store.run(command)
+        waiting = self.requests.pop(iid, None)
+        if waiting is not None:
+            self.reply(waiting[0], answer.value, ok=answer.ok)
+
+    def after_install(self) -> None:
+        """A state was taken over: answer what it has run of ours, go on with what it has not."""
+        for iid in [i for i in self.requests if self._covered(i)]:
+            request, command = self.requests.pop(iid)
+            # A read runs on a state that has executed it, so on one later than its request. An
+            # update's answer is in the sessions, or lost; then the client never hears.
+            if command.f in READS or self.store.ran(command):
+                answer = self.store.run(command)
+                self.reply(request, answer.value, ok=answer.ok)
+        own = self.instances.rows[self.row]
+        self.next = max(self.next, own.top + 1)
+        self.executor = self._executor()
+        for row, mark in enumerate(self.instances.rows):
+            for number in [n for n, i in mark.instances.items() if i.phase == COMMITTED]:
+                self.executor.visit((row, number))
+
+    def _covered(self, iid: InstanceId) -> bool:
+        instance = self.instances.get(iid)
+        return instance is None or (instance.phase == EXECUTED and not instance.noop)
+
+    def _executor(self) -> Executor:
+        return Executor(self.instances, self.run)
+
+    # --- what recovery and catching up use ---
+
+    def promise(self, instance: Instance, ballot: Ballot) -> None:
+        """EPaxos*: only ``bal`` moves; ``abal``, the ballot of the vote, stays (error E-1)."""
+        instance.promised = ballot
+
+    def decide(self, iid: InstanceId, promises: Mapping[NodeId, RecoverOk]) -> Choice | Examine:
+        return decide(promises, self.nodes[iid[0]], self.size, self.instances.none)
+
+    def learn(self, iid: InstanceId, instance: Instance, command: Command) -> None:
+        """The owner's command is known here."""
+        before = self.instances.rows[iid[0]].known
+        self.instances.learn(iid, instance, command)
+        self._known(iid[0], before)
+
+    def _advance(self, row: int) -> None:
+        before = self.instances.rows[row].known
+        self.instances.rows[row].advance()
+        self._known(row, before)
+
+    def _known(self, row: int, before: int) -> None:
+        if self.instances.rows[row].known > before:
+            self.executor.wake((row, before + 1))
+
+    def key(self, iid: InstanceId) -> str:
+        return f"i/{iid[0]}/{iid[1]}"
+
+    def save(self, iid: InstanceId, instance: Instance) -> None:
+        self.persist(self.key(iid), instance.saved())
+
+    # --- leads, watches, time ---
+
+    def lead(self, iid: InstanceId, lead: Lead) -> None:
+        self.leading[iid] = lead
+        self.resends[iid] = Resend(self.ticks, self.ticks + RESEND)
+        self.wake_up()
+
+    def give_up(self, iid: InstanceId) -> None:
+        """Somebody with a higher ballot is at it."""
+        self.leading.pop(iid, None)
+        self.resends.pop(iid, None)
+        self._postpone(iid)
+
+    def drop(self, iid: InstanceId) -> None:
+        """It is committed: nothing is left to be done for it."""
+        self.leading.pop(iid, None)
+        self.resends.pop(iid, None)
+        self.open.pop(iid, None)
+        self.recoverer.seen.pop(iid, None)
+
+    def yield_to(self, iid: InstanceId, ballot: Ballot) -> None:
+        """Another's message in ``ballot`` was admitted."""
+        self.watch(iid)
+        lead = self.leading.get(iid)
+        if lead is not None and self.ballot_of(lead) < ballot:
+            self.give_up(iid)
+        else:
+            self._postpone(iid)
+
+    def ballot_of(self, lead: Lead) -> Ballot:
+        return ZERO if isinstance(lead, Proposal) else lead.ballot
+
+    def watch(self, iid: InstanceId) -> None:
+        """It must be committed some day; if it is not, recover it."""
+        if iid not in self.open:
+            self.instances.touch(iid)
+            self.open[iid] = Watch(self.ticks, self.ticks + self._patience(iid, 0))
+            self.wake_up()
+
+    def hurry(self, iid: InstanceId) -> None:
+        """Another recovery waits for this one."""
+        instance = self.instances.touch(iid)
+        if instance.phase < COMMITTED:
+            self.watch(iid)
+            watch = self.open[iid]
+            watch.due = min(watch.due, self.ticks + 1 + STAGGER * self._rank(iid))
+
+    def _postpone(self, iid: InstanceId) -> None:
+        watch = self.open.get(iid)
+        if watch is not None:
+            watch.due = self.ticks + self._patience(iid, watch.tries)
+
+    def _patience(self, iid: InstanceId, tries: int) -> int:
+        """Longer for those further from the owner, after each try, and while the owner lives."""
+        rank = self._rank(iid)
+        shift = min(tries, 2) + (2 if rank and not tries and self.alive(self.nodes[iid[0]]) else 0)
+        return (SUSPECT + STAGGER * rank) << shift
+
+    def _rank(self, iid: InstanceId) -> int:
+        return (self.row - iid[0]) % len(self.nodes)
+
+    def alive(self, node: NodeId) -> bool:
+        return node == self.id or self.ticks - self.heard[node] <= ALIVE
+
+    def wake_up(self) -> None:
+        """There is work: tick at the full rate."""
+        if self.stride > 1:
+            self.stride = 1
+            self.set_timer("tick", self.cluster.rtt_ms)
+
+    def on_timer(self, timer: str) -> None:
+        assert timer == "tick"
+        self.ticks += self.stride
+        self.stride = 0  # set anew below; nothing that follows may shorten this tick
+        for iid, lead in list(self.leading.items()):
+            if self.leading.get(iid) is lead:
+                self._tick_lead(iid, lead)
+        for iid, watch in list(self.open.items()):
+            if watch.due <= self.ticks and iid in self.open and iid not in self.leading:
+                watch.tries += 1
+                watch.due = self.ticks + self._patience(iid, watch.tries)
+                self.recoverer.start(iid)
+        self.catchup.tick(self.ticks)
+        busy = self.leading or self.open or self.catchup.behind
+        self.stride = 1 if busy else IDLE_STRIDE
+        ms = self.cluster.rtt_ms * self.stride
+        self.set_timer("tick", ms, ms + self.cluster.rtt_ms // 4)
+
+    def _tick_lead(self, iid: InstanceId, lead: Lead) -> None:
+        """Send again what was not answered; take the slow path if the fast one takes too long."""
+        resend = self.resends[iid]
+        if isinstance(lead, Proposal) and self.ticks > resend.since + 1:
+            self.decide_path(iid, lead, patient=False)
+            if self.leading.get(iid) is not lead:
+                return
+        watch = self.open.get(iid)
+        if isinstance(lead, Recovery) and watch is not None and watch.due <= self.ticks:
+            watch.tries += 1
+            watch.due = self.ticks + self._patience(iid, watch.tries)
+            self.recoverer.start(iid)
+        elif resend.due <= self.ticks:
+            resend.wait = min(2 * resend.wait, RESEND_MOST)
+            resend.due = self.ticks + resend.wait
+            self._resend(iid, lead)
+
+    def _resend(self, iid: InstanceId, lead: Lead) -> None:
+        match lead:
+            case Proposal():
+                i = self.instances.touch(iid)
+                assert i.command is not None
+                assert i.initial is not None
+                ask = PreAccept(*iid, i.command, i.initial)
+                self.broadcast(ask, [n for n in self.peers if n not in lead.answers])
+            case Acceptance():
+                accept = Accept(*iid, lead.ballot, lead.command, lead.deps)
+                self.broadcast(accept, [n for n in self.peers if n not in lead.votes])
+            case Recovery():
+                self.recoverer.resend(iid, lead)
+
+    # --- dispatch ---
+
+    def on_message(self, src: NodeId, msg: Msg) -> None:
+        self.heard[src] = self.ticks
+        match msg:
+            case PreAccept():
+                self.on_pre_accept(src, msg)
+            case PreAcceptOk():
+                self.on_pre_accept_ok(src, msg)
+            case Commit():
+                self.on_commit(msg)
+            case Accept():
+                self.on_accept(src, msg)
+            case AcceptOk():
+                self.on_accept_ok(src, msg)
+            case Recover():
+                self.recoverer.on_recover(src, msg)
+            case RecoverOk():
+                self.recoverer.on_recover_ok(src, msg)
+            case Refused():
+                self.recoverer.on_refused(msg)
+            case Validate():
+                self.recoverer.on_validate(src, msg)
+            case ValidateOk():
+                self.recoverer.on_validate_ok(src, msg)
+            case Waiting():
+                self.recoverer.on_waiting(msg)
+            case Frontier():
+                self.catchup.on_frontier(src, msg)
+            case Ask():
+                self.catchup.on_ask(src, msg)
+            case Learned():
+                self.catchup.on_learned(msg)
+            case Install():
+                self.catchup.on_install(msg)
+            case _:
+                assert_never(msg)

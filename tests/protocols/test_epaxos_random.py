@@ -1,0 +1,65 @@
+"""EPaxos under random schedules: loss, duplication, overtaking, cuts, crashes, timers at any time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from protocols.epaxos import EPaxos
+from protocols.kernel import Command
+from tests.schedules import KEY, Asked, Chance
+
+
+@dataclass
+class Leaderless(Chance):
+    """The same chance for a protocol without a leader, whose slots are instances."""
+
+    options: dict[str, object] = field(
+        default_factory=lambda: {"checkpoint_every": 8, "retain": 6}
+    )
+
+    def recover(self) -> None:
+        stage = self.stage
+        self.cut = frozenset()
+        for node in range(self.n):
+            if node not in stage.replicas:
+                stage.start(node)
+        final = None
+        for round_ in range(150):
+            for node in range(self.n):
+                stage.fire(node, "tick")
+            stage.settle(limit=100_000)
+            if round_ == 100:
+                final = stage.request(self.random.randrange(self.n), Command("read", KEY))
+                self.asked[final] = Asked(Command("read", KEY), 0, frozenset(self.acked))
+        assert final in stage.replies, "does not serve again"
+        self.look()
+        agreement(stage.notes)
+        replicas = list(stage.replicas.values())
+        frontiers = [r.catchup.frontier() for r in replicas]  # type: ignore[attr-defined]
+        assert all(f == frontiers[0] for f in frontiers), f"not caught up: {frontiers}"
+        stores = [r.store for r in replicas]  # type: ignore[attr-defined]
+        assert all(store == stores[0] for store in stores), "replicas differ"
+
+
+def agreement(notes) -> None:
+    """No instance is decided in two ways."""
+    decided: dict[str, object] = {}
+    for _, note in notes:
+        if note.kind == "decided":
+            slot, what = note.value
+            assert decided.setdefault(json.dumps(slot), what) == what, slot
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("n", [3, 5])
+def test_any_schedule_is_linearizable_and_ends_in_agreement(n, seed):
+    """Random schedules with crashes; afterwards all replicas are equal and serve."""
+    Leaderless(EPaxos, seed, n).play(1500)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_without_crashes_every_schedule_is_linearizable_too(seed):
+    Leaderless(EPaxos, seed, 4, crashes=False).play(1000)
