@@ -1,0 +1,260 @@
+"""Whether the nodes agree, by their own word: what was decided, and in which order it ran.
+
+*Uniform agreement*, "no two processes decide differently" (Cachin, Guerraoui, Rodrigues,
+"Introduction to Reliable and Secure Distributed Programming", 2nd ed., section 5.2), holds for each
+slot, for dead and restarted nodes too. It is read from notes ``decided`` [slot, what].
+
+*Execution consistency*, "if two interfering commands are committed, they will be executed in the
+same order by every replica" (Moraru, Andersen, Kaminsky, "There Is More Consensus in Egalitarian
+Parliaments", SOSP 2013, section 4.1), is read from notes ``executed`` [key, what]. A *run* is what
+one incarnation of a node executed of one key. A node may begin anywhere, from a snapshot, and leave
+out what a snapshot brought it. So the claim is: for each key there is one order of its updates of
+which every run is a subsequence; that is, the relation "next but one another in some run" has no
+cycle. A run ends where the nemesis killed or started the node, or the node noted ``started``; where
+an update comes again without that, the node restarted by itself somewhere between, and from those
+places no order is read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import networkx as nx
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from checker.history import History
+from checker.phrases import of_key, of_node, plural, show
+from checker.values import Json, identity
+from checker.verdict import Outcome, Verdict
+from checker.windows import value_of
+
+
+@dataclass(frozen=True)
+class Step:
+    """Node ``node`` noted in ``row`` that it executed ``what`` of ``key``."""
+
+    row: int
+    node: int
+    key: Json
+    what: Json
+    item: int
+    """The same number for the same update of the same key."""
+
+
+@dataclass
+class _Run:
+    """What is known of the current run of one node on one key."""
+
+    steps: list[Step] = field(default_factory=list)
+    place: dict[int, int] = field(default_factory=dict)
+    """Where each item came last, in ``steps``."""
+    cut_low: int = 0
+    cut_high: int = 0
+    """A restart lies after place ``cut_low`` and not after ``cut_high``; none where they are equal."""
+
+
+def check(history: History) -> Verdict:
+    """Valid without notes. ``details`` counts slots, decisions, updates and nodes."""
+    slots, conflicts = _decisions(history)
+    runs, updates = _runs(history)
+    edges = list(_edges(runs))
+    cycle = _contradiction(edges, updates)
+    details: dict[str, Json] = {
+        "slots": len(slots),
+        "conflicting slots": len(conflicts),
+        "updates": updates,
+        "nodes": len({node for node, _ in runs} | {node for _, node, _ in slots.values()}),
+    }
+    if conflicts:
+        slot, first, second = conflicts[0]
+        lines = [_decided(slot, first), _decided(slot, second)]
+        more = f"; and {plural(len(conflicts) - 1, 'other slot')}" if len(conflicts) > 1 else ""
+        return Verdict(
+            outcome=Outcome.INVALID,
+            summary=f"slot {show(slot)} was decided differently by "
+            f"{_nodes(first[1], second[1])}{more}",
+            evidence=(first[0], second[0]),
+            explanation=tuple(lines),
+            details=details,
+        )
+    if cycle:
+        nodes = dict.fromkeys(step.node for step, _ in cycle)
+        return Verdict(
+            outcome=Outcome.INVALID,
+            summary=f"{of_key(cycle[0][0].key)}: updates ran in different orders at "
+            f"{_nodes(*nodes)}",
+            evidence=tuple(sorted({step.row for edge in cycle for step in edge})),
+            explanation=tuple(
+                f"{of_node(a.node)} executed {show(a.what)} (row {a.row}) "
+                f"before {show(b.what)} (row {b.row})"
+                for a, b in cycle
+            ),
+            details=details,
+        )
+    if not slots and not updates:
+        return Verdict(outcome=Outcome.VALID, summary="no node noted a decision", details=details)
+    summary = f"{plural(len(slots), 'slot')} and {plural(updates, 'executed update')} agree"
+    return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
+
+
+_Decision = tuple[int, int, Json]
+"""Row, node, what."""
+
+
+def _decisions(
+    history: History,
+) -> tuple[dict[Hashable, _Decision], list[tuple[Json, _Decision, _Decision]]]:
+    """The first decision of each slot, and for each slot decided differently the first two."""
+    first: dict[Hashable, _Decision] = {}
+    conflicts: dict[Hashable, tuple[Json, _Decision, _Decision]] = {}
+    for row, node, value in history.notes("decided"):
+        slot, what = _pair(value, row)
+        name = identity(slot)
+        known = first.setdefault(name, (row, node, what))
+        if name not in conflicts and identity(known[2]) != identity(what):
+            conflicts[name] = (slot, known, (row, node, what))
+    return first, list(conflicts.values())
+
+
+def _runs(history: History) -> tuple[dict[tuple[int, Hashable], list[_Run]], int]:
+    """The runs of each node and key, and the number of different updates."""
+    restarts = _restarts(history)
+    items: dict[Hashable, int] = {}
+    runs: dict[tuple[int, Hashable], list[_Run]] = {}
+    for row, node, value in history.notes("executed"):
+        key, what = _pair(value, row)
+        name = identity(key)
+        item = items.setdefault((name, identity(what)), len(items))
+        mine = runs.setdefault((node, name), [_Run()])
+        if mine[-1].steps and restarts[node].between(mine[-1].steps[-1].row, row):
+            mine.append(_Run())
+        _extend(mine, Step(row, node, key, what, item))
+    return runs, len(items)
+
+
+class _Restarts:
+    """When a node was killed or started: spans of time, in order."""
+
+    def __init__(self, history: History) -> None:
+        self.time_ns = history.time_ns
+        self.begins: list[int] = []
+        self.ends: list[int] = []
+
+    def add(self, begin_ns: int, end_ns: int) -> None:
+        self.begins.append(begin_ns)
+        self.ends.append(end_ns)
+
+    def between(self, first: int, second: int) -> bool:
+        """Whether the node may have restarted between two of its notes, given as rows."""
+        place = bisect_left(self.ends, int(self.time_ns[first]))
+        return place < len(self.ends) and self.begins[place] <= int(self.time_ns[second])
+
+
+def _restarts(history: History) -> defaultdict[int, _Restarts]:
+    """From the nemesis' actions, which a row reports when they are done, and from ``started``."""
+    found: defaultdict[int, _Restarts] = defaultdict(lambda: _Restarts(history))
+    spans: list[tuple[int, int, int]] = []
+    for row in history.of_nemesis():
+        value, end_ns = value_of(history, row), int(history.time_ns[row])
+        began, actions = value.get("started_ns"), value.get("actions")
+        for action in actions if isinstance(actions, (list, tuple)) else ():
+            if isinstance(action, Mapping) and action.get("do") in ("kill", "start"):
+                node = action["node"]
+                assert isinstance(node, int)
+                spans.append((end_ns, began if isinstance(began, int) else end_ns, node))
+    for row, node, _ in history.notes("started"):
+        spans.append((int(history.time_ns[row]), int(history.time_ns[row]), node))
+    for end_ns, begin_ns, node in sorted(spans):
+        found[node].add(min(begin_ns, end_ns), end_ns)
+    return found
+
+
+def _extend(runs: list[_Run], step: Step) -> None:
+    """Add a step. Where it came before, a restart lies between; keep where that can have been."""
+    run = runs[-1]
+    again = run.place.get(step.item)
+    here = len(run.steps)
+    if again is not None and run.cut_low < run.cut_high <= again:
+        # Explained by no restart that is known of: there was one more. What came after the first
+        # begins a run of its own.
+        rest = run.steps[run.cut_high :]
+        del run.steps[run.cut_high :]
+        runs.append(run := _Run(rest, {s.item: i for i, s in enumerate(rest)}))
+        again, here = run.place[step.item], len(rest)
+    if again is not None:
+        known = run.cut_low < run.cut_high
+        run.cut_low = max(run.cut_low, again)
+        run.cut_high = run.cut_high if known else here
+    run.place[step.item] = here
+    run.steps.append(step)
+
+
+def _edges(runs: dict[tuple[int, Hashable], list[_Run]]) -> Iterator[tuple[Step, Step]]:
+    """Neighbours of a run, but for those between which the node may have restarted."""
+    for several in runs.values():
+        for run in several:
+            for place, (a, b) in enumerate(pairwise(run.steps), 1):
+                if not run.cut_low < place <= run.cut_high:
+                    yield a, b
+
+
+def _contradiction(edges: list[tuple[Step, Step]], updates: int) -> list[tuple[Step, Step]]:
+    """A shortest cycle through some update that is on a cycle; empty where there is none.
+
+    Two consistent runs never disagree, so the strongly connected components are single updates.
+    """
+    if not edges:
+        return []
+    tail = np.fromiter((a.item for a, _ in edges), np.int64, len(edges))
+    head = np.fromiter((b.item for _, b in edges), np.int64, len(edges))
+    matrix = coo_array((np.ones(len(edges), np.int8), (tail, head)), shape=(updates, updates))
+    count, label = connected_components(matrix.tocsr(), directed=True, connection="strong")
+    if count == updates:
+        return []
+    inside = np.flatnonzero(label[tail] == label[head])
+    component = label[tail[inside[0]]]
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    for i in inside[label[tail[inside]] == component].tolist():
+        a, b = edges[i]
+        if not graph.has_edge(a.item, b.item):
+            graph.add_edge(a.item, b.item, steps=(a, b))
+    return _shortest_cycle(graph)
+
+
+def _shortest_cycle(graph: nx.DiGraph[int]) -> list[tuple[Step, Step]]:
+    """The shortest cycle through the first of the updates, as its edges merged by node."""
+    start = next(iter(graph))
+    lengths = nx.single_target_shortest_path_length(graph, start)
+    distance = dict(lengths)
+    step = min(graph.successors(start), key=lambda item: (distance[item], item))
+    path = [start, *nx.shortest_path(graph, step, start)]
+    edges: list[tuple[Step, Step]] = [graph.edges[a, b]["steps"] for a, b in pairwise(path)]
+    merged = [edges[0]]
+    for a, b in edges[1:]:
+        if merged[-1][1] == a:  # the same note: the node ran on
+            merged[-1] = (merged[-1][0], b)
+        else:
+            merged.append((a, b))
+    return merged
+
+
+def _pair(value: Json, row: int) -> tuple[Json, Json]:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise ValueError(f"row {row}: a note is a pair, not {show(value)}")
+    return value[0], value[1]
+
+
+def _decided(slot: Json, decision: _Decision) -> str:
+    row, node, what = decision
+    return f"{of_node(node)} decided {show(what)} in slot {show(slot)} (row {row})"
+
+
+def _nodes(*nodes: int) -> str:
+    named = [of_node(node) for node in dict.fromkeys(nodes)]
+    return named[0] + " itself" if len(named) == 1 else " and ".join(named)

@@ -1,0 +1,170 @@
+"""What clients got while faults were on, and how soon all was well again after each.
+
+Brewer's "Towards Robust Distributed Systems" (PODC 2000) promises availability on the side of a
+majority only, so nothing is demanded *during* a fault. After the last one is healed the system must
+answer again, at every node that is asked: that is a claim of liveness, which no finite history can
+refute for good, so it is given ``GRACE_NS`` to keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from checker.history import INFO, INVOKE, OK, History
+from checker.phrases import of_node, plural, seconds
+from checker.values import Ints, Json
+from checker.verdict import Outcome, Verdict
+from checker.windows import FaultWindow, windows
+
+GRACE_NS = 5_000_000_000
+NOBODY = -1
+
+
+@dataclass(frozen=True)
+class _Ops:
+    """Columns over the clients' ops; ``end_ns`` is of the answer, or of the history's last row."""
+
+    invoked: Ints
+    begin_ns: Ints
+    end_ns: Ints
+    ok: np.typing.NDArray[np.bool_]
+    node: Ints
+
+
+def check(history: History, *, grace_ns: int = GRACE_NS) -> Verdict:
+    """*Invalid* where ops asked after the last heal, for ``grace_ns`` or longer, were never answered.
+
+    That holds for the system, and for each node by itself (where rows name it). *Unknown* where the
+    history ends before the system answered again, sooner than that. Valid without faults.
+
+    ``details``: ``windows`` (for each: ``fault``, ``rows``, ``begin_s``, ``end_s``, ``asked`` and
+    ``ok`` during it, ``ok_by_node``, ``recovered_ms`` from its end to the first answer to an op,
+    ``recovered_ms_by_node``, None where none came before the history ended), and
+    ``longest_gap`` (``ms``, ``from_s``, ``faults`` on in it) between two answers.
+    """
+    faults = windows(history)
+    ops = _ops(history)
+    nodes = sorted(set(ops.node.tolist()) - {NOBODY})
+    told: list[Json] = [_window(ops, fault, nodes) for fault in faults]
+    details: dict[str, Json] = {"windows": told, "longest_gap": _longest_gap(ops, faults)}
+    if not faults:
+        return Verdict(outcome=Outcome.VALID, summary="no faults to recover from", details=details)
+    if any(fault.end is None for fault in faults):
+        last = next(fault for fault in faults if fault.end is None)
+        return Verdict(
+            outcome=Outcome.UNKNOWN,
+            summary=f"the history ends while {last.fault} is on",
+            evidence=(last.begin,),
+            details=details,
+        )
+    return _liveness(history, ops, faults, nodes, grace_ns=grace_ns, details=details)
+
+
+def _ops(history: History) -> _Ops:
+    inv = np.flatnonzero((history.type == INVOKE) & (history.process >= 0))
+    done = history.partner[inv]
+    fate = np.where(done >= 0, history.type[done], np.int8(INFO))
+    rows = history.rows
+    nodes = [rows[i].node for i in inv.tolist()]
+    return _Ops(
+        invoked=inv,
+        begin_ns=history.time_ns[inv],
+        end_ns=history.time_ns[done] if len(inv) else inv,
+        ok=fate == OK,
+        node=np.fromiter((NOBODY if n is None else n for n in nodes), np.int64, len(nodes)),
+    )
+
+
+def _window(ops: _Ops, fault: FaultWindow, nodes: Sequence[int]) -> Json:
+    during = (ops.end_ns >= fault.begin_ns) & (ops.begin_ns < fault.end_ns)
+    answered = ops.ok & (ops.end_ns >= fault.begin_ns) & (ops.end_ns < fault.end_ns)
+    after = ops.ok & (ops.end_ns >= fault.end_ns) & (fault.end is not None)
+
+    def recovered(there: np.typing.NDArray[np.bool_]) -> float | None:
+        ends = ops.end_ns[there]
+        return round((int(ends.min()) - fault.end_ns) / 1e6, 3) if len(ends) else None
+
+    return {
+        "fault": fault.fault,
+        "rows": [fault.begin, fault.end],
+        "begin_s": fault.begin_ns / 1e9,
+        "end_s": None if fault.end is None else fault.end_ns / 1e9,
+        "asked": int(during.sum()),
+        "ok": int(answered.sum()),
+        "ok_by_node": {of_node(n): int((answered & (ops.node == n)).sum()) for n in nodes},
+        "recovered_ms": recovered(after),
+        "recovered_ms_by_node": {of_node(n): recovered(after & (ops.node == n)) for n in nodes},
+    }
+
+
+def _longest_gap(ops: _Ops, faults: Sequence[FaultWindow]) -> Json:
+    """The longest time without an answer, from the first invocation on."""
+    if not len(ops.invoked):
+        return None
+    ends = np.sort(ops.end_ns[ops.ok])
+    last = int(max(ops.begin_ns.max(), ops.end_ns.max()))
+    marks = np.concatenate([ops.begin_ns[:1], ends, [last]])
+    at = int(np.diff(marks).argmax())
+    begin, end = int(marks[at]), int(marks[at + 1])
+    on = [fault.fault for fault in faults if fault.begin_ns < end and fault.end_ns > begin]
+    return {"ms": round((end - begin) / 1e6, 3), "from_s": begin / 1e9, "faults": on}
+
+
+def _liveness(
+    history: History,
+    ops: _Ops,
+    faults: Sequence[FaultWindow],
+    nodes: Sequence[int],
+    *,
+    grace_ns: int,
+    details: dict[str, Json],
+) -> Verdict:
+    last = max(faults, key=lambda fault: fault.end_ns)
+    assert last.end is not None
+    asked = ops.begin_ns >= last.end_ns
+    end_ns = int(history.time_ns.max())
+    explanation, evidence, short = [], [last.end], False
+    for node in (None, *nodes):
+        here = asked if node is None else asked & (ops.node == node)
+        if not here.any() or (ops.ok & here).any():
+            continue
+        waited = end_ns - int(ops.begin_ns[here].min())
+        if waited < grace_ns:
+            short = short or node is None
+            continue
+        who = "the system" if node is None else of_node(node)
+        explanation.append(
+            f"{who} was asked {plural(int(here.sum()), 'op')} after {last.fault} had ended at "
+            f"{seconds(last.end_ns)} (row {last.end}), and in {seconds(waited)} answered none"
+        )
+        evidence.append(int(ops.invoked[here][0]))
+        if node is None:
+            break
+    if explanation:
+        return Verdict(
+            outcome=Outcome.INVALID,
+            summary=f"liveness: {explanation[0]}",
+            evidence=tuple(sorted(set(evidence))),
+            explanation=tuple(explanation[1:]),
+            details=details,
+        )
+    if short:
+        return Verdict(
+            outcome=Outcome.UNKNOWN,
+            summary=f"the history ends too soon after {last.fault} to see whether all is well again",
+            evidence=(last.end,),
+            details=details,
+        )
+    return Verdict(outcome=Outcome.VALID, summary=_summary(details, len(faults)), details=details)
+
+
+def _summary(details: dict[str, Json], faults: int) -> str:
+    told = details["windows"]
+    assert isinstance(told, list)
+    times = [window["recovered_ms"] for window in told if window["recovered_ms"] is not None]
+    if not times:
+        return f"nothing was asked after {plural(faults, 'fault')}"
+    return f"answers again at most {max(times):,.0f} ms after each of {plural(faults, 'fault')}"

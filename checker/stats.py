@@ -1,0 +1,118 @@
+"""How many ops there were and how long they took, by ``f``. After Jepsen's ``checker/stats``.
+
+A latency is the time from when an op should have begun (``intended_ns``; else its invocation) to
+its answer, so that a system that holds its clients up is not flattered: Tene, "How NOT to Measure
+Latency", 2013 (coordinated omission). Quantiles are of answered (*ok*) ops, by nearest rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from checker.history import FAIL, INFO, INVOKE, OK, History
+from checker.phrases import plural
+from checker.values import Ints, Json
+from checker.verdict import Outcome, Verdict
+
+_QUANTILES = (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
+
+
+def check(history: History) -> Verdict:
+    """*Vacuous* where some ``f`` never succeeded, or where there were no ops: nothing was seen of it.
+
+    ``details``: ``ops``, ``ok``, ``fail``, ``info``, ``ok_rate``, ``duration_s`` from the first
+    invocation to the last completion, ``throughput`` (ok/s), ``latency_ms`` {p50, p95, p99, max},
+    ``lateness_ms`` (how late open-loop ops began) where known, and the same per f in ``by_f``.
+    """
+    inv = np.flatnonzero((history.type == INVOKE) & (history.process >= 0))
+    partner = history.partner[inv]
+    fate = np.where(partner >= 0, history.type[partner], np.int8(INFO))
+    names = [history.f[i] for i in inv.tolist()]
+    intended = [history.rows[i].intended_ns for i in inv.tolist()]
+    begun = history.time_ns[inv]
+    asked = np.fromiter(
+        (b if i is None else i for i, b in zip(intended, begun.tolist(), strict=True)),
+        np.int64,
+        len(inv),
+    )
+    taken = history.time_ns[partner] - asked if len(inv) else begun
+    codes = {f: code for code, f in enumerate(dict.fromkeys(names))}
+    code = np.fromiter(map(codes.__getitem__, names), np.int64, len(names))
+    by_f = {f: _count(fate[code == c], taken[code == c]) for f, c in codes.items()}
+    details: dict[str, Json] = _count(fate, taken)
+    open_loop = np.fromiter((i is not None for i in intended), np.bool_, len(intended))
+    if open_loop.any():
+        details["lateness_ms"] = quantiles_ms((begun - asked)[open_loop])
+    details |= _pace(history, inv, partner, fate) | {"by_f": by_f}
+    return _judge(details, by_f)
+
+
+def quantiles_ms(times_ns: Ints) -> dict[str, float]:
+    """p50, p95, p99 and max in ms, by nearest rank; empty for none.
+
+    >>> quantiles_ms(np.arange(1, 101) * 1_000_000)
+    {'p50': 50.0, 'p95': 95.0, 'p99': 99.0, 'max': 100.0}
+    """
+    if not len(times_ns):
+        return {}
+    ordered = np.sort(times_ns)
+    last = len(ordered) - 1
+    ranks = {name: min(last, -(-len(ordered) * q // 100) - 1) for name, q in _QUANTILES}
+    return {name: round(int(ordered[rank]) / 1e6, 6) for name, rank in ranks.items()}
+
+
+def _count(fate: np.typing.NDArray[np.int8], taken: Ints) -> dict[str, Json]:
+    ok = fate == OK
+    return {
+        "ops": len(fate),
+        "ok": int(ok.sum()),
+        "fail": int((fate == FAIL).sum()),
+        "info": int((fate == INFO).sum()),
+        "ok_rate": round(float(ok.mean()), 6) if len(fate) else 0.0,
+        "latency_ms": quantiles_ms(taken[ok]),
+    }
+
+
+def _pace(
+    history: History, inv: Ints, partner: Ints, fate: np.typing.NDArray[np.int8]
+) -> dict[str, Json]:
+    if not len(inv):
+        return {"duration_s": 0.0, "throughput": 0.0}
+    ends = history.time_ns[np.concatenate([partner[partner >= 0], inv])]
+    lasted = (int(ends.max()) - int(history.time_ns[inv[0]])) / 1e9
+    ok = int((fate == OK).sum())
+    return {"duration_s": round(lasted, 6), "throughput": round(ok / lasted, 3) if lasted else 0.0}
+
+
+def _judge(details: dict[str, Json], by_f: dict[str, dict[str, Json]]) -> Verdict:
+    never = [f for f, counts in by_f.items() if not counts["ok"]]
+    if not by_f:
+        return Verdict(outcome=Outcome.VACUOUS, summary="there were no ops", details=details)
+    if never:
+        return Verdict(
+            outcome=Outcome.VACUOUS,
+            summary=f"no {_either(never)} succeeded",
+            explanation=tuple(_sentence(f, by_f[f]) for f in never),
+            details=details,
+        )
+    latency = details["latency_ms"]
+    assert isinstance(latency, dict)
+    return Verdict(
+        outcome=Outcome.VALID,
+        summary=(
+            f"{details['ok']:,} of {plural(int(str(details['ops'])), 'op')} ok, "
+            f"{details['throughput']:,} ok/s, p50 {latency['p50']:.1f} ms, "
+            f"p99 {latency['p99']:.1f} ms, max {latency['max']:.1f} ms"
+        ),
+        details=details,
+    )
+
+
+def _either(names: Sequence[str]) -> str:
+    return " and no ".join(names)
+
+
+def _sentence(f: str, counts: dict[str, Json]) -> str:
+    return f"of {counts['ops']:,} {f} ops, {counts['fail']:,} failed and {counts['info']:,} are unknown"

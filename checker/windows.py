@@ -1,0 +1,56 @@
+"""The windows in which faults were on, read from the nemesis' rows.
+
+A row's ``f`` is the fault's name and its value {"phase": "begin" | "end", "window": n, ...}. A row
+is written when its actions are done, so a window counts from its begin row, and its cure from its
+end row; ``started_ns`` in the value says when the actions began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checker.history import History
+from checker.values import Json, identity
+
+
+@dataclass(frozen=True)
+class FaultWindow:
+    """``begin`` and ``end`` are rows; ``end`` is None where the history ends with the fault on.
+
+    ``end_ns`` is then the time of the last row.
+    """
+
+    fault: str
+    begin: int
+    end: int | None
+    begin_ns: int
+    end_ns: int
+
+
+def windows(history: History) -> list[FaultWindow]:
+    """In order of their beginnings. An end without its beginning is left out."""
+    found: list[FaultWindow] = []
+    opened: dict[object, list[int]] = {}
+    ends: dict[int, int] = {}
+    for row in history.of_nemesis():
+        value = history.value[row]
+        if not isinstance(value, Mapping):
+            continue
+        name = (history.f[row], identity(value.get("window")))
+        if value.get("phase") == "begin":
+            opened.setdefault(name, []).append(row)
+        elif value.get("phase") == "end" and opened.get(name):
+            ends[opened[name].pop(0)] = row
+    for begin in sorted([*ends, *(row for rows in opened.values() for row in rows)]):
+        end = ends.get(begin)
+        last = len(history) - 1 if end is None else end
+        begin_ns, end_ns = int(history.time_ns[begin]), int(history.time_ns[last])
+        found.append(FaultWindow(history.f[begin], begin, end, begin_ns, end_ns))
+    return found
+
+
+def value_of(history: History, row: int) -> Mapping[str, Json]:
+    """The value of a nemesis row; empty where it is no object."""
+    value = history.value[row]
+    return value if isinstance(value, Mapping) else {}
