@@ -12,7 +12,7 @@ from protocols.ballots import ZERO, Ballot, owner
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.log import Log, Vote
 from protocols.multipaxos import MultiPaxos
-from protocols.multipaxos.messages import Accepted, Prepare, Promise
+from protocols.multipaxos.messages import Prepare, Promise
 from protocols.statemachine import READS, Answer, KeyValue
 
 
@@ -84,14 +84,6 @@ class HalfIsMajority(MultiPaxos):
         self.majority = len(cluster.nodes) // 2
 
 
-class CountsOldVotes(MultiPaxos):
-    """M9: votes in the leader's earlier ballots are counted for the one that it leads now."""
-
-    def on_accepted(self, src: NodeId, msg: Accepted) -> None:
-        if self.leadership is not None:
-            super().on_accepted(src, Accepted(self.leadership.ballot, msg.first, msg.count))
-
-
 class TrustsOldVote(MultiPaxos):
     """A slot is said to be chosen, and the follower executes what it voted for there, in whatever
     ballot: the leader may have chosen another command."""
@@ -152,7 +144,6 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "reuses-ballot": ReusesBallot,
     "accepts-lower": AcceptsLower,
     "half-is-majority": HalfIsMajority,
-    "counts-old-votes": CountsOldVotes,
     "trusts-old-vote": TrustsOldVote,
     "runs-twice": RunsTwice,
     "loses-sessions": LosesSessions,
