@@ -19,6 +19,7 @@ from pathlib import Path
 import fabric
 import paramiko
 from paramiko.config import SSHConfig
+from paramiko.pkey import UnknownKeyType
 
 from harness.errors import ConnectError, HostKeyError, LoginError, RemoteError
 from harness.remote.seam import Host
@@ -142,7 +143,7 @@ def _pinned(host: Host, line: str) -> paramiko.PKey:
         case [kind, encoded, *_]:
             try:
                 return paramiko.PKey.from_type_string(kind, binascii.a2b_base64(encoded))
-            except (binascii.Error, paramiko.SSHException, paramiko.UnknownKeyType) as error:
+            except (binascii.Error, paramiko.SSHException, UnknownKeyType) as error:
                 raise HostKeyError(host.name, f"its host_key is not a key: {error}") from error
     raise HostKeyError(
         host.name, f'its host_key is not of the form "ssh-ed25519 AAAA...": {line!r}'
