@@ -2,7 +2,7 @@
 
 >>> told = {"id": 0, "protocol": "abd", "peers": {"0": "10.0.0.1:7000"}, "http": "0.0.0.0:8000"}
 >>> read({**told, "data": "data"}).listen
-Address(host='', port=7000)
+Address(host='0.0.0.0', port=7000)
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def read(told: Mapping[str, Json]) -> Config:
         peers=peers,
         http=address("http", told["http"]),
         data=_text("data", told["data"]),
-        listen=Address("", peers[node].port) if listen is None else address("listen", listen),
+        listen=_everywhere(peers[node]) if listen is None else address("listen", listen),
         cluster=_text("cluster", told.get("cluster", "")),
         zones=tuple(_text("zones", zone) for zone in zones),
         rtt_ms=_number("rtt_ms", told.get("rtt_ms", 20), 1, 60_000),
@@ -126,6 +126,11 @@ def _peers(told: object) -> dict[NodeId, Address]:
         number = _number("a peer's id", int(node) if node.isdecimal() else node, 0, 255)
         peers[number] = address(f"peer {node}", where)
     return peers
+
+
+def _everywhere(own: Address) -> Address:
+    """All interfaces of the family of one's own address, which itself may be another host's view."""
+    return Address("::" if ":" in own.host else "0.0.0.0", own.port)  # noqa: S104
 
 
 def _text(name: str, told: object) -> str:
