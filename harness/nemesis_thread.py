@@ -40,6 +40,7 @@ class NemesisThread:
     resolved: list[Window] = field(default_factory=list)
     opened: dict[str, str] = field(default_factory=dict)
     """The faults that are on, for the progress view."""
+    say: Callable[[str], None] = lambda _: None
 
     def run(self) -> None:
         """Play the plan. Raises what the breaker raises (a host that is gone); windows then stay open."""
@@ -83,6 +84,9 @@ class NemesisThread:
             "proof": proof,
         }
         self.record(Row(self.clock_ns(), NEMESIS, INFO, fault.name, None, value))
+        bitten = "it bit" if phase == "begin" else "it healed"
+        shown = bitten if all(p["bit"] for p in proof) else "NOT PROVED"
+        self.say(f"{fault.name} {phase}: {shown}")
 
 
 def schedule(plan: Plan) -> list[tuple[int, bool, int]]:

@@ -150,3 +150,13 @@ def seconds(ms: int) -> str:
     ('300', '0.06')
     """
     return f"{ms / 1000:.3f}".rstrip("0").rstrip(".")
+
+
+def run_name(trial: Trial) -> str:
+    """The trial's folder in the store.
+
+    >>> run_name(Trial(protocol="tests.mutants.abd:NoWriteBack"))
+    'tests.mutants.abd-NoWriteBack-register'
+    """
+    name = f"{trial.protocol}-{trial.workload}"
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "": 1000}
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in new releases only
     """``300``, ``300s``, ``5m``, ``500ms``: a positive time, as ms."""
 
     name = "seconds"
@@ -39,7 +39,7 @@ class Duration(click.ParamType):
         return ms
 
 
-class Concurrency(click.ParamType):
+class Concurrency(click.ParamType):  # type: ignore[type-arg]  # generic in new releases only
     """``10`` clients, or ``2n``: two for each node. Kept as text until the nodes are known."""
 
     name = "clients"

@@ -19,7 +19,7 @@ from harness.report.progress import Progress, to_stdout
 from harness.report.summary import report
 from harness.simulated import Short, campaign, play
 from harness.store.record import RunDirectory
-from harness.trial import Trial, seconds
+from harness.trial import Trial, run_name, seconds
 
 SPEAK_EVERY_S = 5.0
 
@@ -61,9 +61,7 @@ def one(trial: Trial, store: Path) -> int:
     began = time.process_time()
     run, results = play(trial)
     cpu = time.process_time() - began
-    directory = RunDirectory.create(
-        store, f"{file_name(trial.protocol)}-{file_name(trial.workload)}"
-    )
+    directory = RunDirectory.create(store, run_name(trial))
     directory.write_trial({**trial.to_json(), "on": "sim", "commit": commit()})
     directory.write_history(run.rows)
     directory.write_plan(run.plan)
@@ -149,8 +147,3 @@ def determinism(trial: Trial) -> int:
         raise UsageError(f"one run has {len(traces[0])} events, the other {len(traces[1])}")
     to_stdout(f"deterministic: {len(traces[0])} events, twice the same")
     return 0
-
-
-def file_name(name: str) -> str:
-    """A name as part of a path: ``tests.mutants.abd:NoWriteBack`` has a colon."""
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

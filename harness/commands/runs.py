@@ -1,0 +1,37 @@
+"""``harness runs``: what is in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from harness.store.find import STORE, list_runs
+
+
+@click.command("runs")
+@click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
+@click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+def command(store: Path, last: int) -> None:
+    """List the runs in the store, the youngest last.
+
+    \b
+    Examples:
+      harness runs
+      harness runs --last 100 --store nightly
+    """
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "nemesis", "seed", "on", "verdict"):
+        table.add_column(column)
+    for run in list_runs(store)[-last:]:
+        trial = run.trial or {}
+        table.add_row(
+            f"{run.name}/{run.stamp}",
+            str(trial.get("nemesis", "")),
+            str(trial.get("seed", "")),
+            str(trial.get("on", "")),
+            run.outcome or "(not over)",
+        )
+    Console(soft_wrap=True).print(table)

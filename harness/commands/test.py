@@ -1,0 +1,166 @@
+"""``harness test``: a trial on real hosts."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from checker.verdict import Outcome
+from harness.commands.options import commit, trial_from, trial_options
+from harness.errors import UsageError
+from harness.inventory import Inventory, load
+from harness.judge import Results, judge
+from harness.real import RealTrial
+from harness.remote import sandbox
+from harness.remote.cluster import LocalCluster
+from harness.remote.seam import Host
+from harness.report.progress import Progress
+from harness.report.summary import report
+from harness.store.load import load_history
+from harness.store.record import RunDirectory
+from harness.trial import Trial, run_name, seconds
+
+LOCAL, SIMULATED = "local", "sim"
+DEFAULT_NODES = 5
+
+
+@click.command("test")
+@trial_options
+@click.option(
+    "--on", default=LOCAL, show_default=True, metavar="local|INVENTORY",
+    help="Hosts made on this machine, or those of an inventory (a TOML file, or its name).",
+)  # fmt: skip
+@click.option(
+    "--nodes", "-n", metavar="N|NAMES",
+    help=f"How many hosts, or which of the inventory by comma; default: {DEFAULT_NODES}, or all.",
+)  # fmt: skip
+@click.option(
+    "--test-count", type=click.IntRange(1), default=1, show_default=True,
+    help="Run this many trials, each with the next seed; stop at the first failure.",
+)  # fmt: skip
+@click.option("--leave-running", is_flag=True, help="Leave the system running (inventories only).")
+@click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
+def command(**given: Any) -> int:
+    """Run a trial on real hosts: processes over TCP, SSH, iptables, kill -9.
+
+    \b
+    Examples:
+      harness test --protocol epaxos --nemesis partition --time 300
+      harness test --protocol multipaxos --nemesis partition,kill,pause --time 5m --rate 500
+      harness test --protocol abd --on lab.toml --nodes n1,n2,n3 --nemesis packet
+    """
+    on = given["on"]
+    if on == SIMULATED:
+        raise UsageError("--on sim: the simulator has a command of its own, `harness sim`")
+    if on == LOCAL:
+        if given["leave_running"]:
+            raise UsageError("--leave-running: hosts made on this machine end with the command")
+        trial = trial_from(given, local_nodes(given["nodes"]))
+        if not sandbox.inside():
+            sandbox.enter([sys.executable, "-m", "harness", *again(trial.seed)])
+        with LocalCluster(trial.nodes) as cluster:
+            progress = Progress()
+            progress.say(f"{trial.nodes} hosts made on this machine ({cluster.up_s:.1f} s)")
+            return trials(trial, cluster.hosts, given, progress)
+    inventory = load(on)
+    hosts = chosen(inventory, given["nodes"])
+    return trials(trial_from(given, len(hosts)), hosts, given, Progress(), inventory)
+
+
+def again(seed: str) -> list[str]:
+    """The words of this command line, with the seed fixed, for the process inside of the sandbox."""
+    words = sys.argv[1:]
+    return words if any(w.startswith("--seed") for w in words) else [*words, "--seed", seed]
+
+
+def local_nodes(given: str | None) -> int:
+    """``--nodes`` for hosts made here: a number. Raises UsageError."""
+    if given is None:
+        return DEFAULT_NODES
+    if not given.isdecimal() or not 1 <= int(given) <= 60:
+        raise UsageError(f"--nodes {given}: hosts made on this machine are a number from 1 to 60")
+    return int(given)
+
+
+def chosen(inventory: Inventory, given: str | None) -> tuple[Host, ...]:
+    """The hosts of an inventory that ``--nodes`` means: all, the first N, or those named."""
+    hosts = inventory.hosts
+    if given is None:
+        return hosts
+    if given.isdecimal():
+        if not 1 <= int(given) <= len(hosts):
+            raise UsageError(f"--nodes {given}: {inventory.name} has {len(hosts)} hosts")
+        return hosts[: int(given)]
+    named = {host.name: host for host in hosts}
+    for name in given.split(","):
+        if name not in named:
+            raise UsageError(f"--nodes: no host {name!r} in {inventory.name}: {', '.join(named)}")
+    return tuple(named[name] for name in given.split(","))
+
+
+def trials(
+    trial: Trial,
+    hosts: tuple[Host, ...],
+    given: dict[str, Any],
+    progress: Progress,
+    inventory: Inventory | None = None,
+) -> int:
+    """Run ``--test-count`` trials; the exit code of the first that is not valid, else 0."""
+    for number in range(given["test_count"]):
+        seed = trial.seed if number == 0 else f"{trial.seed}/{number}"
+        one = Trial.from_json({**trial.to_json(), "seed": seed})
+        code = run(one, hosts, given, progress, inventory)
+        if code != 0:
+            return code
+    return 0
+
+
+def run(
+    trial: Trial,
+    hosts: tuple[Host, ...],
+    given: dict[str, Any],
+    progress: Progress,
+    inventory: Inventory | None,
+) -> int:
+    """One trial on hosts: executed, read back from the store, judged, reported."""
+    directory = RunDirectory.create(given["store"], run_name(trial))
+    reproduce = trial.command("test", *(() if inventory is None else ("--on", given["on"])))
+    about = {
+        "on": given["on"],
+        "commit": commit(),
+        "hosts": [host.name for host in hosts],
+        "machine": " ".join(os.uname()),
+        "reproduce": reproduce,
+    }
+    real = RealTrial(
+        trial, hosts, directory, progress, about=about,
+        tunnel=inventory is not None and inventory.tunnel,
+        leave_running=given["leave_running"],
+    )  # fmt: skip
+    stats = real.run()
+    began = time.monotonic()
+    stored = load_history(directory.path)
+    for warning in stored.warnings:
+        progress.say(warning)
+    results = judge(stored.history, real.workload.checks, faults=bool(real.plan))
+    directory.write_results({**results.to_json(), "load": stats.to_json(), "reproduce": reproduce})
+    directory.finish()
+    progress.say(f"judged {len(stored.history)} rows  ({time.monotonic() - began:.1f} s)")
+    title = (
+        f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {len(hosts)} hosts, "
+        f"{trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}"
+    )
+    report(title, results, where=str(directory.path), reproduce=reproduce)
+    return exit_code(results, interrupted=real.interrupted)
+
+
+def exit_code(results: Results, *, interrupted: bool) -> int:
+    """130 for an interrupted run, as shells have it, unless it found something."""
+    if interrupted and results.outcome is not Outcome.INVALID:
+        return 130
+    return results.outcome.exit_code

@@ -1,0 +1,234 @@
+"""A trial on real hosts: install, start, load, break, heal, look, fetch, clean. In that order, always.
+
+What was set up is taken down in reverse, whatever happens: an ``ExitStack`` holds the steps. The
+history is written as it happens, so that a killed run can still be judged.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from secrets import token_hex
+from typing import TypeAlias
+
+from checker.history import INFO, NEMESIS, Row
+from harness.driver import Driver
+from harness.errors import HarnessError, NotReadyError
+from harness.load_stats import Stats
+from harness.nemesis_thread import NemesisThread
+from harness.reach import Reach
+from harness.remote.faults import Injector
+from harness.remote.seam import Host, Remote, on_all, raise_first
+from harness.remote.ssh import SshRemote
+from harness.report.meter import Meter
+from harness.report.progress import Progress
+from harness.store.record import RunDirectory
+from harness.systems.replicas import Replicas
+from harness.trial import Trial
+from nemesis.plan import lanes
+
+Record: TypeAlias = Callable[[Row], None]
+
+READY_S = 30.0
+STOP_S = 5.0
+GRACE_S = 2.0
+"""How much longer than a client's time-out an op in flight may take at the end."""
+
+_WAIT_FOR_END = """
+kill -TERM "$1" 2>/dev/null
+tries=0
+while kill -0 "$1" 2>/dev/null && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+"""
+
+
+class RealTrial:
+    """One execution on hosts. ``run`` leaves everything in the run directory; judging comes after."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        hosts: Sequence[Host],
+        directory: RunDirectory,
+        progress: Progress,
+        *,
+        about: Mapping[str, object],
+        tunnel: bool = False,
+        leave_running: bool = False,
+    ) -> None:
+        self.trial, self.directory, self.progress = trial, directory, progress
+        self.about = {**trial.to_json(), **about}
+        directory.write_trial(self.about)
+        self.leave_running = leave_running
+        self.workload = trial.made_workload()
+        self.plan = trial.windows()
+        self.hosts = dict(enumerate(hosts))
+        self.remotes = {node: SshRemote(host) for node, host in self.hosts.items()}
+        self.tag = token_hex(4)
+        home = f"/var/tmp/harness-{self.tag}"  # noqa: S108  on the hosts, a name nobody can guess
+        self.system = Replicas(
+            trial.protocol,
+            hosts=self.hosts,
+            directory=home,
+            rtt_ms=trial.rtt_ms,
+            options=trial.options,
+            cluster=self.tag,
+            connect=Reach(self.hosts, self.remotes, tunnel=tunnel, say=progress.say),
+        )
+        self.injector = Injector(
+            self.remotes, self.system, home, self.tag, leave_running=leave_running
+        )
+        self.meter = Meter()
+        self.stop = threading.Event()
+        self.interrupted = False
+        self.started_ns = time.monotonic_ns()
+
+    def clock_ns(self) -> int:
+        """Since the first op could begin."""
+        return time.monotonic_ns() - self.started_ns
+
+    def run(self) -> Stats:
+        """The whole trial. Raises HarnessError where a host or the system does not come up."""
+        with ExitStack() as cleanup:
+            cleanup.callback(on_all, self.remotes, lambda node: self.remotes[node].close())
+            with self.progress.phase(f"connected to {len(self.hosts)} hosts"):
+                raise_first(on_all(self.remotes, lambda node: self.remotes[node].run(["true"])))
+            cleanup.callback(self.clean)
+            with self.progress.phase(f"installed {self.system.name} ({len(self.system.zipapp)} B)"):
+                self.on_nodes(self.system.install)
+            with self.progress.phase("agents are on the hosts"):
+                self.injector.prepare(weather=any("packet" in lanes(w.fault) for w in self.plan))
+            cleanup.callback(self.injector.close)
+            with self.progress.phase("all nodes serve"):
+                self.on_nodes(self.system.start)
+                self.on_nodes(lambda n, r: self.system.wait_ready(n, r, READY_S))
+            stats = self.load()
+            self.collect()
+        return stats
+
+    def on_nodes(self, action: Callable[[int, Remote], object]) -> None:
+        """Do ``action(node, remote)`` on all nodes at once; raise what the first of them raised."""
+        raise_first(on_all(self.remotes, lambda node: action(node, self.remotes[node])))
+
+    # --- load and faults --------------------------------------------------------------------------
+
+    def load(self) -> Stats:
+        """The main phase under faults, the heal, the final reads; rows go to the store."""
+        with self.directory.journal() as journal:
+
+            def record(row: Row) -> None:
+                journal.record(row)
+                if row.process >= 0:
+                    self.meter.add(row)
+
+            driver = Driver(
+                lambda _, process, node: self.system.client(
+                    node, process, self.trial.client_timeout_ms / 1000
+                ),
+                threads=self.trial.threads,
+                nodes=self.trial.nodes,
+                record=record,
+                clock_ns=self.clock_ns,
+                stop=self.stop,
+                grace_s=self.trial.client_timeout_ms / 1000 + GRACE_S,
+            )
+            self.started_ns = time.monotonic_ns()
+            self.directory.write_trial({**self.about, "started_wall_ns": time.time_ns()})
+            self.progress.say(f"first op; {len(self.plan)} faults planned")
+            self.main(driver, record)
+            self.heal(record)
+            if not self.interrupted:
+                with self.progress.phase("final ops at every node"):
+                    self.stop.clear()
+                    final = self.workload.final(
+                        Random(f"{self.trial.seed}/final"), self.trial.load()
+                    )
+                    driver.run(final)
+            return driver.stats
+
+    def main(self, driver: Driver, record: Record) -> None:
+        """Clients and nemesis together, until the time is up or somebody interrupts."""
+        nemesis = NemesisThread(
+            self.plan,
+            self.trial.seed,
+            self.trial.nodes,
+            self.injector,
+            self.system.leaders,
+            record,
+            self.clock_ns,
+            threading.Event(),
+            opened=self.meter.faults,
+            say=self.progress.say,
+        )
+        thread = threading.Thread(target=self.guard, args=(nemesis, record), name="nemesis")
+        generator = self.workload.main(Random(f"{self.trial.seed}/client"), self.trial.load())
+        total_s = self.trial.time_ms / 1000
+        with self.progress.watch(self.meter, lambda: self.clock_ns() / 1e9, total_s):
+            thread.start()
+            try:
+                driver.run(generator)
+            except KeyboardInterrupt:
+                self.interrupted = True
+                self.progress.say("interrupted: healing, keeping the history")
+            finally:
+                nemesis.stop.set()
+                thread.join()
+        self.directory.write_plan(nemesis.resolved)
+
+    def guard(self, nemesis: NemesisThread, record: Record) -> None:
+        """Run the nemesis; if it cannot go on, say so in the history and end the main phase."""
+        try:
+            nemesis.run()
+        except HarnessError as error:
+            proof = [{"action": "any", "probe": "", "saw": str(error), "bit": False}]
+            value = {"phase": "error", "proof": proof}
+            record(Row(self.clock_ns(), NEMESIS, INFO, "nemesis", None, value, str(error)))
+            self.progress.say(f"the nemesis gave up: {error}")
+            self.stop.set()
+
+    def heal(self, record: Record) -> None:
+        """Undo every fault, prove it, and wait until all nodes serve (or say which do not)."""
+        with self.progress.phase("healed"):
+            proof = self.injector.heal()
+            value = {"phase": "heal", "proof": proof}
+            record(Row(self.clock_ns(), NEMESIS, INFO, "heal", None, value))
+            try:
+                self.on_nodes(lambda n, r: self.system.wait_ready(n, r, READY_S))
+            except NotReadyError as error:
+                self.progress.say(str(error))
+
+    # --- after ------------------------------------------------------------------------------------
+
+    def collect(self) -> None:
+        """Stop the nodes in order, so that their notes are whole, and fetch their logs."""
+        if not self.leave_running:
+            self.each("could not be stopped", self.end)
+        self.each("could not be fetched", self.fetch)
+
+    def end(self, node: int) -> None:
+        pid = self.system.pid(node, self.remotes[node])
+        if pid is not None:
+            self.remotes[node].run(["sh", "-c", _WAIT_FOR_END, "sh", str(pid)], check=False)
+
+    def fetch(self, node: int) -> None:
+        folder = self.directory.node(self.hosts[node].name)
+        for name, path in self.system.logs(node).items():
+            try:
+                data = self.remotes[node].get(path)
+            except FileNotFoundError:
+                continue
+            (folder / Path(name).name).write_bytes(data)
+
+    def clean(self) -> None:
+        """Remove what was installed, on every host that still answers."""
+        if not self.leave_running:
+            self.each("could not be cleaned", lambda n: self.system.remove(n, self.remotes[n]))
+
+    def each(self, problem: str, action: Callable[[int], object]) -> None:
+        """Do ``action(node)`` on all; say which could not, and go on."""
+        for node, result in on_all(self.remotes, action).items():
+            if isinstance(result, Exception):
+                self.progress.say(f"{self.hosts[node].name} {problem}: {result}")
