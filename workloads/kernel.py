@@ -50,8 +50,8 @@ class Generator(Protocol):
     """A pure state machine. All times are ns since the start of the trial.
 
     What every interpreter keeps to: an Invoke is carried out, with its row told by ``update``
-    before the next poll; a thread is idle from its completion's ``update`` on; at None the run ends
-    once the ops in flight have completed (and ``update`` hears of those, too).
+    before the next poll; a thread is idle again no sooner than its completion was told; at None the
+    run ends once the ops in flight have completed (``update`` hears of those, too).
     """
 
     def poll(self, now_ns: int, idle: Sequence[int]) -> Poll:

@@ -1,1 +1,1 @@
-"""Run directories: recorded while a trial runs, read back whatever happened."""
+"""Run directories: written while a trial runs, found and read again afterwards."""
