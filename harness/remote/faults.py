@@ -1,0 +1,437 @@
+"""Carrying faults out on hosts, and proving that they bite and that they heal.
+
+What is typed comes from ``nemesis.shell``; this sends it, one command a host and action, all hosts at
+once, and then looks: by datagrams between the hosts' agents, and by the processes' states. What was
+seen is data, for the history. A fault that did not bite is no exception (ARCHITECTURE.md 2.2).
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import groupby
+from typing import Any, TypeAlias, assert_never
+
+from harness.errors import CapabilityError, RemoteError
+from harness.remote.faults_agent import Agents, distinct_addresses
+from harness.remote.faults_proof import PATIENCE_S, Network, Prober
+from harness.remote.seam import Completed, Remote, on_all, raise_first
+from harness.systems.kernel import System
+from nemesis import shell
+from nemesis.actions import (
+    CLEAR,
+    Action,
+    Cut,
+    Kill,
+    Link,
+    Mend,
+    Pause,
+    Resume,
+    Shape,
+    Start,
+    Weather,
+)
+from nemesis.encoding import action_to_json
+from nemesis.shell import Facts, HostFacts
+
+Json: TypeAlias = object
+Proof: TypeAlias = dict[str, Json]
+"""``action`` (its JSON), ``probe`` (how it was looked at), ``saw`` (what was seen), ``bit``
+(whether that is what the action is for), ``ms`` (from the command to the proof)."""
+
+LEDGERS = "/run/nemesis"
+"""Where agents keep what they would undo. Below /run, since a reboot heals too."""
+LEASE_S = 30.0
+
+
+class Injector:
+    """The faults of one run on its hosts. Thread-safe: one ``perform`` or ``heal`` at a time.
+
+    ``directory`` is the run's own on every host (absolute): the agents are put below it, and if the
+    controller dies they remove it, after they killed the process of ``pid_files`` (by node; None:
+    ``DIRECTORY/n<node + 1>/pid``), unless ``leave_running``. ``tag`` tells this run's chains from
+    those of others: 1 to 20 letters, digits, ``-`` and ``_``. ``lease_s``: an agent that hears
+    nothing for so long takes the controller for dead.
+    """
+
+    def __init__(
+        self,
+        remotes: Mapping[int, Remote],
+        system: System,
+        directory: str,
+        tag: str,
+        *,
+        pid_files: Mapping[int, str] | None = None,
+        leave_running: bool = False,
+        ledgers: str = LEDGERS,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self.remotes, self.system, self.directory = dict(remotes), system, directory
+        self.addresses = distinct_addresses(remotes)
+        self.facts = Facts(
+            tag=tag, hosts={n: HostFacts(address=a) for n, a in self.addresses.items()}
+        )
+        self.network = Network(tuple(sorted(self.remotes)))
+        self.agents = Agents(self.remotes, tag, ledgers=ledgers, lease_s=lease_s)
+        self.prober = Prober(self.agents, self.network)
+        self._pid_files = pid_files or {n: f"{directory}/n{n + 1}/pid" for n in self.remotes}
+        self._leave_running = leave_running
+        self._paused: dict[int, int] = {}
+        self._lock = threading.RLock()
+
+    # --- before -----------------------------------------------------------------------------------
+
+    def prepare(self, *, weather: bool = True) -> None:
+        """Start the agents, undo what crashed runs have left, and make ready on every host.
+
+        ``weather``: whether packets will be delayed or lost, so that it is found out now how. Raises
+        CapabilityError, naming the host, for what it lacks, or if hosts do not hear each other
+        before any fault; RemoteError. Then nothing is left on the hosts.
+        """
+        with self._lock:
+            try:
+                self._look(weather)
+                self.agents.open(self.directory, self._pid_files, leave_running=self._leave_running)
+                if weather:
+                    self._find_weather()
+                self._set_up()
+                self._measure_base()
+            except BaseException:
+                self.agents.close()
+                raise
+
+    def _look(self, weather: bool) -> None:
+        everyone = list(self.addresses.values())
+
+        def look(node: int) -> tuple[HostFacts, bool]:
+            printed = self.remotes[node].run(shell.look(everyone), root=True).stdout
+            try:
+                return shell.seen(self.addresses[node], printed)
+            except ValueError as error:
+                raise CapabilityError(f"{self._name(node)}: {error}") from error
+
+        looked = raise_first(on_all(self.remotes, look))
+        self.facts = replace(self.facts, hosts={node: host for node, (host, _) in looked.items()})
+        enough = len(looked) < shell.BANDS
+        self._netem = weather and enough and all(netem for _, netem in looked.values())
+
+    def _find_weather(self) -> None:
+        """Where the kernels lack netem, start the helpers, and note which queue each has."""
+        if self._netem:
+            return
+        first = 1024 + zlib.crc32(self.facts.tag.encode()) % 60_000
+
+        def open_queue(node: int) -> int:
+            link = self.agents.links[node]
+            try:
+                queue: int = link.ask("queue", script=link.helper, first=first)["queue"]
+            except RemoteError as error:
+                raise CapabilityError(
+                    f"{self._name(node)} can neither delay nor lose packets: its kernel has no "
+                    f"netem, and no NFQUEUE that we may use ({error.problem})"
+                ) from error
+            return queue
+
+        queues = self.agents.each(open_queue)
+        hosts = {n: replace(host, queue=queues[n]) for n, host in self.facts.hosts.items()}
+        self.facts = replace(self.facts, hosts=hosts)
+
+    def _set_up(self) -> None:
+        def set_up(node: int) -> None:
+            undo = [list(shell.tear_down(self.facts, node))]
+            self.agents.links[node].ask("arm", undo=undo)
+            commands = [
+                shell.sweep(self.facts.hosts[node], self.agents.living[node]),
+                shell.set_up(self.facts, node),
+            ]
+            self.remotes[node].run(_one_after_the_other(commands), root=True)
+
+        self.agents.each(set_up)
+
+    def _measure_base(self) -> None:
+        if deaf := self.prober.measure_base():
+            ways = ", ".join(f"{self._name(a)} to {self._name(b)}" for a, b in deaf)
+            raise CapabilityError(
+                f"no UDP datagram came back from {ways}: the hosts must reach each other, "
+                "and a firewall between them must let UDP pass"
+            )
+
+    def facts_to_json(self) -> dict[str, Json]:
+        """What was found on the hosts, for the record of the trial."""
+        return {
+            "chain": self.facts.chain,
+            "weather": "tc netem" if self._netem else "NFQUEUE",
+            "hosts": {self._name(node): asdict(host) for node, host in self.facts.hosts.items()},
+            "rtt_us": {f"{a}>{b}": us for (a, b), us in sorted(self.network.base_us.items())},
+            "swept": {self._name(node): tags for node, tags in self.agents.swept.items()},
+        }
+
+    # --- while it runs ----------------------------------------------------------------------------
+
+    def perform(self, actions: Sequence[Action]) -> list[Proof]:
+        """Carry the actions out, in order, neighbours of one sort at once; a proof for each.
+
+        Raises RemoteError if a host or its agent is lost.
+        """
+        with self._lock:
+            proofs: list[Proof] = []
+            for kind, group in groupby(actions, type):
+                proofs += self._perform_alike(kind, list(group))
+            return proofs
+
+    def _perform_alike(self, kind: type[Action], actions: list[Any]) -> list[Proof]:
+        began = time.monotonic()
+        if kind in (Cut, Mend):
+            proofs = self._links(actions)
+        elif kind is Shape:
+            proofs = [self._shape(action) for action in actions]
+        elif kind is Start:
+            proofs = [*raise_first(on_all(_by_node(actions), self._start)).values()]
+        else:
+            proofs = self._signal(actions)
+        ms = round((time.monotonic() - began) * 1000)
+        return [{**proof, "ms": ms} for proof in proofs]
+
+    def _send(self, actions: Iterable[Action]) -> dict[int, Completed]:
+        """Type what the actions say, one command a host. A command's failure is for the proof."""
+        commands: dict[int, list[shell.Argv]] = {}
+        for action in actions:
+            for node, argv in shell.commands(action, self.facts):
+                commands.setdefault(node, []).append(argv)
+
+        def send(node: int) -> Completed:
+            argv = _one_after_the_other(commands[node])
+            return self.remotes[node].run(argv, root=True, check=False)
+
+        return raise_first(on_all(dict.fromkeys(commands), send))
+
+    # --- cuts and weather -------------------------------------------------------------------------
+
+    def _links(self, actions: Sequence[Cut | Mend]) -> list[Proof]:
+        done = self._send(actions)
+        for action in actions:
+            if isinstance(action, Cut):
+                self.network.cut |= set(action.links)
+            else:
+                self.network.cut -= set(action.links)
+        links = {link for action in actions for link in action.links}
+        good, saw = self.prober.prove_links(links)
+        saw |= _complaints(done)
+        return [
+            _proof(action, "udp", saw, all(good[link] for link in action.links))
+            for action in actions
+        ]
+
+    def _shape(self, action: Shape) -> Proof:
+        changed = dict(self.network.weather)
+        for link in action.links:
+            changed.pop(link, None)
+            if action.weather != CLEAR:
+                changed[link] = action.weather
+        if action.weather != CLEAR:
+            self._tell_helpers(changed)
+        done = self._send([action])
+        self.network.weather = changed
+        if action.weather == CLEAR:
+            self._tell_helpers(changed)
+        bit, saw = self.prober.prove_weather(action.links, action.weather)
+        failed = _complaints(done)
+        return _proof(action, "udp", saw | failed, bit and not failed)
+
+    def _tell_helpers(self, weather: Mapping[Link, Weather]) -> dict[int, dict[str, Any]]:
+        """Give each helper the whole weather of what it receives; their counters."""
+        if any(host.queue is None for host in self.facts.hosts.values()):
+            return {}
+
+        def tell(node: int) -> dict[str, Any]:
+            rules = {
+                self.addresses[src]: asdict(how)
+                for (src, dst), how in weather.items()
+                if dst == node
+            }
+            return self.agents.links[node].ask("weather", rules=rules)
+
+        return self.agents.each(tell)
+
+    def packet_counts(self) -> dict[str, dict[str, int]]:
+        """By host, what the helpers did so far: packets handled, delayed, lost, duplicated, reordered,
+        and those that the kernel dropped since a helper was too slow (``queue_dropped``,
+        ``user_dropped``: if these are not 0, delays and losses were worse than asked for).
+        """
+        with self._lock:
+            counts = self._tell_helpers(self.network.weather)
+            return {
+                self._name(n): {k: v for k, v in c.items() if k != "id"} for n, c in counts.items()
+            }
+
+    # --- processes --------------------------------------------------------------------------------
+
+    def _signal(self, actions: Sequence[Kill | Pause | Resume]) -> list[Proof]:
+        def find(node: int) -> int | None:
+            pid = self._paused.get(node) or self.system.pid(node, self.remotes[node])
+            if pid is not None:
+                self.agents.links[node].ask("watch", pid=pid)
+            return pid
+
+        found = raise_first(on_all(_by_node(actions), find))
+        pids = {node: pid for node, pid in found.items() if pid is not None}
+        self.facts = replace(self.facts, pids=pids)
+        there = [action for action in actions if action.node in pids]
+        for action in there:
+            if isinstance(action, Pause):  # known before it is stopped, so that heal wakes it
+                self._paused[action.node] = pids[action.node]
+        done = self._send(there)
+        states = raise_first(
+            on_all(_by_node(there), lambda n: self._await(n, pids[n], _wanted(_by_node(there)[n])))
+        )
+        proofs = []
+        for action in actions:
+            node = action.node
+            state = states.get(node, "not running before")
+            saw: dict[str, Json] = {"pid": pids.get(node), "state": state}
+            bit = state in _wanted(action)
+            if isinstance(action, Resume | Kill) and bit:
+                self._paused.pop(node, None)
+            complaints = _complaints({node: done[node]} if node in done else {})
+            proofs.append(_proof(action, "/proc", saw | complaints, bit))
+        return proofs
+
+    def _await(self, node: int, pid: int, states: Sequence[str]) -> str:
+        wait_ms = int(PATIENCE_S * 1000)
+        answer = self.agents.links[node].ask("state", pid=pid, until=states, wait_ms=wait_ms)
+        return str(answer["state"])
+
+    def _start(self, node: int) -> Proof:
+        remote = self.remotes[node]
+        self.system.start(node, remote)
+        deadline = time.monotonic() + PATIENCE_S
+        while (pid := self.system.pid(node, remote)) is None and time.monotonic() < deadline:
+            pass  # each look is a round trip to the host, which paces it
+        state = "not running"
+        if pid is not None:
+            self.agents.links[node].ask("watch", pid=pid)
+            state = self._await(node, pid, ("running",))
+        saw: dict[str, Json] = {"pid": pid, "state": state}
+        return _proof(Start(node), "/proc", saw, state == "running")
+
+    # --- after ------------------------------------------------------------------------------------
+
+    def heal(self, *, start: bool = True) -> list[Proof]:
+        """End all faults: mend, clear, resume and (``start``) start what is dead; and prove it.
+
+        May be repeated, and called after a ``perform`` that was broken off. Every host is healed as
+        far as it can be reached: one that cannot is a proof that did not bite.
+        """
+        with self._lock:
+            if not self.agents.links:
+                return []
+            began = time.monotonic()
+            results = on_all(self.remotes, lambda node: self._heal_host(node, start))
+            self.network.cut.clear()
+            self.network.weather.clear()
+            proofs: list[Proof] = []
+            for node, result in results.items():
+                if isinstance(result, Exception):
+                    name = self._name(node)
+                    action: Json = {"do": "heal", "node": node}
+                    saw: Json = {"error": f"{name}: {result}"}
+                    proofs.append({"action": action, "probe": "ssh", "saw": saw, "bit": False})
+                else:
+                    proofs += result
+            if not any(isinstance(result, Exception) for result in results.values()):
+                proofs += self._prove_healed()
+            ms = round((time.monotonic() - began) * 1000)
+            return [{**proof, "ms": ms} for proof in proofs]
+
+    def _heal_host(self, node: int, start: bool) -> list[Proof]:
+        remote = self.remotes[node]
+        commands = [shell.heal(self.facts, node)]
+        paused = self._paused.get(node)
+        if paused is not None:
+            resume = shell.commands(Resume(node), replace(self.facts, pids={node: paused}))
+            # It may have died since.
+            commands += [(*shell.shell('"$@" 2>/dev/null', "true"), "sh", *a) for _, a in resume]
+        remote.run(_one_after_the_other(commands), root=True)
+        proofs: list[Proof] = []
+        if paused is not None:
+            state = self._await(node, paused, ("running", "gone"))
+            saw: dict[str, Json] = {"pid": paused, "state": state}
+            proofs.append(_proof(Resume(node), "/proc", saw, state != "stopped"))
+            if state != "stopped":
+                del self._paused[node]
+        if start and self.system.pid(node, remote) is None:
+            proofs.append(self._start(node))
+        return proofs
+
+    def _prove_healed(self) -> list[Proof]:
+        self._tell_helpers({})
+        links = tuple(self.network.links)
+        if not links:
+            return []
+        good, saw = self.prober.prove_links(links)
+        clear, measured = self.prober.prove_weather(links, CLEAR)
+        return [
+            _proof(Mend(links), "udp", saw, all(good.values())),
+            _proof(Shape(links, CLEAR), "udp", measured, clear),
+        ]
+
+    def close(self) -> list[str]:
+        """End the agents and leave nothing of ours on the hosts. Idempotent; never raises for a host.
+
+        What could not be undone, a sentence each. The system's processes are left as they are.
+        """
+        with self._lock:
+            problems = []
+            for node, texts in self.agents.close().items():
+                done = on_all({node: self.remotes[node]}, self._tear_down)[node]
+                if done is not None:
+                    problems.append(f"{self._name(node)}: {'; '.join(texts)}; {done}")
+            return problems
+
+    def _tear_down(self, node: int) -> None:
+        """What the agent should have done, without it."""
+        self.remotes[node].run(shell.tear_down(self.facts, node), root=True)
+
+    def _name(self, node: int) -> str:
+        return self.remotes[node].host.name
+
+
+def _one_after_the_other(commands: Sequence[shell.Argv]) -> shell.Argv:
+    """One command that runs them all, up to the first that fails."""
+    if len(commands) == 1:
+        return commands[0]
+    return shell.shell(" &&\n".join(shlex.join(argv) for argv in commands))
+
+
+def _by_node(actions: Iterable[Any]) -> dict[int, Any]:
+    return {action.node: action for action in actions}
+
+
+def _wanted(action: Kill | Pause | Resume) -> tuple[str, ...]:
+    match action:
+        case Kill():
+            return ("gone",)
+        case Pause():
+            return ("stopped",)
+        case Resume():
+            return ("running",)
+        case _:
+            assert_never(action)
+
+
+def _complaints(done: Mapping[int, Completed]) -> dict[str, Json]:
+    """What commands said that failed."""
+    failed = {
+        str(node): f"status {result.status}: {result.stderr.strip()[-300:]}"
+        for node, result in done.items()
+        if result.status != 0
+    }
+    return {"commands failed": failed} if failed else {}
+
+
+def _proof(action: Action, probe: str, saw: Json, bit: bool) -> Proof:
+    return {"action": action_to_json(action), "probe": probe, "saw": saw, "bit": bit}
