@@ -9,7 +9,6 @@ To be used inside a sandbox (:mod:`harness.remote.sandbox`)::
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -22,15 +21,15 @@ from typing import Any, Self
 
 from harness.errors import CapabilityError, UsageError
 from harness.remote import sandbox
+from harness.remote.hosts_packages import install
 from harness.remote.rootless import program
 from harness.remote.seam import Host
 
 MOST = 60
 _OLDEST_PYTHON = 9  # 3.9: what a node's code is written for
 
-_PACKAGES = {"sshd": "openssh-server", "ssh-keygen": "openssh-client", "ip": "iproute2"}
-_ROOT = Path(__file__).resolve().parents[2]
-_MAKE = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from harness.remote import cluster_maker as m; m.main()"
+_PROGRAMS = ("sshd", "ssh-keygen", "ip")
+_MAKE = "from harness.remote.cluster_maker import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class LocalCluster:
         python = host_python()
         # A session of its own: Ctrl-C is for the controller, which ends the maker when it is done.
         maker = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _MAKE],
+            sandbox.python(_MAKE, "-I", "-S"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -136,13 +135,8 @@ class LocalCluster:
 
 
 def _require_programs() -> None:
-    missing = [name for name in _PACKAGES if program(name) is None]
+    missing = [name for name in _PROGRAMS if program(name) is None]
     if missing:
-        packages = " ".join(sorted(_PACKAGES[name] for name in missing))
         raise CapabilityError(
-            f"to make hosts, {', '.join(missing)} must be installed: type: {_sudo()}apt-get install {packages}"
+            f"to make hosts, {', '.join(missing)} must be installed\n  type: {install(missing)}"
         )
-
-
-def _sudo() -> str:
-    return "" if os.geteuid() == 0 else "sudo "

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import CapabilityError
+from harness.remote.hosts_packages import install
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Debian leaves the sbin directories out of an ordinary user's PATH."""
@@ -135,7 +136,7 @@ def _remedies() -> list[str]:
         if _sysctl(name) == bad
     ]
     if not program("newuidmap"):
-        remedies.append("type: sudo apt-get install uidmap")
+        remedies.append(f"type: {install(['newuidmap'])}")
     return [*remedies, *container, "or run the same command as root (sudo)"]
 
 

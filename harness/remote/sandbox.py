@@ -30,7 +30,7 @@ MARK = "HARNESS_SANDBOX"
 """The environment variable that names, inside, the mode of :mod:`harness.remote.rootless`."""
 
 _ROOT = Path(__file__).resolve().parents[2]
-_LAUNCH = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from harness.remote import sandbox_launcher as s; s.main()"
+_LAUNCH = "from harness.remote.sandbox_launcher import main; main()"
 
 
 def inside() -> bool:
@@ -49,7 +49,17 @@ def command(argv: Sequence[str]) -> list[str]:
     Where no sandbox can be made, it prints the sentence of a CapabilityError and exits 255.
     """
     # -I: the user's directory and PYTHON* variables do not reach the launcher (and do reach argv).
-    return [sys.executable, "-I", "-S", "-c", _LAUNCH, *argv]
+    return [*python(_LAUNCH, "-I", "-S"), *argv]
+
+
+def python(code: str, *options: str) -> list[str]:
+    """The command line that runs some Python with this project importable, whatever the directory is."""
+    return [
+        sys.executable,
+        *options,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(_ROOT)!r}); {code}",
+    ]
 
 
 def enter(argv: Sequence[str]) -> NoReturn:
