@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Sequence
-from itertools import compress, count, repeat
-from operator import is_not
+from itertools import count
 from typing import TypeAlias
 
 import numpy as np
@@ -18,8 +17,10 @@ from numpy.typing import NDArray
 
 Json: TypeAlias = object
 Ints: TypeAlias = NDArray[np.int64]
+Objects: TypeAlias = NDArray[np.object_]
 
 _PLAIN = frozenset({int, str, type(None)})
+_NOTHING = np.array(None, object)
 _DENSE_SPAN = 4
 """Ints whose range is at most this many times their number are used as codes as they are."""
 
@@ -49,25 +50,26 @@ def identity(value: Json) -> Hashable:
     return ("json", canonical(value))
 
 
-def identities(values: Sequence[Json]) -> Sequence[Hashable]:
-    """The identity of each; the values themselves, untouched, where all are plain already."""
-    if set(map(type, values)) <= _PLAIN:
-        return values
-    return [identity(v) for v in values]
+def objects(values: Sequence[Json]) -> Objects:
+    """A sequence as an array of its very objects: lists in it stay lists."""
+    return np.fromiter(values, object, len(values))
 
 
-def encode(values: Sequence[Json]) -> tuple[Ints, int]:
+def encode(values: Sequence[Json] | Objects) -> tuple[Ints, int]:
     """A code in [0, n) for each value, None always -1; returns (codes, n). Same code, same value.
 
     >>> encode([None, "x", 1, True, 1.0, "x"])[0].tolist()
     [-1, 0, 1, 2, 3, 0]
     """
-    kinds = set(map(type, values))
+    if not isinstance(values, np.ndarray):
+        values = objects(values)
+    listed = values.tolist()
+    kinds = set(map(type, listed))
     if kinds <= {int, type(None)}:
-        dense = _dense(values, type(None) in kinds)
+        dense = _dense(values, nones=type(None) in kinds)
         if dense is not None:
             return dense
-    keys = identities(values)
+    keys = listed if kinds <= _PLAIN else [identity(v) for v in listed]
     table: dict[Hashable, int] = dict.fromkeys(keys, -1)
     table.pop(None, None)
     table = dict(zip(table, count(), strict=False))
@@ -76,26 +78,18 @@ def encode(values: Sequence[Json]) -> tuple[Ints, int]:
     return np.fromiter(map(table.__getitem__, keys), np.int64, len(keys)), size
 
 
-def _dense(values: Sequence[Json], nones: bool) -> tuple[Ints, int] | None:
+def _dense(values: Objects, *, nones: bool) -> tuple[Ints, int] | None:
     """Ints as their own codes, shifted to start at 0; None where they are spread too widely."""
-    n = len(values)
+    there = np.not_equal(values, _NOTHING) if nones else np.ones(len(values), np.bool_)
     try:
-        if nones:
-            there = np.fromiter(map(is_not, values, repeat(None)), np.bool_, n)
-            codes = np.full(n, -1, np.int64)
-            some = int(np.count_nonzero(there))
-            ints = np.fromiter(compress(values, there.tolist()), np.int64, some)
-        else:
-            there, codes = np.ones(0, np.bool_), np.empty(0, np.int64)
-            ints = np.fromiter(values, np.int64, n)
+        ints = (values[there] if nones else values).astype(np.int64)
     except OverflowError:
         return None
-    if not len(ints):
-        return codes, 0
-    low, high = int(ints.min()), int(ints.max())
-    if high - low > _DENSE_SPAN * n + 1024:
+    low, high = (int(ints.min()), int(ints.max())) if len(ints) else (0, -1)
+    if high - low > _DENSE_SPAN * len(values) + 1024:
         return None
     if not nones:
         return ints - low, high - low + 1
+    codes = np.full(len(values), -1, np.int64)
     codes[there] = ints - low
     return codes, high - low + 1

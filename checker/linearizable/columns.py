@@ -8,13 +8,13 @@ same JSON value of the same key.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from checker.history import FAIL, INFO, INVOKE, OK, History
-from checker.values import Ints, Json, encode
+from checker.values import Ints, Json, Objects, encode, objects
 
 Bools = NDArray[np.bool_]
 
@@ -73,11 +73,6 @@ class Columns:
     """The first row with an ``f`` that is not a register's or a cas without [old, new]; or -1."""
 
 
-def objects(values: Sequence[Json]) -> NDArray[np.object_]:
-    """A sequence as an array of its very objects: lists in it stay lists."""
-    return np.fromiter(values, object, len(values))
-
-
 def columns(history: History) -> Columns:
     """Prepare a history. Linear time, but for the coding of values that are not small ints."""
     n = len(history)
@@ -120,28 +115,23 @@ def without_keys(ops: Ops, dropped: Bools) -> Ops:
     return ops.take(~dropped[ops.key]) if dropped.any() else ops
 
 
-def with_kind(ops: Ops, kind: NDArray[np.int8]) -> Ops:
-    return replace(ops, kind=kind)
-
-
 def _is_pair(value: Json) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2
 
 
-def _kinds(names: NDArray[np.object_]) -> NDArray[np.int8]:
-    listed = names.tolist()
-    table = {f: KINDS.get(f, OTHER) for f in set(listed)}
-    if len(table) == 1:
-        return np.full(len(listed), next(iter(table.values())), np.int8)
-    return np.fromiter(map(table.__getitem__, listed), np.int8, len(listed))
+def _kinds(names: Objects) -> NDArray[np.int8]:
+    kinds = np.full(len(names), OTHER, np.int8)
+    for f in set(names.tolist()) & KINDS.keys():
+        kinds[names == f] = KINDS[f]
+    return kinds
 
 
-def _keys(values: NDArray[np.object_]) -> tuple[Ints, list[Json]]:
+def _keys(values: Objects) -> tuple[Ints, list[Json]]:
     """A code for each op's key, and the keys in order of their codes; None is a key like others."""
     listed = values.tolist()
-    codes, size = encode(listed)
-    if not len(codes):
-        return codes, []
+    if listed and isinstance(listed[0], str) and listed.count(listed[0]) == len(listed):
+        return np.zeros(len(listed), np.int64), listed[:1]  # the usual, without hashing each
+    codes, size = encode(values)
     first = np.full(size + 1, len(codes), np.int64)
     np.minimum.at(first, codes, np.arange(len(codes)))  # None's code, -1, is the last
     seen = np.flatnonzero(first < len(codes))
@@ -151,14 +141,14 @@ def _keys(values: NDArray[np.object_]) -> tuple[Ints, list[Json]]:
 
 
 def _slots(
-    new: NDArray[np.object_],
-    old: NDArray[np.object_],
+    new: Objects,
+    old: Objects,
     key: Ints,
     old_key: Ints,
     keys: int,
 ) -> tuple[Slots, Ints, Ints]:
     """Code values per key. Where each value is one key's only (the usual), no sorting is needed."""
-    code, size = encode(new.tolist() + old.tolist() if len(old) else new.tolist())
+    code, size = encode(np.concatenate([new, old]) if len(old) else new)
     owner = np.concatenate([key, old_key]) if len(old) else key
     nothing = code < 0
     some = ~nothing if nothing.any() else slice(None)
