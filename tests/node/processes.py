@@ -76,7 +76,9 @@ class Processes:
             assert self.running[node].poll() is None, self.log(node)
             return self.health(node)
 
-        return wait_until(ready, 20, f"node {node} serves")
+        health = wait_until(ready, 20, f"node {node} serves")
+        assert isinstance(health, dict)
+        return health
 
     def connect(self, node: int, timeout_s: float = 5.0) -> http_client.Connect:
         return http_client.connect_to("127.0.0.1", self.http_ports[node], timeout_s)
@@ -89,12 +91,14 @@ class Processes:
 
     def health(self, node: int) -> dict[str, Any] | None:
         try:
-            return self.get(node, "/health")
+            health: dict[str, Any] = self.get(node, "/health")
         except OSError:
             return None
+        return health
 
     def counters(self, node: int) -> dict[str, int]:
-        return self.get(node, "/health")["counters"]
+        counters: dict[str, int] = self.get(node, "/health")["counters"]
+        return counters
 
     def end(self, node: int, *, kill: bool = True) -> int:
         process = self.running.pop(node)

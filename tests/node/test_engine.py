@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path):
+def stage(tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(tmp_path)
     yield stage
     stage.journal.close()
@@ -209,7 +209,7 @@ def test_a_value_is_what_it_was_at_the_end_of_its_step(tmp_path: Path) -> None:
 
 
 def test_request_ids_and_incarnations_never_come_twice(stage: Stage) -> None:
-    seen = set()
+    seen: set[RequestId] = set()
     for incarnation in range(1, 5):
         assert stage.engine.incarnation == incarnation
         requests = [stage.ask() for _ in range(10)]

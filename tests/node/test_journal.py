@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -143,7 +145,7 @@ def test_compaction_bounds_the_file_and_keeps_the_map(journals: Journals) -> Non
     assert len(expected) == 7
 
 
-class Crash(Exception):
+class Crash(Exception):  # noqa: N818
     """The process ends here."""
 
 
@@ -158,8 +160,8 @@ class CrashingOs:
             monkeypatch.setattr(os, name, self.counted(getattr(os, name)))
         monkeypatch.setattr(Path, "replace", self.counted(Path.replace))
 
-    def counted(self, call):
-        def instead(*args, **kwargs):
+    def counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*args: Any, **kwargs: Any) -> Any:
             self.left -= 1
             if self.left < 0:
                 raise Crash
@@ -201,7 +203,9 @@ def test_a_crash_at_each_call_of_a_compaction_loses_nothing(
 
 @settings(max_examples=40)
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.text() | st.none() | st.integers())))
-def test_any_commits_give_the_map_that_a_dict_gives(tmp_path_factory, commits) -> None:
+def test_any_commits_give_the_map_that_a_dict_gives(
+    tmp_path_factory: pytest.TempPathFactory, commits: list[dict[str, object]]
+) -> None:
     journals = Journals(tmp_path_factory.mktemp("journal"))
     journal = journals.open(compact_bytes=60)
     expected: dict[str, object] = {}
