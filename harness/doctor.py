@@ -21,6 +21,7 @@ from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.hosts_packages import install
 from harness.remote.rootless import program
+from harness.remote.seam import Remote
 
 _OLDEST = (3, 11)
 _PACKAGES = ("click", "fabric", "networkx", "numpy", "paramiko", "rich", "scipy")
@@ -151,75 +152,74 @@ def print_inside() -> None:
 
 
 def probe_inside() -> list[Finding]:
-    """What this sandbox's network can do, then whether a host can be made and reached in it."""
-    return [_filter(), _weather(), _host()]
-
-
-def _filter() -> Finding:
-    """A rule as a partition needs it, by each backend that is installed."""
-    works, problems = [], []
-    for name in ("iptables", "iptables-legacy", "iptables-nft"):
-        path = program(name)
-        if path is None:
-            continue
-        problem = _rule(path, "filter", "INPUT", "DROP")
-        if problem is None:
-            works.append(name)
-        else:
-            problems.append(f"{name}: {problem}")
-    if not works:
-        return Finding(
-            "partitions", False, "; ".join(problems) or "no iptables", install(["iptables"])
-        )
-    return Finding("partitions", True, f"by {', '.join(works)}")
-
-
-def _weather() -> Finding:
-    tc, iptables = program("tc"), program("iptables-legacy") or program("iptables")
-    problem = _undone(
-        [str(tc), "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"],
-        [str(tc), "qdisc", "del", "dev", "lo", "root"],
-    )
-    if tc and problem is None:
-        return Finding("delay and loss", True, "by tc netem")
-    if iptables:
-        queue = ("NFQUEUE", "--queue-num", "4242", "--queue-bypass")
-        refused = _rule(iptables, "mangle", "PREROUTING", *queue)
-        if refused is None:
-            return Finding("delay and loss", True, "by NFQUEUE (this kernel has no netem)")
-        problem = f"{problem}; {refused}"
-    remedy = "run on a kernel that has sch_netem or nfnetlink_queue (the other faults work)"
-    return Finding("delay and loss", False, problem or "no tc, no iptables", remedy)
-
-
-def _host() -> Finding:
+    """Whether a host can be made and reached in this sandbox, then what faults can do to it."""
     try:
-        from harness.remote.ssh import SshRemote  # noqa: PLC0415  slow to import, and may be missing
+        from harness.remote.ssh import SshRemote  # noqa: PLC0415  it may be missing what it imports
     except ImportError as error:
-        return Finding("hosts", False, f"not tried: {error}", "install the packages")
+        return [Finding("hosts", False, f"not tried: {error}", "install the packages")]
     began = time.monotonic()
     try:
         with LocalCluster(1, size_mib=16) as cluster, SshRemote(cluster.hosts[0]) as remote:
-            ran = remote.run([cluster.hosts[0].python, "--version"])
+            python = remote.run([remote.host.python, "--version"]).stdout.strip()
+            took = time.monotonic() - began
+            made = f"one made and reached over SSH in {took:.2f} s; {python}"
+            return [Finding("hosts", True, made), _filter(remote), _weather(remote)]
     except HarnessError as error:
-        first, _, rest = str(error).partition("\n  type: ")
-        return Finding("hosts", False, first, rest)
-    detail = (
-        f"one made and reached over SSH in {time.monotonic() - began:.2f} s; {ran.stdout.strip()}"
+        problem, _, remedy = str(error).partition("\n  type: ")
+        return [Finding("hosts", False, problem, remedy)]
+
+
+def _filter(remote: Remote) -> Finding:
+    """A rule as a partition needs it, by each backend that is installed."""
+    works, problems = [], []
+    for name in ("iptables", "iptables-legacy", "iptables-nft"):
+        if path := program(name):
+            problem = _rule(remote, path, "filter", "INPUT", "DROP")
+            if problem is None:
+                works.append(name)
+            else:
+                problems.append(f"{name}: {problem}")
+    if works:
+        return Finding("partitions", True, f"by {', '.join(works)}")
+    return Finding("partitions", False, "; ".join(problems) or "no iptables", install(["iptables"]))
+
+
+def _weather(remote: Remote) -> Finding:
+    name = "delay and loss"
+    if tc := program("tc"):
+        problem = _undone(
+            remote,
+            [tc, "qdisc", "add", "dev", "eth0", "root", "netem", "delay", "1ms"],
+            [tc, "qdisc", "del", "dev", "eth0", "root"],
+        )
+        if problem is None:
+            return Finding(name, True, "by tc netem")
+    problems = []
+    queue = ("NFQUEUE", "--queue-num", "4242", "--queue-bypass")
+    for path in filter(None, map(program, ("iptables-legacy", "iptables"))):
+        problem = _rule(remote, path, "mangle", "PREROUTING", *queue)
+        if problem is None:
+            return Finding(name, True, "by NFQUEUE (this kernel has no netem)")
+        problems.append(problem)
+    remedy = "run on a kernel that has sch_netem or nfnetlink_queue (the other faults work)"
+    return Finding(name, False, "; ".join(problems) or "neither tc nor iptables", remedy)
+
+
+def _rule(remote: Remote, path: str, table: str, chain: str, *target: str) -> str | None:
+    do, undo = (
+        [path, "-w", "-t", table, verb, chain, "-s", "192.0.2.1", "-j", *target]
+        for verb in ("-A", "-D")
     )
-    return Finding("hosts", True, detail)
+    return _undone(remote, do, undo)
 
 
-def _rule(path: str, table: str, chain: str, *target: str) -> str | None:
-    rule = ["-s", "192.0.2.1", "-j", *target]
-    return _undone(
-        [path, "-w", "-t", table, "-A", chain, *rule], [path, "-w", "-t", table, "-D", chain, *rule]
-    )
-
-
-def _undone(do: list[str], undo: list[str]) -> str | None:
-    """Try something in this sandbox and take it back; None, or the problem."""
-    return _runs(do) or _runs(undo)
+def _undone(remote: Remote, do: list[str], undo: list[str]) -> str | None:
+    """Try something on the host and take it back; None, or the problem."""
+    for argv in (do, undo):
+        done = remote.run(argv, check=False, root=True)
+        if done.status != 0:
+            return done.stderr.strip() or f"status {done.status}"
+    return None
 
 
 def _runs(argv: list[str]) -> str | None:
