@@ -1,0 +1,294 @@
+"""Search for an order of a model's ops that explains every answer.
+
+Wing, Gong, "Testing and Verifying Concurrent Objects", JPDC 1993, just in time as in Lowe, "Testing
+for Linearizability", Concurrency and Computation 29(4), 2017. The problem is NP-complete (Gibbons,
+Korach 1997), so the search has a budget and says *unknown* when that is spent.
+
+Ops are placed only when one of them must have been: at each answer, in order. A *configuration* is
+(which answer comes next, which open ops are placed already, the model's state, how many crashed ops
+were used): its size is that of the open ops, not of the history. Depth first, and these keep it
+small:
+
+- an open observer (a read) that is legal is placed at once: that forbids nothing;
+- of open ops that ask and answer the same only the one that is answered first is tried;
+- crashed ops (info) that ask the same are counted, and one that would change nothing is not used;
+- a configuration that used at least the crashed ops that an earlier one did is not tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+
+from checker.history import FAIL, INFO, OK, Op
+from checker.models import Illegal, Model, State
+from checker.values import identity
+from checker.verdict import Outcome
+
+_NOT_TRIED, _ILLEGAL = -2, -1
+_MOST_STATES = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """For one object. A step is about a microsecond, a configuration about 250 bytes."""
+
+    steps: int = 5_000_000
+    configurations: int = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """``explained`` answers of ``answers`` can be explained; all of them if the outcome is valid.
+
+    Else ``stuck`` is the op whose answer is the first that cannot be (invalid) or was not reached
+    (unknown), ``others`` the ops that were open then, and ``states`` what the object can have held
+    just before that answer.
+    """
+
+    outcome: Outcome
+    answers: int
+    explained: int
+    steps: int
+    stuck: Op | None = None
+    others: tuple[Op, ...] = ()
+    states: tuple[State, ...] = ()
+
+
+def decide(ops: Iterable[Op], model: Model, budget: Budget) -> Decision:
+    """Judge the ops of one object, in order of invocation."""
+    timeline = Timeline(ops, model)
+    return _Walk(timeline, Transitions(model, timeline.classes), budget).run()
+
+
+class Timeline:
+    """What is open when: ops are numbered by invocation, and have a bit as long as they are open.
+
+    ``answered`` are the ops in order of their answers. Before each answer, ``open_at`` are the open
+    ops in the order in which they will be answered, ``fresh`` those of them that were not yet open
+    before the previous answer, and ``crashed_at`` how many crashed ops of each class had been
+    invoked, as (class, number). Ops of a class ask and answer the same.
+    """
+
+    def __init__(self, ops: Iterable[Op], model: Model) -> None:
+        self.ops = [op for op in ops if op.type != FAIL or model.fails]
+        self.classes: list[Op] = []
+        self.class_of: list[int] = []
+        known: dict[Hashable, int] = {}
+        for op in self.ops:
+            name = (
+                op.f,
+                op.type,
+                identity(op.argument),
+                identity(op.result) if op.type == OK else None,
+                op.process if model.processes else None,
+            )
+            if name not in known:
+                known[name] = len(self.classes)
+                self.classes.append(op)
+            self.class_of.append(known[name])
+        self.observer = [op.f in model.observers or op.type == FAIL for op in self.ops]
+        self.bit = [0] * len(self.ops)
+        self.answered: list[int] = []
+        self.open_at: list[tuple[int, ...]] = []
+        self.fresh: list[tuple[int, ...]] = []
+        self.crashed_at: list[tuple[tuple[int, int], ...]] = []
+        self._play()
+
+    def _play(self) -> None:
+        invoked = [(op.invoked, number) for number, op in enumerate(self.ops)]
+        ended = [
+            (op.completed, ~number)
+            for number, op in enumerate(self.ops)
+            if op.type != INFO and op.completed is not None
+        ]
+        ended.sort()
+        place = {~number: i for i, (_, number) in enumerate(ended)}
+        opened: list[int] = []
+        free: list[int] = []
+        width = 0
+        new: list[int] = []
+        crashed: dict[int, int] = {}
+        counts: tuple[tuple[int, int], ...] = ()
+        for _, number in sorted([*invoked, *ended]):
+            if number < 0:
+                self.answered.append(~number)
+                self.open_at.append(tuple(sorted(opened, key=place.__getitem__)))
+                self.fresh.append(tuple(new))
+                self.crashed_at.append(counts)
+                new = []
+                opened.remove(~number)
+                free.append(self.bit[~number])
+            elif number in place:
+                if not free:
+                    free.append(1 << width)
+                    width += 1
+                self.bit[number] = free.pop()
+                opened.append(number)
+                new.append(number)
+            else:
+                kind = self.class_of[number]
+                crashed[kind] = crashed.get(kind, 0) + 1
+                counts = tuple(crashed.items())
+        self.crashed = crashed
+
+
+class Transitions:
+    """The model's steps, between numbered states, each asked for once."""
+
+    def __init__(self, model: Model, classes: list[Op]) -> None:
+        self.model, self.classes = model, classes
+        self.states: list[State] = []
+        self.after: list[dict[int, int]] = []
+        self._numbers: dict[State, int] = {}
+        self.start = self._number(model.init)
+
+    def _number(self, state: State) -> int:
+        found = self._numbers.get(state)
+        if found is None:
+            found = self._numbers[state] = len(self.states)
+            self.states.append(state)
+            self.after.append({})
+        return found
+
+    def step(self, state: int, kind: int) -> int:
+        """The state after an op of this class, or _ILLEGAL."""
+        after = self.model.step(self.states[state], self.classes[kind])
+        found = _ILLEGAL if isinstance(after, Illegal) else self._number(after)
+        self.after[state][kind] = found
+        return found
+
+
+class _Used:
+    """How many crashed ops of each class were used, in fields of one int.
+
+    Each field has a guard bit on top, so that one subtraction compares them all.
+    """
+
+    def __init__(self, crashed: dict[int, int]) -> None:
+        self.one: dict[int, int] = {}
+        self.field: dict[int, tuple[int, int]] = {}
+        self.guards = 0
+        at = 0
+        for kind, number in crashed.items():
+            bits = number.bit_length()
+            self.one[kind] = 1 << at
+            self.field[kind] = at, (1 << bits) - 1
+            self.guards |= 1 << (at + bits)
+            at += bits + 1
+
+    def count(self, used: int, kind: int) -> int:
+        at, mask = self.field[kind]
+        return used >> at & mask
+
+    def covers(self, more: int, less: int) -> bool:
+        """Whether ``more`` used at least what ``less`` did, of every class."""
+        return (more | self.guards) - less & self.guards == self.guards
+
+
+class _Walk:
+    """Depth first over configurations (answer, placed, state, used)."""
+
+    def __init__(self, timeline: Timeline, transitions: Transitions, budget: Budget) -> None:
+        self.timeline, self.transitions, self.budget = timeline, transitions, budget
+        self.used = _Used(timeline.crashed)
+        self.seen: dict[tuple[int, int, int], list[int]] = {}
+        self.stack = [(0, 0, transitions.start, 0)]
+        self.steps = 0
+        self.furthest = 0
+
+    def run(self) -> Decision:
+        answers = len(self.timeline.answered)
+        while self.stack:
+            answer, placed, state, used = self.advance(*self.stack.pop())
+            if answer == answers:
+                return Decision(
+                    outcome=Outcome.VALID, answers=answers, explained=answers, steps=self.steps
+                )
+            self.furthest = max(self.furthest, answer)
+            if self.steps > self.budget.steps or len(self.seen) > self.budget.configurations:
+                return self.stopped(Outcome.UNKNOWN)
+            if self.is_new(answer, placed, state, used):
+                self.branch(answer, placed, state, used)
+        return self.stopped(Outcome.INVALID)
+
+    def advance(self, answer: int, placed: int, state: int, used: int) -> tuple[int, int, int, int]:
+        """Place observers that are legal, and pass answers of placed ops, as far as that goes."""
+        timeline, after = self.timeline, self.transitions.after[state]
+        bit, class_of, answered = timeline.bit, timeline.class_of, timeline.answered
+        if answer == len(answered):
+            return answer, placed, state, used
+        observer, candidates = timeline.observer, timeline.open_at[answer]
+        while True:
+            self.steps += 1 + len(candidates)
+            for number in candidates:
+                if observer[number] and not placed & bit[number]:
+                    kind = class_of[number]
+                    found = after.get(kind, _NOT_TRIED)
+                    if found == _NOT_TRIED:
+                        found = self.transitions.step(state, kind)
+                    if found == state:
+                        placed |= bit[number]
+            here = bit[answered[answer]]
+            if not placed & here:
+                return answer, placed, state, used
+            placed ^= here
+            answer += 1
+            if answer == len(answered):
+                return answer, placed, state, used
+            candidates = timeline.fresh[answer]
+
+    def is_new(self, answer: int, placed: int, state: int, used: int) -> bool:
+        """Remember a configuration, unless one was tried that used no more of any crashed op."""
+        known = self.seen.get((answer, placed, state))
+        if known is None:
+            self.seen[answer, placed, state] = [used]
+            return True
+        covers = self.used.covers
+        if any(covers(used, less) for less in known):
+            return False
+        known[:] = [more for more in known if not covers(more, used)]
+        known.append(used)
+        return True
+
+    def branch(self, answer: int, placed: int, state: int, used: int) -> None:
+        """Try every op that may come next; the one whose answer is due first of all."""
+        timeline, step = self.timeline, self.transitions.step
+        after = self.transitions.after[state]
+        tried: set[int] = set()
+        found: list[tuple[int, int, int, int]] = []
+        for number in timeline.open_at[answer]:
+            kind = timeline.class_of[number]
+            if placed & timeline.bit[number] or kind in tried:
+                continue
+            tried.add(kind)
+            then = after.get(kind, _NOT_TRIED)
+            if then == _NOT_TRIED:
+                then = step(state, kind)
+            if then != _ILLEGAL:
+                found.append((answer, placed | timeline.bit[number], then, used))
+        for kind, number in timeline.crashed_at[answer]:
+            if self.used.count(used, kind) < number:
+                then = after.get(kind, _NOT_TRIED)
+                if then == _NOT_TRIED:
+                    then = step(state, kind)
+                if then not in (_ILLEGAL, state):
+                    found.append((answer, placed, then, used + self.used.one[kind]))
+        self.steps += len(found)
+        found.reverse()
+        self.stack += found
+
+    def stopped(self, outcome: Outcome) -> Decision:
+        timeline = self.timeline
+        number = timeline.answered[self.furthest]
+        states = dict.fromkeys(state for answer, _, state in self.seen if answer == self.furthest)
+        others = [other for other in timeline.open_at[self.furthest] if other != number]
+        return Decision(
+            outcome=outcome,
+            answers=len(timeline.answered),
+            explained=self.furthest,
+            steps=self.steps,
+            stuck=timeline.ops[number],
+            others=tuple(timeline.ops[other] for other in others),
+            states=tuple(self.transitions.states[s] for s in list(states)[:_MOST_STATES]),
+        )
