@@ -1,1 +1,14 @@
-"""The simulated interpreter: virtual time, one thread, seeded, no I/O."""
+"""The seeded simulator: the same protocols, workloads and fault plans, in virtual time.
+
+    run = simulate(Setup(protocol=ABD, workload=register, options=options, seed=7))
+    history = History.of(run.rows)
+
+Virtual time, one heap, one thread, no I/O. The same :class:`Setup` gives the same rows and the
+same digest, in any process.
+"""
+
+from harness.sim.setup import PERFECT, Network, Observer, Resolve, Run, Setup
+from harness.sim.simulator import simulate
+from harness.sim.trace import divergence
+
+__all__ = ["PERFECT", "Network", "Observer", "Resolve", "Run", "Setup", "divergence", "simulate"]

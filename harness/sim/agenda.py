@@ -1,0 +1,38 @@
+"""What is to happen, in order of virtual time: the one heap of a run."""
+
+from __future__ import annotations
+
+from heapq import heappush
+from typing import TypeAlias
+
+MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP = range(8)
+"""The kinds of entries:
+
+- ``MESSAGE``: (node, the wire it came over, text)
+- ``TIMER``: (node, the timer's name, the alarm)
+- ``TO_ITSELF``: (node, incarnation, text)
+- ``REQUEST``: (node, the call, None)
+- ``TIMEOUT``: (thread, None, None)
+- ``POLL``: (0, None, None): ask the generator again
+- ``WINDOW``: (index in the plan, closing, None)
+- ``STOP``: (0, None, None): the phase is over
+"""
+
+Entry: TypeAlias = tuple[int, int, int, int, object, object]
+"""(time in ns, serial number, kind, node or thread or index, two more): ties go to the older."""
+
+
+class Agenda:
+    """The heap and the virtual clock. The hot path works on ``heap`` itself."""
+
+    __slots__ = ("heap", "now_ns", "serial")
+
+    def __init__(self) -> None:
+        self.heap: list[Entry] = []
+        self.now_ns = 0
+        self.serial = 0
+
+    def at(self, time_ns: int, kind: int, where: int, a: object = None, b: object = None) -> None:
+        """Add an entry; one for the past happens now."""
+        self.serial += 1
+        heappush(self.heap, (max(time_ns, self.now_ns), self.serial, kind, where, a, b))

@@ -1,0 +1,66 @@
+"""One simulated machine: the replica that lives on it, its disk, its timers, its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+from harness.sim.agenda import Entry
+from harness.sim.clients import Call
+from harness.sim.network import MS, Wire
+from harness.sim.setup import Setup
+from protocols.kernel import Cluster, Replica, RequestId, request_ids
+from protocols.wire import loads
+
+
+class Alarm:
+    """A timer that is set. It is on the agenda once, perhaps for a sooner time than ``due_ns``."""
+
+    __slots__ = ("due_ns", "listed_ns")
+
+    def __init__(self, due_ns: int) -> None:
+        self.due_ns = self.listed_ns = due_ns
+
+
+class Node:
+    """``replica`` is None while the node is down; ``parked`` gathers events while it is paused.
+
+    ``disk`` holds JSON text, so that no object outlives its incarnation.
+    """
+
+    __slots__ = (
+        "alarms", "calls", "disk", "draw", "id", "incarnation", "parked", "replica", "request_ids",
+        "skew_ns", "wires",
+    )  # fmt: skip
+
+    def __init__(self, id: int, setup: Setup) -> None:
+        self.id = id
+        self.replica: Replica[Any] | None = None
+        self.incarnation = 0
+        self.disk: dict[str, str] = {}
+        self.alarms: dict[str, Alarm] = {}
+        self.calls: dict[RequestId, Call] = {}
+        self.parked: list[Entry] | None = None
+        self.request_ids: Iterator[RequestId] = iter(())
+        self.wires = [
+            Wire(setup.seed, id, dst, setup.network) for dst in range(setup.options.nodes)
+        ]
+        self.draw = Random(f"{setup.seed}/timer/{id}").getrandbits
+        self.skew_ns = Random(f"{setup.seed}/clock/{id}").randint(0, setup.skew_ms) * MS
+
+    def boot(self, protocol: type[Replica[Any]], cluster: Cluster) -> dict[str, object]:
+        """A new incarnation of the replica; what it must be started with is returned."""
+        assert self.replica is None
+        self.incarnation += 1
+        self.request_ids = request_ids(self.id, self.incarnation)
+        self.replica = protocol(self.id, cluster)
+        return {key: loads(text) for key, text in self.disk.items()}
+
+    def crash(self) -> list[Call]:
+        """Lose all but the disk; the calls whose connection breaks are returned."""
+        broken = list(self.calls.values())
+        broken += [a for *_, a, _ in self.parked or () if isinstance(a, Call)]
+        self.replica = self.parked = None
+        self.alarms, self.calls = {}, {}
+        return broken

@@ -1,0 +1,86 @@
+"""What a simulated trial is made of, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeAlias
+
+from checker.history import Row
+from nemesis.actions import Fault, Plan, Window
+from nemesis.resolution import resolve
+from protocols.kernel import Replica
+from workloads.kernel import Options, Workload
+
+Resolve: TypeAlias = Callable[[str, Random, Sequence[int], Sequence[int]], Fault]
+"""From a fault's name, a stream of chance, the nodes and those that lead now, to the Fault."""
+
+Observer: TypeAlias = Callable[[str], None]
+"""Is told each event as a line, in order: for traces, and to compare two runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """How the links between nodes behave while no fault is on. Permille are of messages.
+
+    Each message takes a time of its own, so that messages overtake each other; late ones take up
+    to ``late_us``. The defaults are a little hostile, since the contract of the kernel is.
+    ``apart_us[src][dst]`` is what distance adds, one way, for wide-area set-ups.
+    """
+
+    delay_us: tuple[int, int] = (1_000, 5_000)
+    loss_permille: int = 2
+    duplicate_permille: int = 2
+    late_permille: int = 5
+    late_us: int = 50_000
+    apart_us: tuple[tuple[int, ...], ...] = ()
+
+
+PERFECT = Network(loss_permille=0, duplicate_permille=0, late_permille=0)
+"""Nothing is lost, sent twice or late; messages still overtake each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """One simulated trial, whole: with the code, all that is needed to play it again.
+
+    ``rtt_ms`` is what the protocol is told to expect, and need not be what ``network`` does.
+    A client gives an op up after ``client_timeout_ms``. The nodes' clocks differ by up to
+    ``skew_ms``. After the main phase everything is healed and left alone for ``settle_ms``; then
+    come the workload's final ops, for at most ``final_ms``.
+    """
+
+    protocol: type[Replica[Any]]
+    workload: Workload
+    options: Options
+    plan: Plan = ()
+    seed: int | str = 0
+    network: Network = Network()
+    rtt_ms: int = 20
+    zones: tuple[str, ...] = ()
+    protocol_options: Mapping[str, object] = field(default_factory=dict)
+    client_timeout_ms: int = 1_000
+    skew_ms: int = 250
+    settle_ms: int = 1_000
+    final_ms: int = 30_000
+    resolve: Resolve = resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What happened. ``plan`` is the one that was played, with every fault resolved.
+
+    ``rows`` are the history: clients from 0, the nemesis -1, the notes of node n under
+    ``node_process(n)``. ``digest`` names the trace of all events. ``finished`` says whether the
+    final ops came to their own end within their time: if not, the cluster may not have recovered.
+    """
+
+    rows: list[Row]
+    plan: tuple[Window, ...]
+    digest: str
+    events: int
+    messages: int
+    end_ns: int
+    finished: bool
+    counters: Mapping[str, int]
