@@ -187,15 +187,17 @@ class Replica(ABC, Generic[Message]):
         """Take one event; say what is to be done. The returned list is the caller's."""
         effects: list[Effect] = []
         self._effects = effects
-        match event:
-            case Received(src, msg):
-                self.on_message(src, msg)  # type: ignore[arg-type]
-            case Fired(timer):
-                self.on_timer(timer)
-            case Requested(request, command):
-                self.on_request(request, command)
-            case Started(durable):
-                self.on_start(durable)
+        # Not `match`: a class pattern is an isinstance and a look-up by name for each field, and
+        # every event of every simulation comes through here.
+        if type(event) is Received:
+            self.on_message(event.src, event.msg)  # type: ignore[arg-type]
+        elif type(event) is Fired:
+            self.on_timer(event.timer)
+        elif type(event) is Requested:
+            self.on_request(event.request, event.command)
+        else:
+            assert type(event) is Started, event
+            self.on_start(event.durable)
         return effects
 
     @abstractmethod
