@@ -73,7 +73,7 @@ class CatchUp:
         self.frontiers[src] = msg
         rows = self.replica.instances.rows
         if any(c > row.committed for c, row in zip(msg.committed, rows, strict=True)):
-            self.replica.wake_up()
+            self.replica.pace.wake_up()
 
     def tick(self, now: int) -> None:
         if now >= self.say_at:
@@ -96,7 +96,7 @@ class CatchUp:
             if mark.committed < mark.top and mark.committed + 1 not in mark.instances:
                 for number in range(mark.committed + 1, min(mark.top, mark.committed + BATCH) + 1):
                     if number not in mark.instances:
-                        r.watch((row, number))
+                        r.pace.watch((row, number))
 
     @property
     def behind(self) -> bool:
@@ -123,7 +123,9 @@ class CatchUp:
                     found.append((row, number))
         certain = dict.fromkeys(found)
         found.extend(
-            iid for iid, w in r.open.items() if w.since + PATIENCE <= now and iid not in certain
+            iid
+            for iid, w in r.pace.open.items()
+            if w.since + PATIENCE <= now and iid not in certain
         )
         return found
 
@@ -138,7 +140,7 @@ class CatchUp:
         def rank(node: NodeId) -> tuple[bool, int, int]:
             frontier = self.frontiers.get(node)
             return (
-                not r.alive(node),
+                not r.pace.alive(node),
                 -sum(frontier.committed) if frontier else 0,
                 (node - r.id) % len(r.nodes),
             )
@@ -167,7 +169,7 @@ class CatchUp:
             self.replica.on_commit(Commit(e.row, e.number, e.command, e.deps))
         self.asked = 0
         if self.behind:
-            self.ask(self.replica.ticks)
+            self.ask(self.replica.pace.ticks)
 
     # --- checkpoints ---
 
@@ -213,9 +215,9 @@ class CatchUp:
     def offer(self, dst: NodeId) -> None:
         """Give the whole state to one who asks for what is forgotten, not too often."""
         r = self.replica
-        if r.ticks < self.offered.get(dst, 0):
+        if r.pace.ticks < self.offered.get(dst, 0):
             return
-        self.offered[dst] = r.ticks + RARELY
+        self.offered[dst] = r.pace.ticks + RARELY
         entries = []
         for iid in self.beyond():
             instance = r.instances.get(iid)
@@ -257,7 +259,7 @@ class CatchUp:
             for number in [n for n in mark.instances if n <= upto]:
                 r.instances.settle((row, number), mark.instances[number])
                 r.forget(r.key((row, number)))
-                r.drop((row, number))
+                r.pace.drop((row, number))
 
     def restore(self, saved: Mapping[str, Any], found: Mapping[InstanceId, Instance]) -> None:
         """Take up the state on disk; ``found`` are the instances that are there."""

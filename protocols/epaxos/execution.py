@@ -86,7 +86,7 @@ class Executor:
         while walk.path and obstacle is None:
             iid, children = walk.path[-1]
             if not children:
-                for member in sorted(walk.leave()):  # the tie-break: by row, then number
+                for member in self.order(walk.leave()):
                     self._execute(member)
                 continue
             child = children.pop()
@@ -103,6 +103,10 @@ class Executor:
             for iid in walk.stack:
                 self.blocked[iid] = obstacle
             self.waiters.setdefault(obstacle, []).extend(walk.stack)
+
+    def order(self, component: list[InstanceId]) -> list[InstanceId]:
+        """The tie-break: by row, then number, at every replica alike."""
+        return sorted(component)
 
     def _unfinished(self, iid: InstanceId) -> bool:
         instance = self.instances.get(iid)

@@ -53,7 +53,7 @@ class Recoverer:
         assert instance.phase < COMMITTED
         ballot = above(max(instance.promised, self.seen.get(iid, ZERO)), r.id)
         recovery = Recovery(ballot)
-        r.lead(iid, recovery)
+        r.pace.lead(iid, recovery)
         self._promise(iid, instance, ballot)
         r.broadcast(Recover(*iid, ballot), r.peers)
         self._promised(iid, recovery, r.id, self._knowledge(iid, instance))
@@ -76,7 +76,7 @@ class Recoverer:
     def on_recover_ok(self, src: NodeId, msg: RecoverOk) -> None:
         """Answers to an older ballot are not counted (error E-2)."""
         iid = (msg.row, msg.number)
-        recovery = self.replica.leading.get(iid)
+        recovery = self.replica.pace.leading.get(iid)
         if isinstance(recovery, Recovery) and recovery.ballot == msg.ballot:
             self._promised(iid, recovery, src, msg)
 
@@ -107,7 +107,7 @@ class Recoverer:
 
     def on_validate_ok(self, src: NodeId, msg: ValidateOk) -> None:
         iid = (msg.row, msg.number)
-        recovery = self.replica.leading.get(iid)
+        recovery = self.replica.pace.leading.get(iid)
         if isinstance(recovery, Recovery) and recovery.ballot == msg.ballot:
             self._validated(iid, recovery, src, msg.conflicts)
 
@@ -137,7 +137,7 @@ class Recoverer:
         r.broadcast(Waiting(*iid, recovery.examined.witnesses), r.peers)
         for other in recovery.conflicts:
             if not r.instances.forgotten(other):
-                r.hurry(other)
+                r.pace.hurry(other)
         self._look(iid, recovery)
 
     def on_waiting(self, msg: Waiting) -> None:
@@ -146,7 +146,7 @@ class Recoverer:
         other = (msg.row, msg.number)
         if not overrules(msg.witnesses, r.size):
             return
-        for iid, recovery in list(r.leading.items()):
+        for iid, recovery in list(r.pace.leading.items()):
             if (
                 isinstance(recovery, Recovery)
                 and recovery.stage is Stage.WAITING
@@ -156,7 +156,7 @@ class Recoverer:
 
     def on_committed(self, other: InstanceId) -> None:
         """A commit may be what a recovery waits for."""
-        for iid, recovery in list(self.replica.leading.items()):
+        for iid, recovery in list(self.replica.pace.leading.items()):
             if (
                 isinstance(recovery, Recovery)
                 and recovery.stage is Stage.WAITING
@@ -204,10 +204,10 @@ class Recoverer:
         instance = r.instances.get(iid)
         if instance is None or instance.phase >= COMMITTED:
             return
-        lead = r.leading.get(iid)
-        if lead is not None and r.ballot_of(lead) < msg.ballot:
+        lead = r.pace.leading.get(iid)
+        if lead is not None and r.pace.ballot_of(lead) < msg.ballot:
             self.seen[iid] = max(msg.ballot, self.seen.get(iid, ZERO))
-            r.give_up(iid)
+            r.pace.give_up(iid)
 
     def _admit(self, src: NodeId, iid: InstanceId, ballot: Ballot) -> Instance | None:
         """The instance, if it is open and nothing higher was promised; else say so."""
@@ -222,7 +222,7 @@ class Recoverer:
         if instance.promised > ballot:
             r.send(src, Refused(*iid, instance.promised))
             return None
-        r.yield_to(iid, ballot)
+        r.pace.yield_to(iid, ballot)
         return instance
 
     def _promise(self, iid: InstanceId, instance: Instance, ballot: Ballot) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from protocols.ballots import ZERO, Ballot
 from protocols.epaxos.catchup import CatchUp
@@ -38,60 +37,11 @@ from protocols.epaxos.messages import (
     ValidateOk,
     Waiting,
 )
+from protocols.epaxos.pace import Acceptance, Pace, Proposal
 from protocols.epaxos.recoverer import Recoverer
-from protocols.epaxos.recovery import Choice, Examine, Recovery, decide, sizes
+from protocols.epaxos.recovery import Choice, Examine, decide, sizes
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
 from protocols.statemachine import READS, KeyValue, name_of
-
-RESEND = 3
-"""Ticks before what was not answered is sent again; doubled each time, up to RESEND_MOST."""
-RESEND_MOST = 24
-ALIVE = 10
-"""Ticks of silence after which a replica is not waited for."""
-SUSPECT = 8
-"""Ticks before an instance that stays open is recovered, for the first in line."""
-STAGGER = 4
-"""Ticks more for each one further down the line, so that two recoverers do not meet again."""
-IDLE_STRIDE = 5
-"""Ticks in one firing of the timer while nothing is open."""
-
-
-@dataclass(slots=True)
-class Proposal:
-    """Phase 1 of an instance of one's own, in the default ballot: what each peer answered."""
-
-    answers: dict[NodeId, Deps] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Acceptance:
-    """Phase 2, of a proposal or of a recovery: who has voted."""
-
-    ballot: Ballot
-    command: Command | None
-    deps: Deps
-    votes: set[NodeId] = field(default_factory=set)
-
-
-Lead: TypeAlias = Proposal | Acceptance | Recovery
-
-
-@dataclass(slots=True)
-class Resend:
-    """When a lead's messages are due again."""
-
-    since: int
-    due: int
-    wait: int = RESEND
-
-
-@dataclass(slots=True)
-class Watch:
-    """An instance that is not committed: since when, when to recover it, how often that was tried."""
-
-    since: int
-    due: int
-    tries: int = 0
 
 
 class EPaxos(Replica[Msg]):
@@ -118,18 +68,13 @@ class EPaxos(Replica[Msg]):
         self.row = self.nodes.index(id)
         self.size = sizes(len(self.nodes))
         self.instances = Instances(len(self.nodes))
-        self.executor = Executor(self.instances, self.run)
+        self.executor = self._executor()
         self.recoverer = Recoverer(self)
         self.catchup = CatchUp(self)
         self.store = KeyValue()
         self.next = 1
         self.requests: dict[InstanceId, tuple[RequestId, Command]] = {}
-        self.leading: dict[InstanceId, Lead] = {}
-        self.resends: dict[InstanceId, Resend] = {}
-        self.open: dict[InstanceId, Watch] = {}
-        self.ticks = 0
-        self.stride = 0
-        self.heard = dict.fromkeys(self.nodes, 0)
+        self.pace = Pace(self)
 
     # --- start ---
 
@@ -144,6 +89,8 @@ class EPaxos(Replica[Msg]):
             mark = self.instances.rows[row]
             mark.instances[number] = instance
             mark.top = max(mark.top, number)
+            for other, bound in zip(self.instances.rows, instance.deps, strict=True):
+                other.top = max(other.top, bound)
         if "checkpoint" in durable:
             self.catchup.restore(durable["checkpoint"], found)  # type: ignore[arg-type]
         for iid, instance in found.items():
@@ -158,8 +105,7 @@ class EPaxos(Replica[Msg]):
             else:
                 self.executor.visit(iid)
         self.next = self.instances.rows[self.row].top + 1
-        self.stride = 1
-        self.set_timer("tick", 1, self.cluster.rtt_ms)
+        self.pace.start()
 
     def _resume(self, iid: InstanceId, instance: Instance) -> None:
         """Go on with one's own instance if nobody has begun to recover it; watch all others.
@@ -167,13 +113,13 @@ class EPaxos(Replica[Msg]):
         What was answered before the crash is asked for again; acceptors repeat their answers. It
         cannot have been voted for differently, since the leader's own vote came first.
         """
-        self.watch(iid)
+        self.pace.watch(iid)
         if iid[0] != self.row or instance.promised != ZERO:
             return
         if instance.phase == PREACCEPTED:
-            self.lead(iid, Proposal())
+            self.pace.lead(iid, Proposal())
         elif instance.phase == ACCEPTED:
-            self.lead(iid, Acceptance(ZERO, instance.value, instance.deps, {self.id}))
+            self.pace.lead(iid, Acceptance(ZERO, instance.value, instance.deps, {self.id}))
 
     # --- phase 1: PreAccept ---
 
@@ -193,8 +139,8 @@ class EPaxos(Replica[Msg]):
         self.learn(iid, instance, command)
         self.save(iid, instance)
         self.requests[iid] = (request, command)
-        self.watch(iid)
-        self.lead(iid, Proposal())
+        self.pace.watch(iid)
+        self.pace.lead(iid, Proposal())
         self.broadcast(PreAccept(*iid, command, deps), self.peers)
         if not self.peers:
             self.commit(iid, command, deps)
@@ -217,13 +163,13 @@ class EPaxos(Replica[Msg]):
             instance.deps = self.instances.deps(msg.command, msg.row, msg.deps)
             self.learn(iid, instance, msg.command)
             self.save(iid, instance)
-            self.watch(iid)
+            self.pace.watch(iid)
         if instance.phase == PREACCEPTED:
             self.send(src, PreAcceptOk(*iid, instance.deps))
 
     def on_pre_accept_ok(self, src: NodeId, msg: PreAcceptOk) -> None:
         iid = (msg.row, msg.number)
-        lead = self.leading.get(iid)
+        lead = self.pace.leading.get(iid)
         if isinstance(lead, Proposal) and src not in lead.answers:
             lead.answers[src] = msg.deps
             self.decide_path(iid, lead)
@@ -242,7 +188,7 @@ class EPaxos(Replica[Msg]):
         if agreeing >= self.size.fast:
             self.commit(iid, command, initial)
             return
-        awaited = sum(n not in lead.answers and self.alive(n) for n in self.peers)
+        awaited = sum(n not in lead.answers and self.pace.alive(n) for n in self.peers)
         hopeless = agreeing + awaited < self.size.fast
         if 1 + len(lead.answers) >= self.size.slow and (hopeless or not patient):
             self.choose(iid, ZERO, command, self.union(initial, lead.answers))
@@ -267,7 +213,7 @@ class EPaxos(Replica[Msg]):
         assert instance.phase < COMMITTED
         self._vote(iid, instance, ballot, command, deps)
         acceptance = Acceptance(ballot, command, deps, {self.id})
-        self.lead(iid, acceptance)
+        self.pace.lead(iid, acceptance)
         self.broadcast(Accept(*iid, ballot, command, deps), self.peers)
         self._count(iid, acceptance)
 
@@ -283,7 +229,7 @@ class EPaxos(Replica[Msg]):
         elif instance.promised > msg.ballot:
             self.send(src, Refused(*iid, instance.promised))
         else:
-            self.yield_to(iid, msg.ballot)
+            self.pace.yield_to(iid, msg.ballot)
             self._vote(iid, instance, msg.ballot, msg.command, msg.deps)
             self.send(src, AcceptOk(*iid, msg.ballot))
 
@@ -302,11 +248,11 @@ class EPaxos(Replica[Msg]):
         if command is not None:
             self.learn(iid, instance, command)
         self.save(iid, instance)
-        self.watch(iid)
+        self.pace.watch(iid)
 
     def on_accept_ok(self, src: NodeId, msg: AcceptOk) -> None:
         iid = (msg.row, msg.number)
-        lead = self.leading.get(iid)
+        lead = self.pace.leading.get(iid)
         if isinstance(lead, Acceptance) and lead.ballot == msg.ballot:
             lead.votes.add(src)
             self._count(iid, lead)
@@ -346,7 +292,7 @@ class EPaxos(Replica[Msg]):
         if command is not None:
             self.learn(iid, instance, command)
         self.save(iid, instance)
-        self.drop(iid)
+        self.pace.drop(iid)
         for row, bound in zip(self.instances.rows, deps, strict=True):
             row.top = max(row.top, bound)
         self._advance(iid[0])
@@ -420,129 +366,16 @@ class EPaxos(Replica[Msg]):
     def save(self, iid: InstanceId, instance: Instance) -> None:
         self.persist(self.key(iid), instance.saved())
 
-    # --- leads, watches, time ---
-
-    def lead(self, iid: InstanceId, lead: Lead) -> None:
-        self.leading[iid] = lead
-        self.resends[iid] = Resend(self.ticks, self.ticks + RESEND)
-        self.wake_up()
-
-    def give_up(self, iid: InstanceId) -> None:
-        """Somebody with a higher ballot is at it."""
-        self.leading.pop(iid, None)
-        self.resends.pop(iid, None)
-        self._postpone(iid)
-
-    def drop(self, iid: InstanceId) -> None:
-        """It is committed: nothing is left to be done for it."""
-        self.leading.pop(iid, None)
-        self.resends.pop(iid, None)
-        self.open.pop(iid, None)
-        self.recoverer.seen.pop(iid, None)
-
-    def yield_to(self, iid: InstanceId, ballot: Ballot) -> None:
-        """Another's message in ``ballot`` was admitted."""
-        self.watch(iid)
-        lead = self.leading.get(iid)
-        if lead is not None and self.ballot_of(lead) < ballot:
-            self.give_up(iid)
-        else:
-            self._postpone(iid)
-
-    def ballot_of(self, lead: Lead) -> Ballot:
-        return ZERO if isinstance(lead, Proposal) else lead.ballot
-
-    def watch(self, iid: InstanceId) -> None:
-        """It must be committed some day; if it is not, recover it."""
-        if iid not in self.open:
-            self.instances.touch(iid)
-            self.open[iid] = Watch(self.ticks, self.ticks + self._patience(iid, 0))
-            self.wake_up()
-
-    def hurry(self, iid: InstanceId) -> None:
-        """Another recovery waits for this one."""
-        instance = self.instances.touch(iid)
-        if instance.phase < COMMITTED:
-            self.watch(iid)
-            watch = self.open[iid]
-            watch.due = min(watch.due, self.ticks + 1 + STAGGER * self._rank(iid))
-
-    def _postpone(self, iid: InstanceId) -> None:
-        watch = self.open.get(iid)
-        if watch is not None:
-            watch.due = self.ticks + self._patience(iid, watch.tries)
-
-    def _patience(self, iid: InstanceId, tries: int) -> int:
-        """Longer for those further from the owner, after each try, and while the owner lives."""
-        rank = self._rank(iid)
-        shift = min(tries, 2) + (2 if rank and not tries and self.alive(self.nodes[iid[0]]) else 0)
-        return (SUSPECT + STAGGER * rank) << shift
-
-    def _rank(self, iid: InstanceId) -> int:
-        return (self.row - iid[0]) % len(self.nodes)
-
-    def alive(self, node: NodeId) -> bool:
-        return node == self.id or self.ticks - self.heard[node] <= ALIVE
-
-    def wake_up(self) -> None:
-        """There is work: tick at the full rate."""
-        if self.stride > 1:
-            self.stride = 1
-            self.set_timer("tick", self.cluster.rtt_ms)
+    # --- dispatch ---
 
     def on_timer(self, timer: str) -> None:
         assert timer == "tick"
-        self.ticks += self.stride
-        self.stride = 0  # set anew below; nothing that follows may shorten this tick
-        for iid, lead in list(self.leading.items()):
-            if self.leading.get(iid) is lead:
-                self._tick_lead(iid, lead)
-        for iid, watch in list(self.open.items()):
-            if watch.due <= self.ticks and iid in self.open and iid not in self.leading:
-                watch.tries += 1
-                watch.due = self.ticks + self._patience(iid, watch.tries)
-                self.recoverer.start(iid)
-        self.catchup.tick(self.ticks)
-        busy = self.leading or self.open or self.catchup.behind
-        self.stride = 1 if busy else IDLE_STRIDE
-        ms = self.cluster.rtt_ms * self.stride
-        self.set_timer("tick", ms, ms + self.cluster.rtt_ms // 4)
-
-    def _tick_lead(self, iid: InstanceId, lead: Lead) -> None:
-        """Send again what was not answered; take the slow path if the fast one takes too long."""
-        resend = self.resends[iid]
-        if isinstance(lead, Proposal) and self.ticks > resend.since + 1:
-            self.decide_path(iid, lead, patient=False)
-            if self.leading.get(iid) is not lead:
-                return
-        watch = self.open.get(iid)
-        if isinstance(lead, Recovery) and watch is not None and watch.due <= self.ticks:
-            watch.tries += 1
-            watch.due = self.ticks + self._patience(iid, watch.tries)
-            self.recoverer.start(iid)
-        elif resend.due <= self.ticks:
-            resend.wait = min(2 * resend.wait, RESEND_MOST)
-            resend.due = self.ticks + resend.wait
-            self._resend(iid, lead)
-
-    def _resend(self, iid: InstanceId, lead: Lead) -> None:
-        match lead:
-            case Proposal():
-                i = self.instances.touch(iid)
-                assert i.command is not None
-                assert i.initial is not None
-                ask = PreAccept(*iid, i.command, i.initial)
-                self.broadcast(ask, [n for n in self.peers if n not in lead.answers])
-            case Acceptance():
-                accept = Accept(*iid, lead.ballot, lead.command, lead.deps)
-                self.broadcast(accept, [n for n in self.peers if n not in lead.votes])
-            case Recovery():
-                self.recoverer.resend(iid, lead)
-
-    # --- dispatch ---
+        self.pace.tick()
+        self.catchup.tick(self.pace.ticks)
+        self.pace.again(busy=self.catchup.behind)
 
     def on_message(self, src: NodeId, msg: Msg) -> None:
-        self.heard[src] = self.ticks
+        self.pace.heard[src] = self.pace.ticks
         match msg:
             case PreAccept():
                 self.on_pre_accept(src, msg)

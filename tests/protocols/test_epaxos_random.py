@@ -16,9 +16,17 @@ from tests.schedules import KEY, Asked, Chance
 class Leaderless(Chance):
     """The same chance for a protocol without a leader, whose slots are instances."""
 
-    options: dict[str, object] = field(
-        default_factory=lambda: {"checkpoint_every": 8, "retain": 6}
-    )
+    options: dict[str, object] = field(default_factory=lambda: {"checkpoint_every": 8, "retain": 6})
+
+    def move(self) -> None:
+        """As often as not somebody loses its patience: recoveries are what is to be tested."""
+        up = list(self.stage.replicas)
+        if up and self.random.randrange(1000) < 12:
+            node = self.random.choice(up)
+            for _ in range(self.random.randrange(60)):
+                self.stage.fire(node, "tick")
+        else:
+            super().move()
 
     def recover(self) -> None:
         stage = self.stage

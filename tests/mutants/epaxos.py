@@ -1,0 +1,100 @@
+"""EPaxos broken on purpose, each mutant in a few lines, with where the bug was seen.
+
+Every one must be found by random trials (``tests/protocols/test_epaxos_mutants.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protocols.ballots import Ballot
+from protocols.epaxos import EPaxos
+from protocols.epaxos.execution import Executor
+from protocols.epaxos.instances import COMMITTED, Instance
+from protocols.epaxos.messages import Deps, InstanceId, RecoverOk
+from protocols.epaxos.recovery import Choice, Examine
+from protocols.kernel import NodeId
+
+
+class OneBallot(EPaxos):
+    """E-1: one variable for the promise and the vote, so that a promise makes an old vote look new.
+
+    The TLA+ specification and the Go code of SOSP'13; found by Sutra, "On the correctness of
+    Egalitarian Paxos", arXiv 1906.10917.
+    """
+
+    def promise(self, instance: Instance, ballot: Ballot) -> None:
+        instance.promised = instance.voted = ballot
+
+
+class _CommitOrder(Executor):
+    def visit(self, root: InstanceId) -> None:
+        instance = self.instances.get(root)
+        if instance is not None and instance.phase == COMMITTED:
+            self._execute(root)
+
+
+class NoComponents(EPaxos):
+    """X6: commands run in the order in which their commits arrive, whatever they depend on.
+
+    Paxi's epaxos: ``exec`` walks each row and looks at no dependency.
+    """
+
+    def _executor(self) -> Executor:
+        return _CommitOrder(self.instances, self.run)
+
+
+class UnequalFastPath(EPaxos):
+    """X3: a fast quorum of answers commits, although they do not agree.
+
+    The missing ``allEqual`` of Moraru's advice (efficient/epaxos, issue 16).
+    """
+
+    def agrees(self, deps: Deps, initial: Deps) -> bool:
+        return True
+
+
+class LeadersDeps(EPaxos):
+    """X4: the slow path proposes what the leader knew, and not what the others answered.
+
+    Paxi's epaxos: replies do not change the leader's own dependencies.
+    """
+
+    def union(self, initial: Deps, answers: Mapping[NodeId, Deps]) -> Deps:
+        return initial
+
+
+class NoopOverPreAccepted(EPaxos):
+    """X9: a recovery proposes no-op although enough replicas pre-accepted the command.
+
+    Step 3 of Explicit Prepare left out; paxi issue 11 is the same hole, taken to its end.
+    """
+
+    def decide(self, iid: InstanceId, promises: Mapping[NodeId, RecoverOk]) -> Choice | Examine:
+        choice = super().decide(iid, promises)
+        return Choice(None, self.instances.none) if isinstance(choice, Examine) else choice
+
+
+class _AsFound(Executor):
+    def order(self, component: list[InstanceId]) -> list[InstanceId]:
+        return component
+
+
+class NoTieBreak(EPaxos):
+    """X7: inside a component, commands run as the walk came upon them.
+
+    efficient/epaxos sorts by ``seq`` alone, unstably (error E-3), and ``seq`` may be equal (E-4).
+    """
+
+    def _executor(self) -> Executor:
+        return _AsFound(self.instances, self.run)
+
+
+MUTANTS: dict[str, type[EPaxos]] = {
+    "one-ballot": OneBallot,
+    "no-components": NoComponents,
+    "unequal-fast-path": UnequalFastPath,
+    "leaders-deps": LeadersDeps,
+    "noop-over-pre-accepted": NoopOverPreAccepted,
+    "no-tie-break": NoTieBreak,
+}
