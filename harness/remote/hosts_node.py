@@ -157,7 +157,7 @@ def _be_init(spec: NodeSpec, login: Login, reports: int, proceed: int) -> NoRetu
     socket.sethostname(spec.root.hostname)
     os.umask(0o022)
     enter_root(spec.root, login)
-    _write_sshd_files(spec)
+    _write_sshd_files(spec, login)
     os.write(reports, BUILT)
     if not os.read(proceed, 1):
         os._exit(1)  # the maker gave up
@@ -170,8 +170,8 @@ def _be_init(spec: NodeSpec, login: Login, reports: int, proceed: int) -> NoRetu
     _reap_for_ever()
 
 
-def _write_sshd_files(spec: NodeSpec) -> None:
-    _CONFIG.write_text(_SSHD_CONFIG)
+def _write_sshd_files(spec: NodeSpec, login: Login) -> None:
+    _CONFIG.write_text(f"{_SSHD_CONFIG}AllowUsers {login.user}\n")
     _CONFIG.with_name("authorized_keys").write_text(spec.authorized_key)
     key = _CONFIG.with_name("host_key")
     key.touch(mode=0o600)

@@ -23,6 +23,7 @@ from paramiko.pkey import UnknownKeyType
 
 from harness.errors import ConnectError, HostKeyError, LoginError, RemoteError
 from harness.remote.seam import Host
+from harness.remote.ssh_transport import OrderlyTransport
 
 ATTEMPTS = 4
 _BACKOFF_S = 0.05
@@ -120,6 +121,7 @@ def _connection(
             "banner_timeout": timeout_s,
             "auth_timeout": timeout_s,
             "channel_timeout": timeout_s,
+            "transport_factory": OrderlyTransport,
             # A key that is named is the one to use: others would only use up the server's patience.
             "allow_agent": host.key is None,
             "look_for_keys": host.key is None,
@@ -204,6 +206,9 @@ def _explained(host: Host, timeout_s: float) -> Iterator[None]:
     except paramiko.AuthenticationException as error:
         raise _refused_login(host, error) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
+        if str(error) == "No authentication methods available":  # it has no class of its own
+            problem = f"user {host.user}: no key to show: neither in an ssh-agent nor in ~/.ssh"
+            raise LoginError(host.name, problem) from error
         raise ConnectError(host.name, _unreachable(host, error, timeout_s)) from error
 
 
