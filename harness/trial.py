@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import cast
-
-from nemesis.plan import make_plan, plan_from_json, plan_to_json, validate
 
 from harness.errors import UsageError
 from harness.tables import find, nearest
 from nemesis import FAULTS
 from nemesis.actions import Plan
+from nemesis.plan import make_plan, plan_from_json, plan_to_json, validate
 from protocols import PROTOCOLS
 from protocols.kernel import Replica
 from workloads import WORKLOADS
@@ -53,9 +52,16 @@ class Trial:
             raise UsageError(f"protocol {self.protocol!r} is not a Replica: {found!r}")
         return cast("type[Replica[object]]", found)
 
-    def made_workload(self) -> Workload:
+    def workload_factory(self) -> Callable[[], object]:
+        """What makes the workload. Raises UsageError, with the near match, if there is none."""
         factory = find("workload", WORKLOADS, self.workload)
-        made = factory() if callable(factory) else factory
+        if not callable(factory):
+            raise UsageError(f"workload {self.workload!r} is not a function: {factory!r}")
+        return factory
+
+    def made_workload(self) -> Workload:
+        """Raises UsageError if the name's function does not give a Workload."""
+        made = self.workload_factory()()
         if not isinstance(made, Workload):
             raise UsageError(f"workload {self.workload!r} does not give a Workload: {made!r}")
         return made

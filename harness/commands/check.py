@@ -8,17 +8,13 @@ from pathlib import Path
 
 import click
 
-from harness.errors import UsageError
 from harness.judge import judge
 from harness.report.progress import to_stdout
 from harness.report.summary import report
 from harness.store.find import STORE, read_object
 from harness.store.load import Stored, load_history
 from harness.store.record import HISTORY, TRIAL
-from harness.tables import find
 from harness.trial import NO_FAULTS, Trial
-from workloads import WORKLOADS
-from workloads.kernel import Workload
 
 
 @click.command("check")
@@ -47,14 +43,11 @@ def one(where: str, workload: str | None, *, as_json: bool, store: Path) -> int:
     stored = load_history(where, root=store)
     saved = trial_of(stored)
     asked = workload or (saved.workload if saved else "register")
-    made = find("workload", WORKLOADS, asked)
-    made = made() if callable(made) else made
-    if not isinstance(made, Workload):
-        raise UsageError(f"workload {asked!r} does not give a Workload: {made!r}")
+    checks = Trial(protocol="", workload=asked).made_workload().checks
     for warning in stored.warnings:
         click.echo(f"harness: warning: {warning}", err=True)
     faults = saved is not None and (saved.nemesis != NO_FAULTS or saved.plan is not None)
-    results = judge(stored.history, made.checks, faults=faults)
+    results = judge(stored.history, checks, faults=faults)
     reproduce = f"harness check {stored.path}" + (f" --workload {workload}" if workload else "")
     if as_json:
         to_stdout(json.dumps({"history": str(stored.path), **results.to_json()}, indent=2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from secrets import randbelow
@@ -135,7 +134,7 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         plan=plan_text(given["plan"]),
     )
     trial.replica()
-    trial.made_workload()
+    trial.workload_factory()
     trial.faults  # noqa: B018  raises for an unknown name
     trial.windows()
     return trial
@@ -157,18 +156,3 @@ def plan_text(given: str | None) -> str | None:
         return Path(given[1:]).read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"--plan {given}: {error.strerror}") from error
-
-
-def commit() -> str | None:
-    """The commit of the checkout we run from, with ``+`` if it was changed; None outside of one."""
-    here = Path(__file__).parents[2]
-    if not (here / ".git").exists():
-        return None
-    try:
-        asked = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty=+", "--abbrev=12"],
-            capture_output=True, text=True, check=True, timeout=5,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return asked.stdout.strip()

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from checker.verdict import Outcome, combine
-from harness.commands.options import commit, trial_from, trial_options
+from harness.commands.options import trial_from, trial_options
+from harness.commit import commit
 from harness.errors import UsageError
 from harness.report.progress import Progress, to_stdout
 from harness.report.summary import report

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from checker.verdict import Outcome
-from harness.commands.options import commit, trial_from, trial_options
+from harness.commands.options import trial_from, trial_options
 from harness.errors import UsageError
 from harness.inventory import Inventory, load
-from harness.judge import Results, judge
-from harness.real import RealTrial
 from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress
-from harness.report.summary import report
-from harness.store.load import load_history
-from harness.store.record import RunDirectory
-from harness.trial import Trial, run_name, seconds
+from harness.trial import Trial
 
 LOCAL, SIMULATED = "local", "sim"
 DEFAULT_NODES = 5
@@ -66,10 +58,34 @@ def command(**given: Any) -> int:
         with LocalCluster(trial.nodes) as cluster:
             progress = Progress()
             progress.say(f"{trial.nodes} hosts made on this machine ({cluster.up_s:.1f} s)")
-            return trials(trial, cluster.hosts, given, progress)
+            return on_hosts(trial, cluster.hosts, given, progress)
     inventory = load(on)
     hosts = chosen(inventory, given["nodes"])
-    return trials(trial_from(given, len(hosts)), hosts, given, Progress(), inventory)
+    return on_hosts(
+        trial_from(given, len(hosts)), hosts, given, Progress(), tunnel=inventory.tunnel
+    )
+
+
+def on_hosts(
+    trial: Trial,
+    hosts: tuple[Host, ...],
+    given: dict[str, Any],
+    progress: Progress,
+    *,
+    tunnel: bool = False,
+) -> int:
+    """Run the trials on these hosts; the exit code."""
+    from harness.on_hosts import Wanted, trials  # noqa: PLC0415  a second of imports: not before
+
+    wanted = Wanted(
+        on=given["on"],
+        hosts=hosts,
+        count=given["test_count"],
+        store=given["store"],
+        tunnel=tunnel,
+        leave_running=given["leave_running"],
+    )
+    return trials(trial, wanted, progress)
 
 
 def again(seed: str) -> list[str]:
@@ -101,66 +117,3 @@ def chosen(inventory: Inventory, given: str | None) -> tuple[Host, ...]:
         if name not in named:
             raise UsageError(f"--nodes: no host {name!r} in {inventory.name}: {', '.join(named)}")
     return tuple(named[name] for name in given.split(","))
-
-
-def trials(
-    trial: Trial,
-    hosts: tuple[Host, ...],
-    given: dict[str, Any],
-    progress: Progress,
-    inventory: Inventory | None = None,
-) -> int:
-    """Run ``--test-count`` trials; the exit code of the first that is not valid, else 0."""
-    for number in range(given["test_count"]):
-        seed = trial.seed if number == 0 else f"{trial.seed}/{number}"
-        one = Trial.from_json({**trial.to_json(), "seed": seed})
-        code = run(one, hosts, given, progress, inventory)
-        if code != 0:
-            return code
-    return 0
-
-
-def run(
-    trial: Trial,
-    hosts: tuple[Host, ...],
-    given: dict[str, Any],
-    progress: Progress,
-    inventory: Inventory | None,
-) -> int:
-    """One trial on hosts: executed, read back from the store, judged, reported."""
-    directory = RunDirectory.create(given["store"], run_name(trial))
-    reproduce = trial.command("test", *(() if inventory is None else ("--on", given["on"])))
-    about = {
-        "on": given["on"],
-        "commit": commit(),
-        "hosts": [host.name for host in hosts],
-        "machine": " ".join(os.uname()),
-        "reproduce": reproduce,
-    }
-    real = RealTrial(
-        trial, hosts, directory, progress, about=about,
-        tunnel=inventory is not None and inventory.tunnel,
-        leave_running=given["leave_running"],
-    )  # fmt: skip
-    stats = real.run()
-    began = time.monotonic()
-    stored = load_history(directory.path)
-    for warning in stored.warnings:
-        progress.say(warning)
-    results = judge(stored.history, real.workload.checks, faults=bool(real.plan))
-    directory.write_results({**results.to_json(), "load": stats.to_json(), "reproduce": reproduce})
-    directory.finish()
-    progress.say(f"judged {len(stored.history)} rows  ({time.monotonic() - began:.1f} s)")
-    title = (
-        f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {len(hosts)} hosts, "
-        f"{trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}"
-    )
-    report(title, results, where=str(directory.path), reproduce=reproduce)
-    return exit_code(results, interrupted=real.interrupted)
-
-
-def exit_code(results: Results, *, interrupted: bool) -> int:
-    """130 for an interrupted run, as shells have it, unless it found something."""
-    if interrupted and results.outcome is not Outcome.INVALID:
-        return 130
-    return results.outcome.exit_code

@@ -1,0 +1,84 @@
+"""Trials on given hosts: executed, read back from the store as ``harness check`` would, judged, reported."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from checker.verdict import Outcome
+from harness.commit import commit
+from harness.judge import Results, judge
+from harness.real import RealTrial
+from harness.remote.seam import Host
+from harness.report.progress import Progress
+from harness.report.summary import report
+from harness.store.load import load_history
+from harness.store.record import RunDirectory
+from harness.trial import Trial, run_name, seconds
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What was asked for besides the trial: where, how often, what to keep."""
+
+    on: str
+    hosts: tuple[Host, ...]
+    count: int
+    store: Path
+    tunnel: bool
+    leave_running: bool
+
+
+def trials(trial: Trial, wanted: Wanted, progress: Progress) -> int:
+    """Run ``wanted.count`` trials; the exit code of the first that is not valid, else 0."""
+    for number in range(wanted.count):
+        seed = trial.seed if number == 0 else f"{trial.seed}/{number}"
+        code = run(replace(trial, seed=seed), wanted, progress)
+        if code != 0:
+            return code
+    return 0
+
+
+def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
+    """One trial. Its run directory is whole whatever happens; only then is it judged."""
+    directory = RunDirectory.create(wanted.store, run_name(trial))
+    reproduce = trial.command("test", *(() if wanted.on == "local" else ("--on", wanted.on)))
+    about = {
+        "on": wanted.on,
+        "commit": commit(),
+        "hosts": [host.name for host in wanted.hosts],
+        "machine": " ".join(os.uname()),
+        "reproduce": reproduce,
+    }
+    real = RealTrial(
+        trial, wanted.hosts, directory, progress,
+        about=about, tunnel=wanted.tunnel, leave_running=wanted.leave_running,
+    )  # fmt: skip
+    try:
+        stats = real.run()
+    finally:
+        directory.finish()
+    began = time.monotonic()
+    stored = load_history(directory.path)
+    for warning in stored.warnings:
+        progress.say(warning)
+    results = judge(stored.history, real.workload.checks, faults=bool(real.plan))
+    directory.write_results({**results.to_json(), "load": stats.to_json(), "reproduce": reproduce})
+    progress.say(f"judged {len(stored.history)} rows  ({time.monotonic() - began:.1f} s)")
+    title = (
+        f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {len(wanted.hosts)} hosts, "
+        f"{trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}"
+    )
+    report(title, results, where=str(directory.path), reproduce=reproduce)
+    return exit_code(results, interrupted=real.interrupted)
+
+
+def exit_code(results: Results, *, interrupted: bool) -> int:
+    """130 for an interrupted run, as shells have it, unless it found something."""
+    if interrupted and results.outcome is not Outcome.INVALID:
+        return INTERRUPTED
+    return results.outcome.exit_code
