@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    sys.path.insert(0, str(Path.cwd()))  # where the user's own package.module:attribute is
     try:
         status = cli.main(arguments, prog_name="harness", standalone_mode=False)
         code = status if isinstance(status, int) else 0
