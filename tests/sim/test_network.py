@@ -1,0 +1,59 @@
+"""One link by itself: when what it carries arrives."""
+
+from __future__ import annotations
+
+from harness.sim.network import ALL_FATES, DRAW_BITS, MS, US, Wire
+from harness.sim.setup import PERFECT, Network
+from nemesis.actions import CLEAR, Weather
+
+
+def arrivals(wire: Wire, n: int) -> list[int]:
+    return [ns for _ in range(n) for ns in wire.arrivals(wire.draw(DRAW_BITS))]
+
+
+def test_a_late_message_takes_up_to_late_us():
+    wire = Wire(0, 0, 1, Network(loss_permille=0, duplicate_permille=0, late_permille=500))
+    took = arrivals(wire, 1_000)
+
+    assert len(took) == 1_000
+    assert min(took) >= 1_000 * US
+    assert 40_000 * US < max(took) <= 50_001 * US
+    assert 0.4 < sum(ns > 5_001 * US for ns in took) / 1_000 < 0.5
+
+
+def test_weather_of_every_kind():
+    def under(**weather: int) -> list[int]:
+        wire = Wire(0, 0, 1, PERFECT)
+        wire.shape(Weather(**weather))
+        assert wire.odd == ALL_FATES, "every message has to be looked at"
+        return arrivals(wire, 1_000)
+
+    delayed = under(delay_ms=50, jitter_ms=20)
+    assert 31 * MS <= min(delayed) < 35 * MS
+    assert 70 * MS < max(delayed) <= 75 * MS + 2
+    assert 600 < len(under(loss_permille=300)) < 800
+    assert 1_200 < len(under(duplicate_permille=300)) < 1_400
+    ahead = [ns for ns in under(delay_ms=50, reorder_permille=300) if ns < 40 * MS]
+    assert 200 < len(ahead) < 400
+
+
+def test_after_the_weather_the_link_is_its_own_self_again():
+    calm, past = Wire(0, 0, 1, PERFECT), Wire(0, 0, 1, PERFECT)
+    past.shape(Weather(delay_ms=10, jitter_ms=5, loss_permille=10))
+    before, stormy = arrivals(calm, 10), arrivals(past, 10)
+    past.shape(CLEAR)
+
+    assert before != stormy
+    assert arrivals(calm, 10) == arrivals(past, 10)
+
+
+def test_links_differ_and_so_do_directions_and_seeds():
+    wires = [
+        Wire(0, 0, 1, PERFECT),
+        Wire(0, 1, 0, PERFECT),
+        Wire(0, 0, 2, PERFECT),
+        Wire(1, 0, 1, PERFECT),
+    ]
+    draws = [wire.draw(DRAW_BITS) for wire in wires]
+
+    assert len(set(draws)) == len(draws)
