@@ -98,21 +98,8 @@ class History:
 
     def ops(self) -> Iterator[Op]:
         """The clients' ops, in order of invocation; an op without completion is info."""
-        rows = self.rows
-        for i, row in enumerate(rows):
-            if row.process >= 0 and row.type == INVOKE:
-                j = int(self.partner[i])
-                done = rows[j] if j >= 0 else None
-                yield Op(
-                    invoked=i,
-                    completed=j if j >= 0 else None,
-                    process=row.process,
-                    f=row.f,
-                    key=row.key,
-                    argument=row.value,
-                    type=INFO if done is None else done.type,
-                    result=None if done is None else done.value,
-                )
+        invoked = (self.type == INVOKE) & (self.process >= 0)
+        return (op_at(self, row) for row in np.flatnonzero(invoked).tolist())
 
     def of_nemesis(self) -> list[int]:
         """The indices of the nemesis' rows."""
@@ -136,3 +123,18 @@ class Op(NamedTuple):
     argument: Json
     type: int
     result: Json
+
+
+def op_at(history: History, invoked: int) -> Op:
+    """The op that was invoked in this row."""
+    completed = int(history.partner[invoked])
+    return Op(
+        invoked=invoked,
+        completed=completed if completed >= 0 else None,
+        process=int(history.process[invoked]),
+        f=history.f[invoked],
+        key=history.key[invoked],
+        argument=history.value[invoked],
+        type=int(history.type[completed]) if completed >= 0 else INFO,
+        result=history.value[completed] if completed >= 0 else None,
+    )

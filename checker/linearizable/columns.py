@@ -112,7 +112,9 @@ def columns(history: History) -> Columns:
 
 def without_keys(ops: Ops, dropped: Bools) -> Ops:
     """The ops of the keys (codes) that are not dropped."""
-    return ops.take(~dropped[ops.key]) if dropped.any() else ops
+    if not len(ops.inv) or not dropped.any():
+        return ops
+    return ops.take(~dropped[ops.key])
 
 
 def _is_pair(value: Json) -> bool:

@@ -6,35 +6,50 @@ Korach 1997), so the search has a budget and says *unknown* when that is spent.
 
 Ops are placed only when one of them must have been: at each answer, in order. A *configuration* is
 (which answer comes next, which open ops are placed already, the model's state, how many crashed ops
-were used): its size is that of the open ops, not of the history. Depth first, and these keep it
-small:
+were used): its size is that of the open ops, not of the history. These keep their number small:
 
 - an open observer (a read) that is legal is placed at once: that forbids nothing;
 - of open ops that ask and answer the same only the one that is answered first is tried;
-- crashed ops (info) that ask the same are counted, and one that would change nothing is not used;
+- crashed ops (info) that ask the same are counted, and one is used only right before an op that
+  would go otherwise without it: any other use can be left out;
 - a configuration that used at least the crashed ops that an earlier one did is not tried again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
+from typing import TypeAlias
 
 from checker.history import FAIL, INFO, OK, Op
 from checker.models import Illegal, Model, State
 from checker.values import identity
 from checker.verdict import Outcome
 
-_NOT_TRIED, _ILLEGAL = -2, -1
+_NOT_TRIED, _ILLEGAL, _NONE = -2, -1, -1
 _MOST_STATES = 100
+_LEAST_STEPS = 100_000
+_PATIENCE = 20
+"""After so small a share of all steps without a further answer the depth first walk gives up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """For one object. A step is about a microsecond, a configuration about 250 bytes."""
+    """For one object: ``steps`` and ``steps_per_answer`` for each of its answers.
 
-    steps: int = 5_000_000
+    A step is about a quarter of a microsecond, a configuration 300 bytes.
+    """
+
+    steps: int = 20_000_000
+    steps_per_answer: int = 200
     configurations: int = 1_000_000
+
+    def shared(self, objects: int) -> Budget:
+        """For each of so many objects, so that all together cost little more than one."""
+        return replace(
+            self, steps=max(self.steps // max(objects, 1), min(self.steps, _LEAST_STEPS))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,43 +196,102 @@ class _Used:
         at, mask = self.field[kind]
         return used >> at & mask
 
+    def total(self, used: int) -> int:
+        """How many crashed ops were used."""
+        return sum(self.count(used, kind) for kind in self.field) if used else 0
+
     def covers(self, more: int, less: int) -> bool:
         """Whether ``more`` used at least what ``less`` did, of every class."""
         return (more | self.guards) - less & self.guards == self.guards
 
 
+Configuration: TypeAlias = tuple[int, int, int, int, int]
+"""Which answer is next, the bits of the open ops that are placed, the state, the crashed ops used,
+and the state before the last op if that was a crashed one, else _NONE."""
+
+
 class _Walk:
-    """Depth first over configurations (answer, placed, state, used)."""
+    """The configurations of one object.
+
+    Deep first, since most histories are fine and then luck holds; broad where it does not, since
+    then only the configurations of one answer are kept.
+    """
 
     def __init__(self, timeline: Timeline, transitions: Transitions, budget: Budget) -> None:
         self.timeline, self.transitions, self.budget = timeline, transitions, budget
         self.used = _Used(timeline.crashed)
-        self.seen: dict[tuple[int, int, int], list[int]] = {}
-        self.stack = [(0, 0, transitions.start, 0)]
+        self.answers = len(timeline.answered)
+        self.limit = budget.steps + budget.steps_per_answer * self.answers
         self.steps = 0
-        self.furthest = 0
+        self.explained = 0
 
     def run(self) -> Decision:
-        answers = len(self.timeline.answered)
-        while self.stack:
-            answer, placed, state, used = self.advance(*self.stack.pop())
-            if answer == answers:
-                return Decision(
-                    outcome=Outcome.VALID, answers=answers, explained=answers, steps=self.steps
-                )
-            self.furthest = max(self.furthest, answer)
-            if self.steps > self.budget.steps or len(self.seen) > self.budget.configurations:
-                return self.stopped(Outcome.UNKNOWN)
-            if self.is_new(answer, placed, state, used):
-                self.branch(answer, placed, state, used)
-        return self.stopped(Outcome.INVALID)
+        outcome = self.deep(self.limit // _PATIENCE)
+        if outcome is Outcome.UNKNOWN:
+            outcome = self.broad()
+        if outcome is Outcome.VALID:
+            return Decision(
+                outcome=outcome, answers=self.answers, explained=self.answers, steps=self.steps
+            )
+        return self.stopped(outcome)
 
-    def advance(self, answer: int, placed: int, state: int, used: int) -> tuple[int, int, int, int]:
-        """Place observers that are legal, and pass answers of placed ops, as far as that goes."""
+    def deep(self, patience: int) -> Outcome:
+        """Depth first, remembering what was tried; unknown after so many steps without progress."""
+        give_up = patience
+        self.seen: dict[tuple[int, int, int, int], list[int]] = {}
+        stack = [(0, 0, self.transitions.start, 0, _NONE)]
+        while stack:
+            answer, placed, state, used, before = self.advance(*stack.pop(), self.answers)
+            if answer == self.answers:
+                return Outcome.VALID
+            if answer > self.explained:
+                self.explained, give_up = answer, min(self.steps + patience, self.limit)
+            if self.steps > give_up:
+                return Outcome.UNKNOWN
+            if len(self.seen) > self.budget.configurations:
+                self.seen.clear()  # costs time, not truth
+            if self.is_new(answer, placed, state, used, before):
+                stack += reversed(self.branch(answer, placed, state, used, before))
+        return Outcome.INVALID
+
+    def broad(self) -> Outcome:
+        """Answer by answer, keeping all that explains those before it: no luck, least memory.
+
+        Within an answer those that used fewest crashed ops go first, so that they rule others out.
+        """
+        layer: list[Configuration] = [(0, 0, self.transitions.start, 0, _NONE)]
+        for answer in range(self.answers):
+            self.seen, self.explained = {}, answer
+            following: dict[tuple[int, int], list[int]] = {}
+            waiting = [(self.used.total(c[3]), c) for c in layer]
+            heapify(waiting)
+            while waiting:
+                total, configuration = heappop(waiting)
+                reached, placed, state, used, before = self.advance(*configuration, answer + 1)
+                if reached > answer:
+                    self.keep(following, (placed, state), used)
+                elif self.is_new(answer, placed, state, used, before):
+                    for then in self.branch(answer, placed, state, used, before):
+                        heappush(waiting, (total + (then[3] != used), then))
+                if self.steps > self.limit or len(self.seen) > self.budget.configurations:
+                    return Outcome.UNKNOWN
+            layer = [
+                (answer + 1, placed, state, used, _NONE)
+                for (placed, state), several in following.items()
+                for used in several
+            ]
+            if not layer:
+                return Outcome.INVALID
+        return Outcome.VALID
+
+    def advance(  # noqa: PLR0917  a configuration and its end
+        self, answer: int, placed: int, state: int, used: int, before: int, until: int
+    ) -> Configuration:
+        """Place observers that are legal, and pass answers of placed ops, up to ``until``."""
+        if answer == until:
+            return answer, placed, state, used, before
         timeline, after = self.timeline, self.transitions.after[state]
         bit, class_of, answered = timeline.bit, timeline.class_of, timeline.answered
-        if answer == len(answered):
-            return answer, placed, state, used
         observer, candidates = timeline.observer, timeline.open_at[answer]
         while True:
             self.steps += 1 + len(candidates)
@@ -229,21 +303,39 @@ class _Walk:
                         found = self.transitions.step(state, kind)
                     if found == state:
                         placed |= bit[number]
+                        before = _NONE  # it was not legal there, else it would be placed
             here = bit[answered[answer]]
             if not placed & here:
-                return answer, placed, state, used
+                return answer, placed, state, used, before
             placed ^= here
             answer += 1
-            if answer == len(answered):
-                return answer, placed, state, used
+            if answer == until:
+                return answer, placed, state, used, before
             candidates = timeline.fresh[answer]
 
-    def is_new(self, answer: int, placed: int, state: int, used: int) -> bool:
+    def is_new(self, answer: int, placed: int, state: int, used: int, before: int) -> bool:
         """Remember a configuration, unless one was tried that used no more of any crashed op."""
-        known = self.seen.get((answer, placed, state))
+        known = self.seen.get((answer, placed, state, before))
+        if before != _NONE:
+            freer = self.seen.get((answer, placed, state, _NONE), ())
+            if any(self.used.covers(used, less) for less in freer):
+                return False
         if known is None:
-            self.seen[answer, placed, state] = [used]
+            self.seen[answer, placed, state, before] = [used]
             return True
+        return self.add(known, used)
+
+    def keep(
+        self, layer: dict[tuple[int, int], list[int]], name: tuple[int, int], used: int
+    ) -> None:
+        known = layer.get(name)
+        if known is None:
+            layer[name] = [used]
+        else:
+            self.add(known, used)
+
+    def add(self, known: list[int], used: int) -> bool:
+        """Add to the least uses of a configuration; whether it is one of them."""
         covers = self.used.covers
         if any(covers(used, less) for less in known):
             return False
@@ -251,42 +343,46 @@ class _Walk:
         known.append(used)
         return True
 
-    def branch(self, answer: int, placed: int, state: int, used: int) -> None:
-        """Try every op that may come next; the one whose answer is due first of all."""
-        timeline, step = self.timeline, self.transitions.step
-        after = self.transitions.after[state]
+    def branch(
+        self, answer: int, placed: int, state: int, used: int, before: int
+    ) -> list[Configuration]:
+        """Every op that may come next; the one whose answer is due first of all."""
+        timeline = self.timeline
         tried: set[int] = set()
-        found: list[tuple[int, int, int, int]] = []
+        found: list[Configuration] = []
         for number in timeline.open_at[answer]:
             kind = timeline.class_of[number]
             if placed & timeline.bit[number] or kind in tried:
                 continue
             tried.add(kind)
-            then = after.get(kind, _NOT_TRIED)
-            if then == _NOT_TRIED:
-                then = step(state, kind)
-            if then != _ILLEGAL:
-                found.append((answer, placed | timeline.bit[number], then, used))
+            then = self.then(state, kind)
+            if then != _ILLEGAL and (before == _NONE or then != self.then(before, kind)):
+                found.append((answer, placed | timeline.bit[number], then, used, _NONE))
         for kind, number in timeline.crashed_at[answer]:
             if self.used.count(used, kind) < number:
-                then = after.get(kind, _NOT_TRIED)
-                if then == _NOT_TRIED:
-                    then = step(state, kind)
-                if then not in (_ILLEGAL, state):
-                    found.append((answer, placed, then, used + self.used.one[kind]))
+                then = self.then(state, kind)
+                if then in (_ILLEGAL, state):
+                    continue
+                if before == _NONE or then != self.then(before, kind):
+                    found.append((answer, placed, then, used + self.used.one[kind], state))
         self.steps += len(found)
-        found.reverse()
-        self.stack += found
+        return found
+
+    def then(self, state: int, kind: int) -> int:
+        found = self.transitions.after[state].get(kind, _NOT_TRIED)
+        return self.transitions.step(state, kind) if found == _NOT_TRIED else found
 
     def stopped(self, outcome: Outcome) -> Decision:
         timeline = self.timeline
-        number = timeline.answered[self.furthest]
-        states = dict.fromkeys(state for answer, _, state in self.seen if answer == self.furthest)
-        others = [other for other in timeline.open_at[self.furthest] if other != number]
+        number = timeline.answered[self.explained]
+        states = dict.fromkeys(
+            state for answer, _, state, _ in self.seen if answer == self.explained
+        )
+        others = [other for other in timeline.open_at[self.explained] if other != number]
         return Decision(
             outcome=outcome,
-            answers=len(timeline.answered),
-            explained=self.furthest,
+            answers=self.answers,
+            explained=self.explained,
             steps=self.steps,
             stuck=timeline.ops[number],
             others=tuple(timeline.ops[other] for other in others),

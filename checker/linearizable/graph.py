@@ -23,7 +23,7 @@ from enum import Enum
 
 import numpy as np
 
-from checker.linearizable.columns import CAS, READ, Bools, Columns, Ops, without_keys
+from checker.linearizable.columns import CAS, READ, WRITE, Bools, Columns, Ops, without_keys
 from checker.values import Ints
 
 
@@ -59,11 +59,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """``ambiguous[k]``: an observed value of key k was written more than once; k is not judged."""
+    """``ambiguous[k]``: an observed value of key k was written more than once.
+
+    Such keys are held only to what is plain (values never written, reads from the future), and
+    ``open_ops`` are theirs, without those that cannot matter.
+    """
 
     findings: tuple[Finding, ...]
     ambiguous: Bools
     judged: int
+    open_ops: Ops
 
 
 @dataclass(frozen=True)
@@ -88,18 +93,19 @@ def judge(table: Columns) -> Judgement:
     """Find every contradiction in a register history of observed values written once."""
     keys = len(table.keys)
     effective, ambiguous = _effective(table)
-    ops = without_keys(effective, ambiguous)
+    ops, open_ops = without_keys(effective, ambiguous), without_keys(effective, ~ambiguous)
     values, orphans = _values(table, ops)
     findings = [
         *_unwritten(table, ops, orphans),
         *_from_the_future(values),
         *_forks(values),
+        *_plain(table, open_ops),
     ]
     root, depth = _chains(values)
     findings += _rootless(values, root)
     findings += _inner_order(values, root, depth)
     findings += _zones(values, root, keys)
-    return Judgement(tuple(f for f in findings if len(f.key)), ambiguous, len(ops.inv))
+    return Judgement(tuple(f for f in findings if len(f.key)), ambiguous, len(ops.inv), open_ops)
 
 
 def _effective(table: Columns) -> tuple[Ops, Bools]:
@@ -179,12 +185,34 @@ def _unwritten(table: Columns, ops: Ops, orphans: Bools) -> list[Finding]:
     if not orphans.any():
         return []
     at = np.flatnonzero(orphans)
-    slot = np.where(ops.kind[at] == READ, ops.new[at], ops.old[at])
+    slot = _found(ops, at)
     by_failed = np.isin(slot, table.failed.new)
     return [
         Finding(kind, ops.key[some], ops.ret[some], ops.inv[some, None])
         for kind, some in ((Kind.PHANTOM, at[~by_failed]), (Kind.FAILED, at[by_failed]))
     ]
+
+
+def _found(ops: Ops, at: Ints) -> Ints:
+    """The slots that these ops found: a read's own, a cas's old one."""
+    return np.where(ops.kind[at] == READ, ops.new[at], ops.old[at])
+
+
+def _plain(table: Columns, ops: Ops) -> list[Finding]:
+    """What needs no order to be wrong: ops that observed a value before any write of it began."""
+    if not len(ops.inv):
+        return []
+    updates = ops.kind != READ
+    first = np.full(table.slots.count, table.rows, np.int64)
+    np.minimum.at(first, ops.new[updates], ops.inv[updates])
+    first[table.slots.first_nil :] = -1
+    orphans = np.zeros(len(ops.inv), np.bool_)
+    at = np.flatnonzero(ops.ok & (ops.kind != WRITE))
+    written = first[_found(ops, at)]
+    orphans[at] = written == table.rows
+    bad = at[(written < table.rows) & (written > ops.ret[at])]
+    rows = np.stack([ops.ret[bad], first[_found(ops, bad)]], axis=1)
+    return [*_unwritten(table, ops, orphans), Finding(Kind.FUTURE, ops.key[bad], rows[:, 1], rows)]
 
 
 def _from_the_future(values: Values) -> list[Finding]:

@@ -6,14 +6,15 @@ values, failed cas as observations, models of one's own. It answers *unknown* wh
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 
-from checker.history import INFO, History, Op
+from checker.history import History, Op
 from checker.linearizable.frontier import Budget, Decision, decide
 from checker.models import Model, State
-from checker.phrases import moments, name_op, of_key, plural, show
+from checker.phrases import name_op, of_key, plural, seconds, show
 from checker.values import Json, identity
 from checker.verdict import Outcome, Verdict
+from checker.witness import Witness
 
 _MOST_SHOWN = 6
 
@@ -28,10 +29,9 @@ def search(history: History, model: Model, *, budget: Budget | None = None) -> V
     for op in history.ops():
         name = None if model.partition is None else model.partition(op)
         parts.setdefault(identity(name), (name, []))[1].append(op)
+    share = (budget or Budget()).shared(len(parts))
     return summarize(
-        history,
-        model,
-        [(name, decide(ops, model, budget or Budget())) for name, ops in parts.values()],
+        history, model, [(name, decide(ops, model, share)) for name, ops in parts.values()]
     )
 
 
@@ -52,10 +52,7 @@ def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Deci
         summary = f"{plural(answers, 'answer')} of {plural(len(decided), 'object')} explained"
         return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
     name, worst = (bad or undecided)[0]
-    stuck = worst.stuck
-    assert stuck is not None
-    ops = (stuck, *worst.others)[:_MOST_SHOWN]
-    rows = {row for op in ops for row in (op.invoked, op.completed) if row is not None}
+    witness = _witness(history, worst)
     details |= {"answers": worst.answers, "explained": worst.explained}
     others = len(bad or undecided) - 1
     more = f"; and {plural(others, 'other object')}" if others else ""
@@ -66,31 +63,39 @@ def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Deci
             f"{of_key(name)}: the search gave up after {plural(worst.steps, 'step')}; "
             f"{worst.explained:,} of {plural(worst.answers, 'answer')} are explained{more}"
         )
+    if bad:
+        details["witness"] = witness.to_json(history)
     return Verdict(
         outcome=Outcome.INVALID if bad else Outcome.UNKNOWN,
         summary=summary,
-        evidence=tuple(sorted(rows)),
-        explanation=tuple(_explain(history, worst)) if bad else (),
+        evidence=witness.rows(history),
+        explanation=tuple(witness.lines) if bad else (),
         details=details,
     )
 
 
-def _explain(history: History, decision: Decision) -> Iterable[str]:
+def _witness(history: History, decision: Decision) -> Witness:
+    """The answer that cannot be explained, or was not reached, and what was open then."""
     stuck = decision.stuck
     assert stuck is not None
     assert stuck.completed is not None
-    (end,) = moments(int(history.time_ns[stuck.completed]))
-    yield (
-        f"{name_op(history, stuck.invoked)} finished at {end} (row {stuck.completed}), "
-        f"and no order of the ops explains that answer"
-    )
+    witness = Witness("an answer that no order explains")
+    shown = (stuck, *decision.others)[:_MOST_SHOWN]
+    witness.add(*(op.invoked for op in shown))
     states = " or ".join(_state(state) for state in decision.states[:_MOST_SHOWN])
     rest = len(decision.states) - _MOST_SHOWN
     more = f" or one of {rest} others" if rest > 0 else ""
-    yield f"the {decision.explained:,} answers before it leave only {states}{more}"
-    for op in decision.others[: _MOST_SHOWN - 1]:
-        fate = "nobody knows of" if op.type == INFO else "was open at that time"
-        yield f"{name_op(history, op.invoked)} (row {op.invoked}) {fate}"
+    at = seconds(int(history.time_ns[stuck.completed]))
+    named = name_op(history, stuck.invoked)
+    witness.lines += [
+        f"{named} finished at {at} (row {stuck.completed}), and no order of the ops explains it",
+        f"after the {plural(decision.explained, 'answer')} before it there is only {states}{more}",
+        *(
+            f"{name_op(history, op.invoked)} (row {op.invoked}) was under way then"
+            for op in shown[1:]
+        ),
+    ]
+    return witness
 
 
 def _state(state: State) -> str:

@@ -2,54 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from checker.history import History
 from checker.linearizable.columns import CAS, READ, Columns, Ops
 from checker.linearizable.graph import Finding, Kind
-from checker.phrases import before, name_op, seconds, show
+from checker.phrases import name_op, seconds, show
 from checker.values import Json, identity
+from checker.witness import Witness
 
 _MOST_OPS = 6
-
-
-@dataclass
-class Witness:
-    """``ops`` are invocations, in the order in which they come up; ``lines`` are sentences.
-
-    ``edges`` are (op, op, why): the first must come before the second, in real time or by value.
-    """
-
-    title: str
-    ops: list[int] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    edges: list[tuple[int, int, str]] = field(default_factory=list)
-
-    def add(self, *ops: int) -> None:
-        self.ops += [op for op in dict.fromkeys(ops) if op not in self.ops]
-
-    def rows(self, history: History) -> tuple[int, ...]:
-        """Invocations and completions of the ops, ascending."""
-        ends = [int(history.partner[op]) for op in self.ops]
-        return tuple(sorted({*self.ops, *(end for end in ends if end >= 0)}))
-
-    def to_json(self, history: History) -> dict[str, Json]:
-        ends = [int(history.partner[op]) for op in self.ops]
-        return {
-            "title": self.title,
-            "ops": [
-                {
-                    "invoked": op,
-                    "completed": end if end >= 0 else None,
-                    "text": name_op(history, op),
-                }
-                for op, end in zip(self.ops, ends, strict=True)
-            ],
-            "edges": [list(edge) for edge in self.edges],
-            "lines": list(self.lines),
-        }
 
 
 def explain(history: History, table: Columns, finding: Finding, place: int) -> Witness:
@@ -97,8 +59,8 @@ class _Explainer:
 
     def future(self, witness: Witness, end: int, write: int) -> None:
         read = self.partner(end)
-        self.precede(witness, end, write)
-        witness.edges.append((write, read, "wrote what was read"))
+        witness.precede(self.history, end, write)
+        witness.edges.append((write, read, "wrote what was observed"))
 
     def fork(self, witness: Witness, first: int, second: int) -> None:
         old = self.found(first)
@@ -131,7 +93,7 @@ class _Explainer:
     def order(self, witness: Witness, end: int, later: int) -> None:
         early = self.partner(end)
         source, made = self.left(later), self.left(early)
-        self.precede(witness, end, later)
+        witness.precede(self.history, end, later)
         witness.edges.append((later, early, f"{show(made)} comes from {show(source)} by cas"))
         if identity(source) == identity(made):
             witness.lines.append(f"but the {name_op(self.history, later)} comes first by value")
@@ -148,14 +110,14 @@ class _Explainer:
             end_x, begin_y, end_y, begin_x = end_y, begin_x, end_x, begin_y
         back, newer = begin_x, self.partner(end_y)
         witness.title = self.title(back, newer)
-        self.precede(witness, end_y, back)
+        witness.precede(self.history, end_y, back)
         if end_x < 0:
             witness.lines.append("but nothing was there only at the start")
             witness.add(*self.writer(self.slot_left(newer)))
             return
         old, new = show(self.left(back)), show(self.left(newer))
         first = self.left(self.partner(end_x))
-        self.precede(witness, end_x, begin_y)
+        witness.precede(self.history, end_x, begin_y)
         linked = "" if show(first) == old else f" ({show(first)} and {old} are linked by cas alone)"
         witness.lines.append(
             f"so {old} was there both before and after {new}, but each was written once{linked}"
@@ -174,13 +136,6 @@ class _Explainer:
             used = ((ops.kind == READ) & (ops.new == slot)) | (ops.old == slot)
             return Kind.STALE.value if used.any() else "lost write"
         return "new-old inversion"
-
-    def precede(self, witness: Witness, end: int, begin: int) -> None:
-        """Say that the op that ended in row ``end`` did so before the op of row ``begin`` began."""
-        first = self.partner(end)
-        witness.add(first, begin)
-        witness.edges.append((first, begin, "ended before it began"))
-        witness.lines.append(before(self.history, first, begin))
 
     def show_effect(self, witness: Witness, op: int) -> None:
         """Add the ops that show that an op of unknown fate did happen, as far as there is room."""

@@ -67,3 +67,48 @@ def register_history(draws: list[tuple[int, int, int]], *, cas: bool, unique: bo
         return near(number) if f == "read" else value
 
     return play(draws, ask, answer)
+
+
+def object_history(draws: list[tuple[int, int, int]], model: str, *, unique: bool) -> History:
+    """Ops of one object of this model; answers are near what was put in."""
+    put: list[object] = []
+    changing, taking, answering = OBJECTS[model]
+
+    def new(number: int) -> object:
+        value = len(put) + 1 if unique else number % 3 + 1
+        put.append(value)
+        return value
+
+    def near(number: int) -> object:
+        recent = put[-4:]
+        return recent[number % len(recent)] if recent and number < 8 else None
+
+    def ask(choice: int, number: int) -> tuple[str, object, object]:
+        if choice < 9:
+            return changing[number % len(changing)], "x", new(number)
+        f = taking[number % len(taking)]
+        return f, "x", near(number) if f in ("remove", "contains") else None
+
+    def answer(f: str, value: object, number: int) -> object:
+        match f:
+            case "contains":
+                return number % 2 == 0
+            case "add-and-get" | "read" if model == "counter":
+                return sum(put[: number % (len(put) + 1)])
+            case "read" if model == "set":
+                return sorted({v for v in put if (number >> int(str(v)) % 4) & 1})
+        return near(number) if f in answering else value
+
+    return play(draws, ask, answer)
+
+
+OBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "register": (("write",), ("read",), ("read",)),
+    "queue": (("enqueue",), ("dequeue",), ("dequeue",)),
+    "stack": (("push",), ("pop",), ("pop",)),
+    "priority-queue": (("insert",), ("poll",), ("poll",)),
+    "set": (("add",), ("remove", "contains", "read"), ()),
+    "counter": (("add", "add", "add-and-get"), ("read",), ()),
+    "mutex": (("acquire",), ("release",), ()),
+}
+"""For each model: what puts a value in, what takes or looks, and whose answer is a value."""

@@ -2,22 +2,22 @@
 
 from collections.abc import Callable
 
-from checker.history import FAIL, INFO, OK, History, Op
+from checker.history import FAIL, INFO, History, Op
 from checker.values import identity
 
 
-def explainable(history: History, start: object, step: Callable) -> bool:
+def explainable(history: History, start: object, step: Callable, *, fails: bool = False) -> bool:
     """Whether some order of the ops of one key, within real time, explains every answer.
 
     ``step(state, op)`` gives the next state, or None where the op cannot happen then. An op that
     nobody knows of may happen at any time after its invocation, or never.
     """
-    ops = [op for op in history.ops() if op.type != FAIL]
+    ops = [op for op in history.ops() if fails or op.type != FAIL]
 
     def search(state: object, left: list[Op]) -> bool:
         if all(op.type == INFO for op in left):
             return True
-        first_end = min(op.completed for op in left if op.type == OK)
+        first_end = min(op.completed for op in left if op.type != INFO)
         for op in left:
             if op.invoked < first_end:
                 after = step(state, op)

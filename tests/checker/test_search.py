@@ -1,0 +1,146 @@
+"""The general search: against trying every order, for each model; its budget; its words."""
+
+from collections.abc import Callable
+from pkgutil import resolve_name
+
+import pytest
+from hypothesis import given, settings
+
+from checker.history import FAIL, INFO, INVOKE, OK, History, Op, Row
+from checker.linearizable import check
+from checker.linearizable.frontier import Budget
+from checker.linearizable.search import search
+from checker.models import CAS_REGISTER, ILLEGAL, KV, MODELS, REGISTER, Model
+from checker.verdict import Outcome
+from tests.checker.histories import DRAWS, OBJECTS, object_history, register_history
+from tests.checker.twins import explainable
+
+
+def twin(model: Model) -> Callable:
+    """The states are (state,), since None would mean that the op cannot happen."""
+
+    def step(state: tuple, op: Op) -> tuple | None:
+        after = model.step(state[0], op)
+        return None if after is ILLEGAL else (after,)
+
+    return step
+
+
+def agrees(history: History, model: Model) -> None:
+    verdict = search(history, model)
+    explained = explainable(history, (model.init,), twin(model), fails=model.fails)
+    assert verdict.outcome is not Outcome.UNKNOWN
+    assert (verdict.outcome is not Outcome.INVALID) is explained
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTS))
+@settings(max_examples=300)
+@given(DRAWS)
+def test_models_agree_with_brute_force(name: str, draws) -> None:
+    agrees(object_history(draws, name, unique=False), resolve_name(MODELS[name]))
+
+
+@settings(max_examples=600)
+@given(DRAWS)
+def test_failed_cas_are_observations_of_a_cas_register(draws) -> None:
+    history = register_history(draws, cas=True, unique=False)
+    agrees(history, CAS_REGISTER)
+    explained = explainable(history, (None,), twin(CAS_REGISTER), fails=True)
+    verdict = check(history, observe_failed_cas=True)
+    assert (verdict.outcome is not Outcome.INVALID) is explained
+
+
+@settings(max_examples=200)
+@given(DRAWS)
+def test_a_store_of_keys_says_what_its_registers_say(draws) -> None:
+    history = register_history(draws, cas=True, unique=False)
+    assert search(history, KV).outcome is search(history, REGISTER).outcome
+
+
+def row(at: int, process: int, type: int, f: str, value: object = None) -> Row:
+    return Row(at * 1_000_000, process, type, f, "x", value)
+
+
+def busy(clients: int) -> History:
+    """Everybody writes, and then one reads what nobody wrote: all orders must be ruled out."""
+    rows = [row(0, p, INVOKE, "write", p) for p in range(clients)]
+    rows += [row(1, 99, INVOKE, "read"), row(2, 99, OK, "read", "never")]
+    rows += [row(3, p, OK, "write", p) for p in range(clients)]
+    return History.of(rows)
+
+
+def test_it_gives_up_when_its_steps_are_spent() -> None:
+    verdict = search(busy(30), REGISTER, budget=Budget(steps=20_000, steps_per_answer=0))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert "gave up after 20," in verdict.summary
+    assert verdict.details["explained"] == 0
+    assert verdict.details["steps"] < 21_000
+
+
+def test_it_gives_up_when_its_memory_is_full() -> None:
+    budget = Budget(steps=10_000_000, configurations=1000)
+    verdict = search(busy(30), REGISTER, budget=budget)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.details["steps"] < 2_000_000
+
+
+def test_the_first_answer_that_cannot_be_is_told_with_what_was_possible() -> None:
+    rows = [
+        row(0, 0, INVOKE, "write", 1),
+        row(1, 1, INVOKE, "write", 2),
+        row(2, 0, OK, "write", 1),
+        row(3, 2, INVOKE, "read"),
+        row(4, 2, OK, "read", 3),
+        row(5, 1, OK, "write", 2),
+        row(6, 3, INVOKE, "write", 3),
+    ]
+    verdict = search(History.of(rows), REGISTER)
+    assert verdict.outcome is Outcome.INVALID
+    assert verdict.summary == "not linearizable as a register: key x"
+    assert verdict.explanation == (
+        "read of 3 by process 2 finished at 0.004 s (row 4), and no order of the ops explains it",
+        "after the 1 answer before it there is only 1 or 2",
+        "write of 2 by process 1 (row 1) was under way then",
+    )
+
+
+def test_a_model_of_ones_own() -> None:
+    def step(on: object, op: Op) -> object:
+        match op.f:
+            case "switch":
+                return not on
+            case "look":
+                return on if op.type == INFO or op.result == on else ILLEGAL
+        raise ValueError(op.f)
+
+    light = Model(name="light", init=False, step=step)
+    rows = [row(0, 0, INVOKE, "switch"), row(1, 0, INFO, "switch")]
+    rows += [row(2, 1, INVOKE, "look"), row(3, 1, OK, "look", False)]
+    rows += [row(4, 1, INVOKE, "look"), row(5, 1, OK, "look", True)]
+    assert search(History.of(rows), light).outcome is Outcome.VALID
+    rows += [row(6, 1, INVOKE, "look"), row(7, 1, OK, "look", False)]
+    assert search(History.of(rows), light).outcome is Outcome.INVALID
+
+
+def test_a_word_that_the_model_does_not_know_is_an_error() -> None:
+    rows = [row(0, 0, INVOKE, "fly"), row(1, 0, OK, "fly")]
+    with pytest.raises(ValueError, match="row 0: a register does not know 'fly'"):
+        search(History.of(rows), REGISTER)
+
+
+def test_repeated_values_are_searched_by_the_check_of_registers() -> None:
+    rows = [row(i, 0, t, "write", 1) for i, t in enumerate((INVOKE, OK, INVOKE, OK))]
+    rows += [row(4, 1, INVOKE, "read"), row(5, 1, OK, "read", 1)]
+    verdict = check(History.of(rows))
+    assert (verdict.outcome, verdict.details["searched"]) == (Outcome.VALID, 1)
+    rows += [row(6, 0, INVOKE, "write", 2), row(7, 0, OK, "write", 2)]
+    rows += [row(8, 1, INVOKE, "read"), row(9, 1, OK, "read", 1)]
+    assert check(History.of(rows)).outcome is Outcome.INVALID
+
+
+def test_a_failed_cas_counts_only_when_asked_for() -> None:
+    rows = [row(0, 0, INVOKE, "write", 1), row(1, 0, OK, "write", 1)]
+    rows += [row(2, 0, INVOKE, "cas", [1, 2]), row(3, 0, FAIL, "cas", [1, 2])]
+    rows += [row(4, 0, INVOKE, "read"), row(5, 0, OK, "read", 1)]
+    assert check(History.of(rows)).valid
+    assert check(History.of(rows), observe_failed_cas=True).outcome is Outcome.INVALID
