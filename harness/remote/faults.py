@@ -258,9 +258,10 @@ class Injector:
         return self.agents.each(tell)
 
     def packet_counts(self) -> dict[str, dict[str, int]]:
-        """By host, what the helpers did so far: packets handled, delayed, lost, duplicated, reordered,
-        and those that the kernel dropped since a helper was too slow (``queue_dropped``,
-        ``user_dropped``: if these are not 0, delays and losses were worse than asked for).
+        """By host, what its helper did so far: packets ``handled``, ``delayed``, ``lost`` and so on.
+
+        Those that the kernel dropped because the helper was too slow are ``missed``, and, as far as
+        it may be seen, ``queue_dropped`` and ``user_dropped``: losses that nobody asked for.
         """
         with self._lock:
             counts = self._tell_helpers(self.network.weather)

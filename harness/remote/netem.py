@@ -138,10 +138,10 @@ def _packet(data: bytes, offset: int, end: int) -> tuple[int, bytes]:
 
 
 def drops(queue: int) -> dict[str, int]:
-    """The kernel's count of packets that the queue lost because the helper was too slow."""
+    """The kernel's count of packets that the queue lost because the helper was too slow; if we may see it."""
     try:
         table = Path("/proc/net/netfilter/nfnetlink_queue").read_text(encoding="ascii")
-    except FileNotFoundError:  # where this part of /proc is hidden
+    except (FileNotFoundError, PermissionError):  # not root's, or a /proc with parts hidden
         return {}
     for line in table.splitlines():
         numbers = [int(word) for word in line.split()]
@@ -157,7 +157,8 @@ class Sky:
         self.queue = queue
         self.rules: dict[bytes, dict[str, int]] = {}
         self.held: list[tuple[int, int, int, bytes]] = []
-        self.counts = {"handled": 0, "delayed": 0, "lost": 0, "duplicated": 0, "reordered": 0}
+        names = ("handled", "missed", "delayed", "lost", "duplicated", "reordered")
+        self.counts = dict.fromkeys(names, 0)
         self._serial = 0
         self._again: socket.socket | None = None
 
@@ -171,6 +172,8 @@ class Sky:
 
     def take(self, number: int, payload: bytes) -> None:
         self.counts["handled"] += 1
+        # The kernel numbers packets from 1, also those for which our socket had no room.
+        self.counts["missed"] = number - self.counts["handled"]
         rule = self.rules.get(payload[12:16])
         if rule is None:
             self.queue.verdict(number, _ACCEPT)

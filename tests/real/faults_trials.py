@@ -62,6 +62,7 @@ def remotes(cluster) -> Iterator[dict[int, SshRemote]]:
 def injector(remotes) -> Iterator[Injector]:
     made = sleepers.injector(remotes, "trial")
     yield made
+    assert sum(counts["missed"] for counts in made.packet_counts().values()) == 0
     assert made.close() == []
     assert [traces(remote, "trial") for remote in remotes.values()] == [[]] * NODES
 

@@ -61,7 +61,7 @@ def sky(monkeypatch) -> netem.Sky:
 
 
 def take(sky: netem.Sky, n: int, source: str = SOURCE) -> Counter:
-    for number in range(n):
+    for number in range(1, n + 1):
         sky.take(number, packet(source))
     return Counter(verdict for _, verdict in sky.queue.verdicts)
 
@@ -87,7 +87,7 @@ def test_a_constant_delay_keeps_the_order_and_lasts(sky) -> None:
     while sky.release_due() is not None:
         assert time.monotonic() - began < 5
     assert time.monotonic() - began >= 0.02
-    assert sky.queue.verdicts == [(0, ACCEPT), (1, ACCEPT), (2, ACCEPT)]
+    assert sky.queue.verdicts == [(1, ACCEPT), (2, ACCEPT), (3, ACCEPT)]
 
 
 def test_jitter_is_around_the_delay_and_changes_the_order(sky) -> None:
@@ -121,8 +121,15 @@ def test_at_the_end_all_that_is_held_or_waits_passes(sky) -> None:
     take(sky, 2)
     sky.queue.waiting = [(7, packet(SOURCE))]
     sky.release_all()
-    assert sorted(sky.queue.verdicts) == [(0, ACCEPT), (1, ACCEPT), (7, ACCEPT)]
+    assert sorted(sky.queue.verdicts) == [(1, ACCEPT), (2, ACCEPT), (7, ACCEPT)]
     assert sky.release_due() is None
+
+
+def test_packets_for_which_there_was_no_room_are_counted(sky) -> None:
+    sky.take(1, packet(SOURCE))
+    assert sky.counts["missed"] == 0
+    sky.take(4, packet(SOURCE))
+    assert (sky.counts["handled"], sky.counts["missed"]) == (2, 2)
 
 
 def test_a_packet_is_read_from_the_kernels_words() -> None:
