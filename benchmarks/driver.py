@@ -2,7 +2,8 @@
 
 Closed loop: ops per CPU second of the controller, with generator, clients, history on disk and
 latencies. Open loop at 1,000 op/s: how late ops start. The server is a process of its own on the
-loopback; its CPU time is not the controller's.
+loopback; its CPU time is not the controller's. What a thread that only sleeps is late by is printed
+beside it: on a busy machine nothing can be more punctual than that, except by ``chrt -f 1``.
 
     python benchmarks/driver.py [SECONDS] [THREADS]
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 from random import Random
 
 from harness.driver import Driver
+from harness.histogram import Histogram
 from harness.load_stats import Stats
 from harness.store.load import load_history
 from harness.store.record import RunDirectory
@@ -79,6 +81,25 @@ def drive(port: int, *, threads: int, rate: int, seconds: float) -> tuple[Stats,
         return stats, cpu, wall, len(stored.history)
 
 
+def sleeper(seconds: float) -> Histogram:
+    """How late a thread wakes that sleeps until every next millisecond."""
+    lateness = Histogram()
+    due_ns = time.monotonic_ns()
+    for _ in range(int(seconds * 1000)):
+        due_ns += 1_000_000
+        time.sleep(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
+        lateness.add(time.monotonic_ns() - due_ns)
+    return lateness
+
+
+def microseconds(times: Histogram) -> str:
+    return ", ".join(
+        f"{name} {value // 1000} us"
+        for name, value in times.to_json().items()
+        if name != "count" and value
+    )
+
+
 def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
     threads = int(sys.argv[2]) if len(sys.argv) > 2 else 10
@@ -92,10 +113,11 @@ def main() -> int:
         per_cpu = stats.ops / cpu
         print(f"closed loop, {threads} threads: {stats.ops} ops in {wall:.1f} s, {cpu:.2f} CPU s")
         print(f"  {per_cpu:,.0f} op per CPU second ({cpu / stats.ops * 1e6:.1f} us each)")
-        print(f"  {stats.ops / wall:,.0f} op/s; read latency {stats.latency['read'].to_json()} ns")
+        print(f"  {stats.ops / wall:,.0f} op/s; reads take {microseconds(stats.latency['read'])}")
         stats, cpu, wall, _ = drive(port, threads=threads, rate=1000, seconds=seconds)
         print(f"open loop at 1,000 op/s: {stats.ops} ops in {wall:.1f} s, {cpu:.2f} CPU s")
-        print(f"  lateness {stats.lateness.to_json()} ns; waited for a thread: {stats.waited}")
+        print(f"  late by {microseconds(stats.lateness)}; {stats.waited} waited for a free thread")
+        print(f"  a sleeping thread, for comparison: {microseconds(sleeper(seconds))}")
     finally:
         server.terminate()
         server.join()

@@ -13,7 +13,6 @@ client is called, its completion after the client has returned and before any la
 from __future__ import annotations
 
 import threading
-import time
 from bisect import insort
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
@@ -45,8 +44,8 @@ class _Worker:
     """A client thread. Others touch it within the turn only."""
 
     __slots__ = (
-        "client", "client_of", "due_ns", "failures", "given", "idle", "in_flight", "intended_ns", "node",
-        "process", "signalled", "thread", "wake",
+        "client", "client_of", "due_ns", "failures", "given", "idle", "in_flight", "intended_ns", "left",
+        "node", "process", "signalled", "thread", "wake",
     )  # fmt: skip
 
     def __init__(self, thread: int, process: int) -> None:
@@ -63,6 +62,8 @@ class _Worker:
         """The op that was given and has not completed."""
         self.intended_ns = self.due_ns = 0
         self.failures = 0
+        self.left = False
+        """Its op is recorded as info and another thread has its place: it has no say any more."""
         self.wake = threading.Lock()
         self.wake.acquire()
         self.signalled = False
@@ -84,9 +85,9 @@ class Driver:
     """Client threads against a system. ``run`` may be called again: processes go on counting.
 
     ``record`` is called within the turn; ``stats`` may be read at any time. ``clock_ns`` counts
-    from the start of the trial. Once ``stop`` is set no op begins. After that, or the generator's
-    end, ops in flight have ``grace_s`` to complete: give it more than the clients' own time-out.
-    What has not come back by then is recorded as info, and its thread is left to itself.
+    from the start of the trial. Once ``stop`` is set no op begins; those in flight complete.
+    Time-outs are the clients' affair; but should one not come back for ``grace_s`` (more than
+    their time-out), its op is recorded as info, and its thread is left to itself and replaced.
 
     A process asks one node, through one client. After *info*, and where an op is for another node,
     its thread goes on as a new process with a new client.
@@ -135,7 +136,6 @@ class _Run:
         self.timer: _Worker | None = None
         self.timer_ns = 0
         self.over = threading.Event()
-        self.closed = False
         self.alive = len(self.workers)
         self.all_gone = threading.Event()
         self.failure: BaseException | None = None
@@ -144,8 +144,7 @@ class _Run:
 
     def play(self) -> None:
         for worker in self.workers:
-            name = f"client-{worker.thread}"
-            threading.Thread(target=self.live, args=(worker,), name=name, daemon=True).start()
+            self.start(worker)
         try:
             self.await_all()
         except BaseException as error:
@@ -157,16 +156,19 @@ class _Run:
         if self.failure is not None:
             raise self.failure
 
+    def start(self, worker: _Worker) -> None:
+        name = f"client-{worker.thread}"
+        threading.Thread(target=self.live, args=(worker,), name=name, daemon=True).start()
+
     def await_all(self) -> None:
-        deadline: float | None = None
         while not self.all_gone.wait(_LOOK_EVERY_S):
             if self.driver.stop.is_set():
                 self.end()
-            if self.over.is_set():
-                deadline = deadline or time.monotonic() + self.driver.grace_s
-                if time.monotonic() > deadline:
-                    self.abandon()
-                    return
+            too_old_ns = self.clock_ns() - int(self.driver.grace_s * 1e9)
+            with self.turn:
+                for worker in self.workers:
+                    if worker.in_flight is not None and worker.in_flight.time_ns < too_old_ns:
+                        self.replace(worker)
 
     def end(self) -> None:
         """Let no op begin any more."""
@@ -175,16 +177,16 @@ class _Run:
             for thread in self.idle:
                 self.workers[thread].signal()
 
-    def abandon(self) -> None:
-        """Leave the threads whose clients do not come back. Their ops are info for ever."""
-        with self.turn:
-            self.closed = True
-            for worker in self.workers:
-                if worker.in_flight is not None:
-                    self.stats.abandoned += 1
-                    now_ns, row = self.clock_ns(), worker.in_flight
-                    lost = _Done(now_ns, INFO, row.value, "had not come back when the trial ended")
-                    self.complete(worker, lost)
+    def replace(self, worker: _Worker) -> None:
+        """Within the turn: go on without a thread whose client does not come back."""
+        row = worker.in_flight
+        assert row is not None
+        self.stats.abandoned += 1
+        worker.left = True
+        text = f"had not come back after {self.driver.grace_s:g} s"
+        self.complete(worker, _Done(worker.due_ns, INFO, row.value, text, unreachable=True))
+        fresh = self.workers[worker.thread] = _Worker(worker.thread, worker.process)
+        self.start(fresh)
 
     # --- a client's thread ------------------------------------------------------------------------
 
@@ -198,7 +200,7 @@ class _Run:
         finally:
             self.drop_client(me)
             with self.turn:
-                self.alive -= 1
+                self.alive -= not me.left
                 if not self.alive:
                     self.all_gone.set()
 
@@ -211,7 +213,7 @@ class _Run:
             else:
                 self.failure.add_note(f"and in another thread: {error!r}")
             row, me.in_flight = me.in_flight, None
-            if row is not None and not self.closed:
+            if row is not None and not me.left:
                 text = f"the driver failed: {error!r}"[:_LONGEST_ERROR]
                 try:
                     self.record(row._replace(time_ns=self.clock_ns(), type=INFO, error=text))
@@ -250,9 +252,9 @@ class _Run:
         """Record how the last op ended, and wait for the next; None at the end of the run."""
         out_of_play = done is not None and done.unreachable
         with self.turn:
+            if me.left:
+                return None
             if done is not None:
-                if self.closed:
-                    return None
                 self.complete(me, done)
             if not out_of_play:
                 self.join(me)
