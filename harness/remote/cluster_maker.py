@@ -8,7 +8,6 @@ and a controller that has threads must not.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -44,11 +43,15 @@ class Maker:
     size_mib: int
     read_only: list[str]
     nodes: list[Node] = field(default_factory=list)
+    covered: list[Path] = field(default_factory=list)
+    """Files of the machine that show a text of ours instead, in the sandbox's own mounts."""
 
     def up(self) -> dict[str, Any]:
         """Make all. Raises OSError, naming the host where it is one's."""
         WORK.mkdir()  # one cluster a sandbox: the next run has a sandbox of its own
         login = Login.own()
+        if not login.known:  # in a container, say: and then ssh-keygen and ssh refuse to work
+            self._cover(Path("/etc/passwd"), Path("/etc/passwd").read_text() + login.line() + "\n")
         keys = _make_keys(["client", *(f"host{i}" for i in self._indices())])
         hosts = self._hosts_file()
         public = [(WORK / f"{key}.pub").read_text() for key in keys]
@@ -63,7 +66,7 @@ class Maker:
             )
             self.nodes.append(start_node(spec, login))
         self._join()
-        _name_hosts_here(hosts)
+        self._cover(Path("/etc/hosts"), hosts)
         return {
             "user": login.user,
             "key": str(WORK / "client"),
@@ -112,11 +115,17 @@ class Maker:
         for node in self.nodes:
             node.kill()
         self._unplug()
-        with contextlib.suppress(
-            OSError
-        ):  # it was not laid over, if it came to nothing before that
-            ns.unmount(_hosts_table())
+        for path in self.covered:
+            ns.unmount(path)
         shutil.rmtree(WORK)
+
+    def _cover(self, path: Path, text: str) -> None:
+        path = path.resolve()
+        if path.is_file():
+            ours = WORK / path.name
+            ours.write_text(text)
+            ns.bind(ours, path)
+            self.covered.append(path)
 
     def _unplug(self) -> None:
         def left() -> list[str]:
@@ -159,19 +168,6 @@ def _make_keys(names: list[str]) -> list[str]:
     if any([maker.wait() for maker in makers]):  # noqa: C419  all are to be waited for
         raise OSError("ssh-keygen failed")
     return names
-
-
-def _name_hosts_here(hosts: str) -> None:
-    """Let the controller, and what it starts, find the hosts by name, in its own mount namespace."""
-    table = _hosts_table()
-    if table.is_file():
-        names = WORK / "hosts"
-        names.write_text(hosts)
-        ns.bind(names, table)
-
-
-def _hosts_table() -> Path:
-    return Path("/etc/hosts").resolve()
 
 
 def main() -> None:

@@ -36,6 +36,8 @@ class Login:
     uid: int
     gid: int
     home: str
+    known: bool = True
+    """Whether the machine has a name for this user id."""
 
     @staticmethod
     def own() -> Login:
@@ -45,8 +47,12 @@ class Login:
         try:
             user = pwd.getpwuid(uid).pw_name
         except KeyError:
-            user = f"user{uid}"
+            return Login(f"user{uid}", uid, gid, f"/home/user{uid}", known=False)
         return Login(user, uid, gid, f"/home/{user}")
+
+    def line(self) -> str:
+        """The user's line in passwd(5)."""
+        return f"{self.user}:x:{self.uid}:{self.gid}::{self.home}:/bin/sh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ def _make_etc(top: Path, root: Root, login: Login) -> None:
         if line.split(":")[0] not in {login.user, "root"} and line.count(":") == 6
     ]
     users = [] if login.uid == 0 else ["root:x:0:0:root:/root:/bin/sh"]
-    users.append(f"{login.user}:x:{login.uid}:{login.gid}::{login.home}:/bin/sh")
+    users.append(login.line())
     users += others
     # A star: no password fits, but sshd does not think the account locked, as it would by "!".
     passwords = [f"{line.split(':')[0]}:*:19000:0:99999:7:::" for line in users]

@@ -99,7 +99,7 @@ def _child(report: int, work: Callable[[], int]) -> NoReturn:
     try:
         status = work()
     except OSError as error:
-        _say(report, f"{_ERROR} {error}".replace("\n", " "))
+        _say(report, f"{_ERROR} {error.strerror or error}".replace("\n", " "))
         status = 1
     except BaseException:  # noqa: BLE001  a bug of ours: seen, and not the parent's to handle
         traceback.print_exc()
