@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import pkgutil
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -53,7 +54,7 @@ class Script:
         self.flying: list[tuple[NodeId, NodeId, str]] = []
         self.timers: list[list[str]] = [[] for _ in range(NODES)]
         self.requests: list[RequestId] = []
-        self.counts = dict.fromkeys(("request", "deliver", "fire", "kill", "reply", "note"), 0)
+        self.counts: Counter[str] = Counter()
         for node in range(NODES):
             self.start(node)
 
@@ -64,7 +65,7 @@ class Script:
             node = self.random.randrange(NODES)
             if not self.up[node]:
                 self.start(node)
-            elif self.random.randrange(15) == 0:
+            elif self.random.randrange(25) == 0:
                 self.kill(node)
             else:
                 for _ in range(self.random.randint(1, 4)):
@@ -134,17 +135,18 @@ def assert_same(simulated: Seen, real: Seen) -> None:
             raise AssertionError(f"{name}: simulated {ours!r:.2000}\nreal {theirs!r:.2000}")
 
 
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("path", protocols())
-def test_the_same_script_gives_the_same_on_both(path: str, seed: int, tmp_path: Path) -> None:
-    script = Script(pkgutil.resolve_name(path), seed, tmp_path)
-    try:
-        script.play(EVENTS)
-    finally:
-        script.real.close()
+def test_the_same_script_gives_the_same_on_both(path: str, tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(3):
+        script = Script(pkgutil.resolve_name(path), seed, tmp_path / str(seed))
+        try:
+            script.play(EVENTS)
+        finally:
+            script.real.close()
+        counts += script.counts
 
-    happened = {what for what, count in script.counts.items() if count}
-    assert happened >= {"request", "deliver", "fire", "kill", "reply"}, f"vacuous: {script.counts}"
+    assert set(counts) >= {"request", "deliver", "fire", "kill", "reply"}, f"vacuous: {counts}"
 
 
 class Clockwise(Ledger):
