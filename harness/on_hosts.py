@@ -10,6 +10,7 @@ from pathlib import Path
 from checker.verdict import Outcome
 from harness.commit import commit
 from harness.judge import Results, judge
+from harness.load_stats import Stats
 from harness.real import RealTrial
 from harness.remote.seam import Host
 from harness.report.progress import Progress
@@ -71,10 +72,17 @@ def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
     progress.say(f"judged {len(stored.history)} rows  ({time.monotonic() - began:.1f} s)")
     title = (
         f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {len(wanted.hosts)} hosts, "
-        f"{trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}"
+        f"{trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}\n"
+        f"  ops began {lateness(stats)} after they were due, by the harness' own doing"
     )
     report(title, results, where=str(directory.path), reproduce=reproduce)
     return exit_code(results, interrupted=real.interrupted)
+
+
+def lateness(stats: Stats) -> str:
+    """How late the driver was, as quantiles: by so much are all latencies too long."""
+    p50, p99 = ((stats.lateness.quantile(permille) or 0) / 1e6 for permille in (500, 990))
+    return f"{p50:.2f} ms (p50) and {p99:.2f} ms (p99)"
 
 
 def exit_code(results: Results, *, interrupted: bool) -> int:

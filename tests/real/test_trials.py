@@ -1,0 +1,202 @@
+"""``harness test`` as a user types it: real processes, SSH, iptables, signals, on hosts made here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.real.conftest import barred
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(autouse=True)
+def needs_hosts() -> None:
+    if reason := barred():
+        pytest.skip(f"no hosts can be made here: {reason}")
+
+
+class Command:
+    """A running ``harness``, whose stderr can be waited for."""
+
+    def __init__(self, store: Path, *words: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "harness", *words, "--store", str(store)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.err: list[str] = []
+        self._said = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._said:
+                self.err.append(line)
+                self._said.notify_all()
+
+    def wait_for(self, text: str, timeout_s: float = 60.0) -> None:
+        """Until stderr has said ``text``."""
+        with self._said:
+            said = self._said.wait_for(lambda: any(text in e for e in self.err), timeout_s)
+        assert said, f"never said {text!r}: {''.join(self.err)}"
+
+    def end(self, timeout_s: float = 150.0) -> tuple[int, str]:
+        """Wait for the end: exit code and stdout."""
+        assert self.process.stdout is not None
+        out = self.process.stdout.read()
+        code = self.process.wait(timeout_s)
+        self._reader.join()
+        self.process.stdout.close()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code, out
+
+
+def harness(store: Path, *words: str) -> tuple[int, str, str]:
+    command = Command(store, *words)
+    code, out = command.end()
+    return code, out, "".join(command.err)
+
+
+def processes_of(session: int) -> list[str]:
+    """What still runs of a session or below it, by /proc (namespaced processes included)."""
+    left = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(") ")[2].split()
+            name = status.parent.joinpath("cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            left.append(name)
+    return left
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, message: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, message
+        threading.Event().wait(0.05)
+
+
+@pytest.mark.parametrize("protocol", ["abd", "multipaxos", "epaxos"])
+def test_a_protocol_is_valid_under_all_faults_at_once(protocol: str, tmp_path: Path) -> None:
+    words = f"test -p {protocol} --nemesis partition,kill,pause --time 12 --seed 11".split()
+    code, out, err = harness(tmp_path, *words)
+
+    assert code == 0, out + err
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    assert {name: c["outcome"] for name, c in results["checks"].items()} == {
+        "linearizable": "valid",
+        "agreement": "valid",
+        "stats": "valid",
+        "availability": "valid",
+        "vacuity": "valid",
+        "proofs": "valid",
+    }
+    assert results["load"]["lateness_ns"]["count"] > 900
+    assert out.splitlines()[-1].startswith(f"reproduce:  harness test --protocol {protocol}")
+    logs = {p.name for p in (tmp_path / "latest" / "nodes" / "n1").iterdir()}
+    assert {"log", "notes.jsonl"} <= logs
+
+
+def test_a_mutant_is_found_on_real_hosts(tmp_path: Path) -> None:
+    words = [
+        "test",
+        "-p",
+        "tests.mutants.multipaxos:ReadsLocally",
+        "--nemesis",
+        "partition",
+        "--time",
+        "10",
+    ]
+    code, out, _ = harness(tmp_path, *words, "--seed", "3", "--rate", "200")
+
+    assert code == 1, out
+    assert "not linearizable: key" in out
+    assert re.search(r"(read|write) of \d+ by process \d+ finished at", out)
+
+
+def test_an_inventory_reached_by_ssh_gives_the_same(tmp_path: Path) -> None:
+    """``harness hosts`` stands in for machines elsewhere: only their inventory is handed on."""
+    inner = [sys.executable, "-m", "harness", "test", "-p", "abd", "--nemesis", "partition,kill"]
+    inner += ["--time", "6", "--seed", "5", "--on", "{inventory}", "--store", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "hosts", "-n", "3", "--", *inner],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    trial = json.loads((tmp_path / "latest" / "trial.json").read_text())
+    assert trial["on"].endswith(".toml")
+    assert trial["nodes"] == 3
+
+
+def test_ctrl_c_heals_keeps_the_history_and_leaves_nothing(tmp_path: Path) -> None:
+    command = Command(
+        tmp_path,
+        *["test", "-p", "abd", "-n", "3", "--nemesis", "partition", "--time", "60", "--seed", "6"],
+    )
+    command.wait_for("begin: it bit")
+    os.killpg(command.process.pid, signal.SIGINT)
+    code, out = command.end()
+
+    assert code == 130, out
+    assert "interrupted: healing" in "".join(command.err)
+    assert "verdict: " in out
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    assert results["checks"]["proofs"]["outcome"] == "valid"
+    wait_until(
+        lambda: not processes_of(command.process.pid), 10, str(processes_of(command.process.pid))
+    )
+
+
+def test_a_killed_controller_leaves_a_readable_history_and_nothing_else(tmp_path: Path) -> None:
+    command = Command(
+        tmp_path,
+        *["test", "-p", "abd", "-n", "3", "--nemesis", "partition", "--time", "60", "--seed", "6"],
+    )
+    command.wait_for("begin: it bit")
+    wait_until(
+        lambda: (tmp_path / "latest" / "history.jsonl").stat().st_size > 5_000, 10, "no history"
+    )
+    os.kill(command.process.pid, signal.SIGKILL)
+    command.end()
+
+    wait_until(
+        lambda: not processes_of(command.process.pid), 10, str(processes_of(command.process.pid))
+    )
+    checked = subprocess.run(
+        [sys.executable, "-m", "harness", "check", str(tmp_path / "latest"), "--json"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert checked.returncode in (0, 2), checked.stderr
+    assert json.loads(checked.stdout)["checks"]["linearizable"]["outcome"] == "valid"
+
+
+def test_two_clusters_at_the_same_time_do_not_meet(tmp_path: Path) -> None:
+    first = Command(
+        tmp_path / "a", *["test", "-p", "abd", "-n", "3", "--nemesis", "partition", "--time", "6"]
+    )
+    second = Command(
+        tmp_path / "b", *["test", "-p", "abd", "-n", "3", "--nemesis", "kill", "--time", "6"]
+    )
+
+    assert first.end()[0] == 0, first.err
+    assert second.end()[0] == 0, second.err
