@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -127,10 +126,20 @@ def _in_sandbox() -> list[Finding]:
             line, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return [Finding("hosts", False, f"making one took more than {_PROBE_TIMEOUT_S:.0f} s")]
+        return [
+            Finding(
+                "hosts",
+                False,
+                f"making one took more than {_PROBE_TIMEOUT_S:.0f} s",
+                "try again when it is less busy",
+            )
+        ]
     namespaces = Finding("namespaces", True, _MODES[mode])
     if done.returncode != 0:
-        return [namespaces, Finding("hosts", False, done.stderr.strip()[-400:])]
+        return [
+            namespaces,
+            Finding("hosts", False, done.stderr.strip()[-400:], "report this as a bug"),
+        ]
     return [namespaces, *(Finding(**each) for each in json.loads(done.stdout))]
 
 
@@ -142,8 +151,10 @@ _MODES = {
 
 
 def _barred(problem: str) -> Finding:
-    remedies = re.findall(r"^  (?:type: )?((?!tried ).+)$", problem, re.MULTILINE)
-    return Finding("namespaces", False, problem.partition("\n  type:")[0], "; ".join(remedies))
+    lines = problem.splitlines()
+    told = [line for line in lines if not line.startswith("  ") or line.startswith("  tried ")]
+    remedies = [line.strip().removeprefix("type: ") for line in lines if line not in told]
+    return Finding("namespaces", False, "\n".join(told), "; ".join(remedies))
 
 
 def print_inside() -> None:
@@ -166,7 +177,7 @@ def probe_inside() -> list[Finding]:
             return [Finding("hosts", True, made), _filter(remote), _weather(remote)]
     except HarnessError as error:
         problem, _, remedy = str(error).partition("\n  type: ")
-        return [Finding("hosts", False, problem, remedy)]
+        return [Finding("hosts", False, problem, remedy or "harness hosts --debug")]
 
 
 def _filter(remote: Remote) -> Finding:

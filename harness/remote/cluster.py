@@ -28,6 +28,7 @@ from harness.remote.seam import Host
 MOST = 60
 _OLDEST_PYTHON = 9  # 3.9: what a node's code is written for
 
+_DOWN_TIMEOUT_S = 30.0
 _PROGRAMS = ("sshd", "ssh-keygen", "ip")
 _MAKE = "from harness.remote.cluster_maker import main; main()"
 
@@ -103,9 +104,14 @@ class LocalCluster:
 
     def close(self) -> None:
         """Take all hosts away, with all that runs on them. Idempotent."""
-        if self._maker is not None:
-            self._maker.communicate()  # the end of its stdin is what it waits for
-            self._maker = None
+        maker, self._maker = self._maker, None
+        if maker is None:
+            return
+        try:
+            maker.communicate(timeout=_DOWN_TIMEOUT_S)  # the end of its stdin is what it waits for
+        except subprocess.TimeoutExpired:
+            maker.kill()  # the hosts die with it; its cables, with the sandbox
+            maker.communicate()
 
     def _ask(self, maker: subprocess.Popen[str], python: HostPython) -> dict[str, Any]:
         assert maker.stdin is not None

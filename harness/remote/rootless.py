@@ -113,7 +113,7 @@ def barred(attempts: Sequence[tuple[Mode, str]]) -> CapabilityError:
 
 
 def _remedies() -> list[str]:
-    if any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv")):
+    if _in_container():
         container = [
             (
                 "in a container: start it with --privileged, or with"
@@ -138,6 +138,10 @@ def _remedies() -> list[str]:
     if not program("newuidmap"):
         remedies.append(f"type: {install(['newuidmap'])}")
     return [*remedies, *container, "or run the same command as root (sudo)"]
+
+
+def _in_container() -> bool:
+    return any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv"))
 
 
 def _sysctl(name: str) -> str | None:

@@ -89,22 +89,18 @@ def open_link(host: Host, timeout_s: float) -> Link:
 def _open_once(host: Host, timeout_s: float) -> Link:
     _check_key_file(host)
     through = _open_once(_jump_host(host), timeout_s) if host.jump else None
-    client: paramiko.SSHClient | None = None
-    try:
+    with contextlib.ExitStack() as undo:
+        if through is not None:
+            undo.callback(through.close)
         with _explained(host, timeout_s):
             sock = _socket(host, through, timeout_s)
+            undo.callback(sock.close)
             connection = _connection(host, sock, timeout_s)
-            client = connection.client
+            undo.callback(_shut, connection.client)
             connection.open()
-        transport = connection.transport
-        transport.set_keepalive(_KEEPALIVE_S)
-        return Link(transport, connection.client, through)
-    except BaseException:
-        if client is not None:
-            _shut(client)
-        if through is not None:
-            through.close()
-        raise
+            connection.transport.set_keepalive(_KEEPALIVE_S)
+        undo.pop_all()
+        return Link(connection.transport, connection.client, through)
 
 
 def _connection(
