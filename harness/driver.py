@@ -143,12 +143,16 @@ class _Run:
     # --- the caller's thread ----------------------------------------------------------------------
 
     def play(self) -> None:
-        for worker in self.workers:
-            self.start(worker)
+        started = 0
         try:
+            for worker in self.workers:
+                self.start(worker)
+                started += 1
             self.await_all()
         except BaseException as error:
             self.end()
+            with self.turn:
+                self.count_gone(len(self.workers) - started)
             self.await_all()
             if self.failure is not None:
                 error.add_note(f"and in a client's thread: {self.failure!r}")
@@ -185,8 +189,10 @@ class _Run:
         worker.left = True
         text = f"had not come back after {self.driver.grace_s:g} s"
         self.complete(worker, _Done(worker.due_ns, INFO, row.value, text, unreachable=True))
+        self.alive -= 1
         fresh = self.workers[worker.thread] = _Worker(worker.thread, worker.process)
         self.start(fresh)
+        self.alive += 1
 
     # --- a client's thread ------------------------------------------------------------------------
 
@@ -200,9 +206,7 @@ class _Run:
         finally:
             self.drop_client(me)
             with self.turn:
-                self.alive -= not me.left
-                if not self.alive:
-                    self.all_gone.set()
+                self.count_gone(not me.left)
 
     def fail(self, me: _Worker, error: BaseException) -> None:
         """End the run because of an error that is not a client's."""
@@ -294,6 +298,11 @@ class _Run:
             me.wake.acquire(timeout=timeout_s)
 
     # --- within the turn --------------------------------------------------------------------------
+
+    def count_gone(self, threads: int) -> None:
+        self.alive -= threads
+        if not self.alive:
+            self.all_gone.set()
 
     def join(self, me: _Worker) -> None:
         if not self.idle:

@@ -13,8 +13,10 @@ import pytest
 
 from checker.history import FAIL, INFO, INVOKE, OK, History, Row
 from harness.driver import BACK_OFF_S, LONGEST_BACK_OFF_S, Driver
+from harness.load_stats import Stats
 from workloads import register
 from workloads.context import Context
+from workloads.final_reads import reads_at_every_node
 from workloads.generators import (
     SECOND,
     Ask,
@@ -25,7 +27,6 @@ from workloads.generators import (
     Phases,
     Rate,
     TimeLimit,
-    reads_at_every_node,
 )
 from workloads.kernel import Generator, Invoke, Options, Poll, Refused
 
@@ -394,6 +395,31 @@ def test_an_interrupt_in_the_callers_thread_ends_the_run_and_is_raised() -> None
     timer.join()
     assert (History.of(trial.rows).partner >= 0).all()
     assert no_threads_left()
+
+
+def test_a_machine_that_is_out_of_threads_ends_the_run(monkeypatch) -> None:
+    start = threading.Thread.start
+    left = iter(range(2))
+
+    def start_some(thread: threading.Thread) -> None:
+        if thread.name.startswith("client-") and next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    trial = Trial(echo)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        trial.run(Ask("read", "x"))
+    assert (History.of(trial.rows).partner >= 0).all()
+    assert no_threads_left()
+
+
+def test_errors_are_counted_by_text_for_a_bounded_number_of_texts() -> None:
+    stats = Stats()
+    for i in range(1000):
+        stats.error(f"error {i}")
+    assert len(stats.errors) == 51
+    assert stats.errors["other errors"] == 950
 
 
 def test_a_generator_that_has_nothing_at_all() -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from random import Random
 
 from workloads.context import Context
-from workloads.generators import Ops, TimeLimit, at_rate, reads_at_every_node
+from workloads.final_reads import reads_at_every_node
+from workloads.generators import Ops, TimeLimit, at_rate
 from workloads.kernel import Generator, Options, Workload
 
 

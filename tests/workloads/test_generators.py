@@ -10,6 +10,7 @@ import pytest
 
 from checker.history import FAIL, INFO, INVOKE, OK, History, Row
 from workloads.context import Context
+from workloads.final_reads import reads_at_every_node
 from workloads.generators import (
     SECOND,
     AnyOf,
@@ -25,7 +26,6 @@ from workloads.generators import (
     TimeLimit,
     UntilOk,
     at_rate,
-    reads_at_every_node,
     reserve,
 )
 from workloads.kernel import WAIT, At, Generator, Invoke
@@ -286,3 +286,29 @@ def test_final_reads_come_back_to_a_node_that_recovers() -> None:
     began = iter(range(100))
     rows = finals(1, 1, lambda _: (MS, FAIL if next(began) < 4 else OK, 7))
     assert [row.type for row in rows if row.type != INVOKE] == [FAIL] * 4 + [OK, OK]
+
+
+class OnlyThread5:
+    def poll(self, now_ns: int, idle: object) -> Invoke:
+        return Invoke(5, "read", "x", None, now_ns)
+
+    def update(self, thread: int, row: Row) -> None:
+        """Makes no use of it."""
+
+
+class WaitsForEver(OnlyThread5):
+    def poll(self, now_ns: int, idle: object):
+        return WAIT
+
+
+@pytest.mark.parametrize(
+    ("generator", "what"),
+    [
+        (OnlyThread5(), "for a thread that is busy"),
+        (WaitsForEver(), "waits, though nothing is in flight"),
+        (Late(0), "would stand still"),
+    ],
+)
+def test_a_rehearsal_sees_a_generator_that_breaks_the_rules(generator, what: str) -> None:
+    with pytest.raises(AssertionError, match=what):
+        rehearse(generator, threads=2)
