@@ -1,3 +1,71 @@
+"""EPaxos: replicas without a leader order only the commands that interfere; with full recovery.
+
+Moraru, Andersen, Kaminsky, "There Is More Consensus in Egalitarian Parliaments", SOSP 2013, and "A
+Proof of Correctness for Egalitarian Paxos", CMU-PDL-13-111, 2013; with two ballots an instance as
+Sutra demands, "On the Correctness of Egalitarian Paxos", arXiv 1906.10917, 2019; and the recovery of
+EPaxos* by Ryabinin, Gotsman, Sutra, "Making Democracy Work: Fixing and Simplifying Egalitarian
+Paxos", OPODIS 2025 (arXiv 2511.02743).
+
+A replica puts each command of its clients into a new instance of its own row, with its
+dependencies: which interfering instances it knows. If a fast quorum has nothing to add to them the
+command is committed in one round trip; else the union of a majority's goes through a round of
+voting. Every replica executes a committed command after all that it depends on, cycles in a fixed
+order. Reads are commands. Clients are answered after execution, which makes reads and updates
+linearizable.
+
+- ``replica``: PreAccept, Accept, Commit. ``execution``: components, dependencies first.
+- ``recovery`` and ``recoverer``: finishing what another has left unfinished.
+- ``catchup``: frontiers, missed commits, checkpoints. ``pace``: the one timer, who is waited for.
+- ``instances``: what is known, and what is on disk: one key an instance, one for the checkpoint.
+
+**Dependencies are a number d for each row**, and mean exactly: the instances of that row with
+numbers up to d whose command interferes. No use is made of transitivity, so no-ops and instances of
+the crashed do no harm. The union of two such sets is the greater number in each row, equal vectors
+are equal sets, and a replica that reports the highest interfering number that it knows reports at
+least all that it knows. As a row's owner numbers without gaps, all up to d have been proposed. Which
+of them interfere is a matter of the owner's commands, so that execution waits until each of them is
+*known*, and until those that interfere are *committed*.
+
+**Quorums.** With f = ⌊(n-1)/2⌋ and e = ⌈(f+1)/2⌉ (for odd n): n-f for votes and promises; n-e for
+the fast path, the owner included: 2 of 3, 3 of 5, 5 of 7.
+
+**Why recovery is right** (the argument of OPODIS'25, for what is done here). *Two interfering
+committed commands a and b never leave each other out.* Say b is not in a's dependencies. The
+replicas that gave their dependencies for a (its fast or slow quorum, or the quorum that validated
+its recovery) and those of b have one in common; it met a or b second. If b, it put a into b's
+dependencies, or named a, in validation, as a conflict of b; and the other way round. Then b's
+recovery proposes the command only once a is committed as no-op or with b. *A recovery never
+contradicts a fast commit* of a with D: of its quorum Q without the owner at least |Q|-e have
+pre-accepted exactly D, else it may choose no-op. A conflict b with b ∉ D and a ∉ D(b) that is
+committed contradicts the first claim, so a was not. If only |Q|-e are left and b's owner is outside
+Q, a fast quorum would have included that owner before it proposed b, and a would be in b's initial
+dependencies. If b's recovery waits with more than n-f-e witnesses, these and b's owner meet every
+fast quorum of a, and none of them has seen a first. Otherwise it waits for b; recoveries that wait
+for each other have that many witnesses, or the owner answers, so the wait ends.
+
+**Departures**, and why they are safe:
+
+- No ``seq``, as Moraru advises for who answers only after execution, and as in EPaxos*. When a
+  command is answered all that it reaches in the graph is committed. A command proposed later is not
+  among that, so the answered one is among its dependencies, and never in one cycle with it.
+- The fast path asks for answers equal to the owner's own dependencies, as in EPaxos*; SOSP'13 asks
+  that they equal each other, which with 3 replicas cannot be recovered unless PreAccept goes to the
+  fast quorum only. PreAccept goes to all here.
+- If the owner takes part in a recovery and nobody has voted, no-op is proposed, not PreAccept in a
+  higher ballot. The owner proposes its client's command again in a new instance; sessions (one made
+  of the request id where the client has none) would make even two of them run once.
+- An instance can only become its owner's command or no-op, so that a vote for no-op keeps the
+  command in mind for validation.
+- What has been executed and forgotten is known to later instances by the highest number for each
+  key and row, in the checkpoint.
+
+It has EPaxos' known weakness: while commands on one key keep coming at several replicas, each may
+depend on younger ones, and execution may wait long ("EPaxos Revisited", NSDI 2021).
+
+**Assumes**: messages may be lost, duplicated, delayed and reordered; processes crash and come back
+with their disk. Clocks are not used. A node that comes back with an empty disk must not take part.
+"""
+
 from protocols.epaxos.replica import EPaxos
 
 __all__ = ["EPaxos"]

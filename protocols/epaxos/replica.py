@@ -45,6 +45,11 @@ from protocols.statemachine import READS, KeyValue, name_of
 
 
 class EPaxos(Replica[Msg]):
+    """A replica that leads its own clients' commands (see the package).
+
+    Options: ``checkpoint_every`` and ``retain``, in executed instances.
+    """
+
     messages = (
         PreAccept,
         PreAcceptOk,
@@ -365,6 +370,26 @@ class EPaxos(Replica[Msg]):
 
     def save(self, iid: InstanceId, instance: Instance) -> None:
         self.persist(self.key(iid), instance.saved())
+
+    def state(self) -> dict[str, object]:
+        """What people look at: plain data, no parts of the machinery."""
+        rows = self.instances.rows
+        return {
+            "next": self.next,
+            "rows": [
+                {"forgotten": r.forgotten, "executed": r.executed, "committed": r.committed}
+                for r in rows
+            ],
+            "instances": {
+                f"{row}/{number}": instance
+                for row, mark in enumerate(rows)
+                for number, instance in mark.instances.items()
+                if instance.phase < EXECUTED
+            },
+            "leading": {self.key(iid): lead for iid, lead in self.pace.leading.items()},
+            "blocked": {self.key(a): list(b) for a, b in self.executor.blocked.items()},
+            "values": dict(self.store.values),
+        }
 
     # --- dispatch ---
 
