@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from checker.history import INVOKE, OK, TYPES
 from harness.histogram import Histogram
 
 _KINDS_OF_ERRORS = 50
+_NUMBER = re.compile(r"\d+")
 
 
 class Stats:
@@ -18,7 +20,7 @@ class Stats:
     - ``lateness``: ns from when an op was due and a thread was free to run it until its client was
       called: the driver's own delay, by which every latency is too long;
     - ``waited``: ops that were due before any thread was free: too few threads for this rate;
-    - ``errors``: how often each error text came, for at most 50 texts;
+    - ``errors``: how often each error text (numbers aside) came, for at most 50 texts;
     - ``abandoned``: ops whose client had not come back within the grace at the end.
     """
 
@@ -43,6 +45,15 @@ class Stats:
         histogram.add(ns)
 
     def error(self, text: str) -> None:
+        """Count an error under its text, whatever its numbers, for many texts differ by those alone.
+
+        >>> stats = Stats()
+        >>> stats.error("was 17")
+        >>> stats.error("was 18")
+        >>> stats.errors
+        Counter({'was #': 2})
+        """
+        text = _NUMBER.sub("#", text)
         known = text in self.errors or len(self.errors) < _KINDS_OF_ERRORS
         self.errors[text if known else "other errors"] += 1
 

@@ -417,7 +417,7 @@ def test_a_machine_that_is_out_of_threads_ends_the_run(monkeypatch) -> None:
 def test_errors_are_counted_by_text_for_a_bounded_number_of_texts() -> None:
     stats = Stats()
     for i in range(1000):
-        stats.error(f"error {i}")
+        stats.error(f"error {'x' * i} {i}")
     assert len(stats.errors) == 51
     assert stats.errors["other errors"] == 950
 
