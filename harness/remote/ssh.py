@@ -14,14 +14,14 @@ import paramiko
 
 from harness.errors import CommandError, CommandTimeout, ConnectError
 from harness.remote.seam import Completed, Host
-from harness.remote.ssh_channel import Outputs
+from harness.remote.ssh_channel import Outputs, requesting
 from harness.remote.ssh_connection import Link, open_link
 from harness.remote.ssh_files import Files
 from harness.remote.ssh_stream import SshStream
 
 T = TypeVar("T")
 
-_SESSIONS = 6
+_SESSIONS = 5
 """Commands at once on a connection. A stock sshd allows 10 sessions; streams and files need some, too."""
 
 _OPEN_TIMEOUT_S = 10.0
@@ -156,21 +156,27 @@ class SshRemote:
             return self._link.transport
 
     def _open_session(self) -> paramiko.Channel:
-        """A channel for one command. Tried twice: a broken connection is often only noticed by this."""
-        for last in (False, True):
+        """A channel for one command. Nothing was started yet, so all of this may be repeated.
+
+        Once, if the connection is broken, which is often only noticed by this; and for a while, if the
+        server has no session free: it counts one for a moment longer than we do.
+        """
+        deadline, pause, broken = time.monotonic() + _OPEN_TIMEOUT_S, 0.005, False
+        while True:
             transport = self._transport()
             try:
                 return transport.open_session(timeout=_OPEN_TIMEOUT_S)
             except paramiko.ChannelException as error:
-                problem = (
-                    f"refuses one more session ({error.text}); see MaxSessions in its sshd_config"
-                )
-                raise ConnectError(self.host.name, problem) from error
+                if time.monotonic() + pause > deadline:
+                    problem = "has no session free; MaxSessions in its sshd_config bounds them"
+                    raise ConnectError(self.host.name, problem) from error
             except (paramiko.SSHException, EOFError, OSError) as error:
                 transport.close()
-                if last:
+                if broken:
                     raise ConnectError(self.host.name, f"the connection broke: {error}") from error
-        raise AssertionError("the second try returns or raises")
+                broken = True
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
 
     # Commands
 
@@ -192,22 +198,15 @@ class SshRemote:
     def _start(
         self, channel: paramiko.Channel, line: str, argv: tuple[str, ...], deadline: float
     ) -> None:
-        # exec_command waits without end for the server's answer: closing the channel makes it give up.
-        watch = threading.Timer(max(deadline - time.monotonic(), 0.0), channel.close)
-        watch.daemon = True
-        watch.start()
         try:
-            channel.exec_command(line)
+            with requesting(channel, deadline):
+                channel.exec_command(line)
         except (paramiko.SSHException, EOFError, OSError) as error:
             channel.close()
             if time.monotonic() >= deadline:
                 raise CommandTimeout(self.host.name, "did not start in time", argv=argv) from error
-            raise ConnectError(
-                self.host.name, f"the connection broke: {error}", argv=argv
-            ) from error
-        finally:
-            watch.cancel()
-            watch.join()
+            problem = f"the connection broke: {error}"
+            raise ConnectError(self.host.name, problem, argv=argv) from error
 
     def _finish(
         self,
@@ -244,21 +243,31 @@ class SshRemote:
 
     # Files
 
+    def _open_files(self) -> Files:
+        if self._files is None or not self._files.alive:
+            self._files = Files(self.host, self._open_session, self.run)
+        return self._files
+
+    def _forget_files(self) -> None:
+        """Its session is of no use any more. The connection may be: if not, the next to use it will see."""
+        with self._filing:
+            files, self._files = self._files, None
+        if files is not None:
+            files.close()
+
     def _repeat(self, action: Callable[[Files], T]) -> T:
         """Do what is idempotent again when the connection breaks under it."""
         for attempt in range(_FILE_ATTEMPTS):
-            with self._filing:
-                transport = self._transport()
-                if self._files is None or self._files.transport is not transport:
-                    self._files = Files(self.host, transport, self.run)
-                try:
-                    return action(self._files)
-                except (paramiko.SSHException, EOFError, TimeoutError, ConnectError) as error:
-                    transport.close()
-                    if attempt == _FILE_ATTEMPTS - 1:
-                        raise ConnectError(
-                            self.host.name, f"the connection broke: {error}"
-                        ) from error
+            try:
+                with self._filing:
+                    return action(self._open_files())
+            except (paramiko.SSHException, EOFError, TimeoutError) as error:
+                self._forget_files()
+                if attempt == _FILE_ATTEMPTS - 1:
+                    raise ConnectError(self.host.name, f"the connection broke: {error}") from error
+            except ConnectError:  # from a command that did a file's work
+                if attempt == _FILE_ATTEMPTS - 1:
+                    raise
             time.sleep(_BACKOFF_S * 3**attempt)
         raise AssertionError("the last attempt returns or raises")
 

@@ -1,9 +1,11 @@
-"""A command's two output streams over one SSH channel, read without a thread of their own."""
+"""What an SSH channel lacks: an end to waiting for its request, and reading both streams of a command at once."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 
 import paramiko
 
@@ -52,3 +54,19 @@ class Outputs:
     def wait(self, deadline: float) -> bool:
         """Wait for more, or the end, until ``deadline`` (of time.monotonic); whether it came."""
         return self._arrivals.wait(max(deadline - time.monotonic(), 0.0))
+
+
+@contextlib.contextmanager
+def requesting(channel: paramiko.Channel, deadline: float) -> Iterator[None]:
+    """Within it, a request (a command, a subsystem) waits for the server's answer until ``deadline`` only.
+
+    paramiko waits without end; closing the channel makes it give up, with SSHException.
+    """
+    watch = threading.Timer(max(deadline - time.monotonic(), 0.0), channel.close)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+        watch.join()

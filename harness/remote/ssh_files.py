@@ -8,12 +8,14 @@ import errno
 import io
 import posixpath
 import secrets
+import time
 from collections.abc import Callable
 
 import paramiko
 
 from harness.errors import CommandError
 from harness.remote.seam import Completed, Host
+from harness.remote.ssh_channel import requesting
 
 _TIMEOUT_S = 20.0
 
@@ -33,11 +35,22 @@ class Files:
     """
 
     def __init__(
-        self, host: Host, transport: paramiko.Transport, run: Callable[..., Completed]
+        self,
+        host: Host,
+        open_session: Callable[[], paramiko.Channel],
+        run: Callable[..., Completed],
     ) -> None:
-        self.transport = transport
         self._host, self._run = host, run
-        self._sftp = _open_sftp(transport)
+        self._channel = open_session()
+        self._sftp = _start_sftp(self._channel)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be used. Without SFTP each file has a connection of its own."""
+        return self._sftp is None or not self._channel.closed
+
+    def close(self) -> None:
+        self._channel.close()
 
     def put(self, data: bytes, path: str, mode: int) -> None:
         part = f"{path}.{secrets.token_hex(4)}.part"
@@ -54,7 +67,7 @@ class Files:
         except TimeoutError:
             raise
         except OSError as error:
-            if not self.transport.is_active():
+            if self._channel.closed:
                 raise paramiko.SSHException(str(error)) from error
             with contextlib.suppress(OSError):  # it may not even have come to be
                 self._sftp.remove(part)
@@ -70,7 +83,7 @@ class Files:
         except (FileNotFoundError, TimeoutError):
             raise
         except OSError as error:
-            if not self.transport.is_active():
+            if self._channel.closed:
                 raise paramiko.SSHException(str(error)) from error
             raise CommandError(self._host.name, f"cannot read {path}: {_reason(error)}") from error
 
@@ -94,17 +107,19 @@ class Files:
         return CommandError(self._host.name, f"cannot write {path}: {reason}")
 
 
-def _open_sftp(transport: paramiko.Transport) -> paramiko.SFTPClient | None:
+def _start_sftp(channel: paramiko.Channel) -> paramiko.SFTPClient | None:
+    """None if the server has no such subsystem."""
+    transport = channel.get_transport()
     try:
-        sftp = transport.open_sftp_client()
-    except (paramiko.SSHException, EOFError):
-        if transport.is_active():
-            return None  # the server has no such subsystem
-        raise
-    channel = sftp.get_channel()
-    if channel is not None:
+        with requesting(channel, time.monotonic() + _TIMEOUT_S):
+            channel.invoke_subsystem("sftp")
         channel.settimeout(_TIMEOUT_S)
-    return sftp
+        return paramiko.SFTPClient(channel)
+    except (paramiko.SSHException, EOFError):
+        channel.close()
+        if transport.is_active():
+            return None
+        raise
 
 
 def _reason(error: OSError) -> str:
