@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from harness.errors import RemoteError
 from workloads.kernel import Refused
 
 BODY_BYTES_MAX = 64 << 20
@@ -32,7 +33,7 @@ class Connection(Protocol):
 
 
 Connect = Callable[[], Connection]
-"""Opens a connection; raises OSError. Nothing is sent before it returns."""
+"""Opens a connection; raises OSError or RemoteError. Nothing is sent before it returns."""
 
 
 class ResponseError(OSError):
@@ -150,15 +151,15 @@ class HttpClient:
         if self._connection is None:
             try:
                 self._connection = self._connect()
-            except OSError as error:
+            except (OSError, RemoteError) as error:
                 raise Refused(f"cannot connect: {error}") from error
         return self._connection
 
 
 def _has_ended(connection: Connection) -> bool:
     """Whether an idle connection has something to read, which can only be its end."""
-    if not isinstance(connection, socket.socket):
-        return False
+    if not isinstance(connection, socket.socket):  # a channel through SSH says so itself
+        return any(getattr(connection, word, False) for word in ("closed", "eof_received"))
     try:
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) is not None
     except BlockingIOError:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from harness.errors import CapabilityError, NotReadyError, UsageError
+from harness.errors import CapabilityError, NotReadyError, RemoteError, UsageError
 from harness.remote.seam import Completed, Host, Remote, on_all
 from harness.systems import bundle, http_client
 from harness.systems.http_client import Connect, HttpClient
@@ -158,7 +158,7 @@ class Replicas:
         while (left := deadline - time.monotonic()) > 0:
             try:
                 self.health(node, min(left, HEALTH_TIMEOUT_S))
-            except OSError as error:
+            except (OSError, RemoteError) as error:
                 problem = str(error)
             else:
                 return
@@ -194,7 +194,7 @@ class Replicas:
         return HttpClient(self._connect(node, self._http_port + node, timeout_s), process)
 
     def health(self, node: int, timeout_s: float = HEALTH_TIMEOUT_S) -> dict[str, object]:
-        """What ``GET /health`` says. Raises OSError."""
+        """What ``GET /health`` says. Raises OSError, or RemoteError where the host is not reached."""
         connect = self._connect(node, self._http_port + node, timeout_s)
         answer: dict[str, object] = http_client.get(connect, "/health")
         return answer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from harness.node import config
 from harness.node.frames import Hello, frame, hello_frame
+from tests.node.crashes import write_through_crashes
 from tests.node.processes import Processes, cluster, wait_until
 from workloads.kernel import Refused
 
@@ -28,44 +28,6 @@ def solo(tmp_path: Path) -> Iterator[Processes]:
     with cluster(tmp_path, 1) as processes:
         processes.start_all()
         yield processes
-
-
-def write_until(
-    processes: Processes, node: int, stop: threading.Event, acked: dict[str, int]
-) -> None:
-    """Write new keys to a node as fast as it answers; keep those that it acknowledged."""
-    client = processes.client(node, node)
-    serial = 0
-    while not stop.is_set():
-        serial += 1
-        key = f"{node}-{serial}"
-        try:
-            client.invoke("write", key, serial)
-        except (OSError, Refused):
-            stop.wait(0.01)
-        else:
-            acked[key] = serial
-    client.close()
-
-
-def write_through_crashes(processes: Processes, crashes: int) -> dict[str, int]:
-    """kill -9 and restart the nodes in turn while clients write; what was acknowledged."""
-    stop, acked = threading.Event(), dict[str, int]()
-    writers = [
-        threading.Thread(target=write_until, args=(processes, node, stop, acked))
-        for node in range(3)
-    ]
-    for writer in writers:
-        writer.start()
-    for crash in range(crashes):
-        wait_until(lambda: len(acked) > 50 * (crash + 1), 20, "writes are acknowledged")  # noqa: B023
-        processes.end(crash % 3)
-        processes.start(crash % 3)
-        processes.wait_ready(crash % 3)
-    stop.set()
-    for writer in writers:
-        writer.join()
-    return acked
 
 
 def holders(processes: Processes, keys: dict[str, int]) -> dict[str, int]:

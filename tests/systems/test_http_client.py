@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from harness.errors import ConnectError
 from harness.systems.http_client import HttpClient, ResponseError, connect_to, get
 from workloads.kernel import Refused
 
@@ -123,11 +124,29 @@ def test_an_answer_in_pieces_is_put_together() -> None:
     assert HttpClient(lambda: connection, 0).invoke("read", "x", None) == 7
 
 
+def test_a_host_that_is_not_reached_is_fail_since_nothing_was_sent() -> None:
+    def connect() -> Pieces:
+        raise ConnectError("h1", "no route")
+
+    with pytest.raises(Refused, match="h1: no route"):
+        HttpClient(connect, 0).invoke("write", "x", 1)
+
+
+def test_a_channel_that_says_that_it_has_ended_is_replaced() -> None:
+    first, second = Pieces([OK]), Pieces([OK])
+    channels = [second, first]
+    client = HttpClient(channels.pop, 0)
+    assert client.invoke("read", "x", None) == 7
+    first.eof_received = True
+    assert client.invoke("read", "x", None) == 7
+
+
 class Pieces:
     """Any object with these three methods is a connection: a channel through SSH, for one."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces = pieces
+        self.eof_received = False
 
     def sendall(self, data: bytes) -> None: ...
 
