@@ -72,6 +72,7 @@ def register_history(draws: list[tuple[int, int, int]], *, cas: bool, unique: bo
 def object_history(draws: list[tuple[int, int, int]], model: str, *, unique: bool) -> History:
     """Ops of one object of this model; answers are near what was put in."""
     put: list[object] = []
+    taken: list[object] = []
     changing, taking, answering = OBJECTS[model]
 
     def new(number: int) -> object:
@@ -97,7 +98,18 @@ def object_history(draws: list[tuple[int, int, int]], model: str, *, unique: boo
                 return sum(put[: number % (len(put) + 1)])
             case "read" if model == "set":
                 return sorted({v for v in put if (number >> int(str(v)) % 4) & 1})
-        return near(number) if f in answering else value
+        if f == "read":
+            return near(number)
+        return take(number) if f in answering else value
+
+    def take(number: int) -> object:
+        """Mostly what is still inside, now and then nothing or what was taken already."""
+        left = [value for value in put if value not in taken]
+        if number >= 8 or not left:
+            return near(number) if number == 9 else None
+        value = left[number % min(len(left), 3)]
+        taken.append(value)
+        return value
 
     return play(draws, ask, answer)
 
