@@ -131,7 +131,7 @@ class SshRemote:
             ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             if transport.is_active():
-                raise TimeoutError(f"{self.host.name}: no answer from {address}:{port}") from error
+                raise TimeoutError(f"{self.host.name}: {address}:{port}: {error}") from error
             raise ConnectError(self.host.name, f"the connection broke: {error}") from error
 
     def close(self) -> None:
@@ -158,25 +158,27 @@ class SshRemote:
     def _open_session(self) -> paramiko.Channel:
         """A channel for one command. Nothing was started yet, so all of this may be repeated.
 
-        Once, if the connection is broken, which is often only noticed by this; and for a while, if the
-        server has no session free: it counts one for a moment longer than we do.
+        If the connection is broken, which is often only noticed by this, on a new one. If the server has
+        no session free, on the same one: it counts a session for a moment longer than we do. (Where two
+        are refused at once, paramiko tells only one of the two threads so.)
         """
-        deadline, pause, broken = time.monotonic() + _OPEN_TIMEOUT_S, 0.005, False
+        deadline, pause = time.monotonic() + _OPEN_TIMEOUT_S, 0.005
         while True:
             transport = self._transport()
             try:
                 return transport.open_session(timeout=_OPEN_TIMEOUT_S)
-            except paramiko.ChannelException as error:
-                if time.monotonic() + pause > deadline:
-                    problem = "has no session free; MaxSessions in its sshd_config bounds them"
-                    raise ConnectError(self.host.name, problem) from error
             except (paramiko.SSHException, EOFError, OSError) as error:
-                transport.close()
-                if broken:
-                    raise ConnectError(self.host.name, f"the connection broke: {error}") from error
-                broken = True
+                if time.monotonic() + pause > deadline:
+                    raise self._no_session(transport, error) from error
             time.sleep(pause)
             pause = min(pause * 2, 0.5)
+
+    def _no_session(self, transport: paramiko.Transport, error: Exception) -> ConnectError:
+        if isinstance(error, paramiko.ChannelException):
+            problem = "has no session free; MaxSessions in its sshd_config bounds them"
+            return ConnectError(self.host.name, problem)
+        transport.close()  # it does not answer: let the next one try another
+        return ConnectError(self.host.name, f"the connection broke: {error}")
 
     # Commands
 

@@ -221,6 +221,31 @@ def test_many_threads_share_one_connection_and_leak_nothing():
         assert out(n1, "ps axo args | grep -c '[s]shd: .*notty'") == "1"
 
 
+def test_a_stock_server_s_limits_are_kept():
+    """Method: a second sshd with the limits that a stock one has (10 sessions); streams, files, commands."""
+    with hosts(1) as (n1,), SshRemote(another_sshd(n1, "/^Max/d")) as stock:
+        streams = [stock.stream(["cat"]) for _ in range(3)]
+
+        def work(i: int) -> str:
+            stock.put(b"%d" % i, f"/opt/{i}")
+            streams[i % 3].send("x")
+            return out(stock, f"cat /opt/{i}")
+
+        for _ in range(3):
+            many = dict.fromkeys(range(20), stock)
+            assert raise_first(on_all(many, work)) == {i: str(i) for i in range(20)}
+
+
+def another_sshd(n1: SshRemote, edit: str) -> Host:
+    """The host by a second server, whose configuration was edited with sed."""
+    out(
+        n1,
+        f"sed '{edit}; s/^Port.*/Port 2222/' /run/sshd/config > /run/sshd/second"
+        " && exec /usr/sbin/sshd -f /run/sshd/second",
+    )
+    return replace(n1.host, port=2222)
+
+
 def test_a_broken_connection_is_opened_again_but_no_command_is_repeated():
     """Method: cut our own connection by killing its sshd; the command that did so counts how often it ran."""
     with hosts(1) as (n1,):
@@ -275,20 +300,17 @@ def test_a_full_disk_is_told_and_leaves_the_old_file_alone():
 
 def test_files_without_sftp():
     """Method: a second sshd on the host, whose configuration has no such subsystem."""
-    with hosts(1, size_mib=16) as (n1,):
-        script = "sed '/^Subsystem/d; s/^Port.*/Port 2222/' /run/sshd/config > /run/sshd/plain && exec /usr/sbin/sshd -f /run/sshd/plain"
-        out(n1, script)
-        with SshRemote(replace(n1.host, port=2222)) as plain:
-            data = os.urandom(2 * MIB)
-            plain.put(data, "/opt/a file", mode=0o600)
-            assert plain.get("/opt/a file") == data
-            assert out(plain, "stat -c %a '/opt/a file'") == "600"
-            with pytest.raises(FileNotFoundError):
-                plain.get("/opt/none")
-            with pytest.raises(CommandError, match="the disk is full"):
-                plain.put(bytes(20 * MIB), "/opt/a file")
-            assert out(plain, "ls -A /opt") == "a file"
-            assert plain.get("/opt/a file") == data
+    with hosts(1, size_mib=16) as (n1,), SshRemote(another_sshd(n1, "/^Subsystem/d")) as plain:
+        data = os.urandom(2 * MIB)
+        plain.put(data, "/opt/a file", mode=0o600)
+        assert plain.get("/opt/a file") == data
+        assert out(plain, "stat -c %a '/opt/a file'") == "600"
+        with pytest.raises(FileNotFoundError):
+            plain.get("/opt/none")
+        with pytest.raises(CommandError, match="the disk is full"):
+            plain.put(bytes(20 * MIB), "/opt/a file")
+        assert out(plain, "ls -A /opt") == "a file"
+        assert plain.get("/opt/a file") == data
 
 
 # SSH: streams and tunnels
