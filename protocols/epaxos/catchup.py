@@ -238,6 +238,7 @@ class CatchUp:
         mine = [iid for iid in self.beyond() if iid[1] > saved["executed"][iid[0]]]
         if any(iid not in beyond for iid in mine):
             return
+        r.executor = r.make_executor()  # nobody waits any more, until all is in its place
         self._forget_covered(saved["executed"])
         r.store = KeyValue.restore(saved["store"])
         r.instances.known.merge(saved["known"])

@@ -123,8 +123,8 @@ class Executor:
         for row, (mark, bound) in enumerate(zip(self.instances.rows, instance.deps, strict=True)):
             if bound > mark.known:  # whether those between interfere cannot be told yet
                 return (row, mark.known + 1)
-        for other, found in self.instances.interfering(command):
-            if other[1] > instance.deps[other[0]] or other == iid:
+        for other, found in self.instances.interfering(command, deps=instance.deps):
+            if other == iid:
                 continue
             if found.phase < COMMITTED:
                 return other

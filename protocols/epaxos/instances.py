@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
@@ -141,14 +142,15 @@ class Conflicts:
 class Instances:
     """All rows. ``known`` counts every command heard of, ``done`` only those that were executed.
 
-    ``live`` has, for each key and row, the instances that are known and not executed.
+    ``live`` has, for each key and row, the numbers that are known and not executed, ascending, so
+    that a look at what is up to some number does not cost what lies above it.
     """
 
     def __init__(self, rows: int) -> None:
         self.rows = [Row() for _ in range(rows)]
         self.known = Conflicts(rows)
         self.done = Conflicts(rows)
-        self.live: dict[str, list[dict[int, Instance]]] = {}
+        self.live: dict[str, list[list[int]]] = {}
         self.none: Deps = (0,) * rows
 
     def get(self, iid: InstanceId) -> Instance | None:
@@ -177,8 +179,8 @@ class Instances:
         self.known.add(row, number, command)
         if instance.phase < EXECUTED:
             if command.key not in self.live:
-                self.live[command.key] = [{} for _ in self.rows]
-            self.live[command.key][row][number] = instance
+                self.live[command.key] = [[] for _ in self.rows]
+            insort(self.live[command.key][row], number)
         self.rows[row].advance()
 
     def settle(self, iid: InstanceId, instance: Instance) -> None:
@@ -187,15 +189,24 @@ class Instances:
         if command is None or command.key not in self.live:
             return
         live = self.live[command.key]
-        live[iid[0]].pop(iid[1], None)
+        numbers = live[iid[0]]
+        at = bisect_left(numbers, iid[1])
+        if at < len(numbers) and numbers[at] == iid[1]:
+            del numbers[at]
         if not any(live):
             del self.live[command.key]
 
-    def interfering(self, command: Command) -> Iterator[tuple[InstanceId, Instance]]:
-        """The live instances whose command interferes with this one."""
+    def interfering(
+        self, command: Command, *, deps: Deps | None = None
+    ) -> Iterator[tuple[InstanceId, Instance]]:
+        """The live instances whose command interferes with this one: all, or those in ``deps``."""
         reading = command.f in READS
-        for row, live in enumerate(self.live.get(command.key, ())):
-            for number, instance in live.items():
+        for row, numbers in enumerate(self.live.get(command.key, ())):
+            instances = self.rows[row].instances
+            for number in numbers:
+                if deps is not None and number > deps[row]:
+                    break
+                instance = instances[number]
                 other = instance.command
                 assert other is not None
                 if not (reading and other.f in READS):

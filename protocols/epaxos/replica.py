@@ -73,7 +73,7 @@ class EPaxos(Replica[Msg]):
         self.row = self.nodes.index(id)
         self.size = sizes(len(self.nodes))
         self.instances = Instances(len(self.nodes))
-        self.executor = self._executor()
+        self.executor = self.make_executor()
         self.recoverer = Recoverer(self)
         self.catchup = CatchUp(self)
         self.store = KeyValue()
@@ -329,7 +329,6 @@ class EPaxos(Replica[Msg]):
                 self.reply(request, answer.value, ok=answer.ok)
         own = self.instances.rows[self.row]
         self.next = max(self.next, own.top + 1)
-        self.executor = self._executor()
         for row, mark in enumerate(self.instances.rows):
             for number in [n for n, i in mark.instances.items() if i.phase == COMMITTED]:
                 self.executor.visit((row, number))
@@ -338,7 +337,7 @@ class EPaxos(Replica[Msg]):
         instance = self.instances.get(iid)
         return instance is None or (instance.phase == EXECUTED and not instance.noop)
 
-    def _executor(self) -> Executor:
+    def make_executor(self) -> Executor:
         return Executor(self.instances, self.run)
 
     # --- what recovery and catching up use ---

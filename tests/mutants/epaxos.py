@@ -40,7 +40,7 @@ class NoComponents(EPaxos):
     Paxi's epaxos: ``exec`` walks each row and looks at no dependency.
     """
 
-    def _executor(self) -> Executor:
+    def make_executor(self) -> Executor:
         return _CommitOrder(self.instances, self.run)
 
 
@@ -86,7 +86,7 @@ class NoTieBreak(EPaxos):
     efficient/epaxos sorts by ``seq`` alone, unstably (error E-3), and ``seq`` may be equal (E-4).
     """
 
-    def _executor(self) -> Executor:
+    def make_executor(self) -> Executor:
         return _AsFound(self.instances, self.run)
 
 
