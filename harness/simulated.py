@@ -30,11 +30,29 @@ def setup_of(trial: Trial) -> Setup:
     )
 
 
-def play(trial: Trial, observer: Observer | None = None) -> tuple[Run, Results]:
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """A trial that was simulated and judged, and the CPU seconds that each took."""
+
+    run: Run
+    results: Results
+    simulating_s: float
+    judging_s: float
+
+
+def play(trial: Trial, observer: Observer | None = None) -> Played:
     """Simulate a trial and judge its history."""
+    began = time.process_time()
     run = simulate(setup_of(trial), observer=observer)
+    simulated = time.process_time()
     history = History.of(run.rows)
-    return run, judge(history, trial.made_workload().checks, faults=bool(run.plan))
+    results = judge(history, trial.made_workload().checks, faults=bool(run.plan))
+    return Played(
+        run=run,
+        results=results,
+        simulating_s=simulated - began,
+        judging_s=time.process_time() - simulated,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +72,8 @@ class Short:
 
 def play_short(trial: Trial) -> Short:
     """Play a trial and keep its outcome only, so that it is cheap to send between processes."""
-    began = time.process_time()
-    run, results = play(trial)
+    played = play(trial)
+    run, results = played.run, played.results
     worst = next((v for v in results.checks.values() if v.outcome is results.outcome), None)
     return Short(
         trial=trial,
@@ -66,7 +84,7 @@ def play_short(trial: Trial) -> Short:
         ops=sum(1 for row in run.rows if row.process >= 0) // 2,
         windows=len(run.plan),
         simulated_ms=run.end_ns // 1_000_000,
-        cpu_s=time.process_time() - began,
+        cpu_s=played.simulating_s + played.judging_s,
     )
 
 
@@ -88,9 +106,7 @@ def campaign(trials: Sequence[Trial], jobs: int) -> Iterator[Short]:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
-                running |= {
-                    pool.submit(play_short, trial) for trial in islice(waiting, len(done))
-                }
+                running |= {pool.submit(play_short, trial) for trial in islice(waiting, len(done))}
         finally:
             for future in running:
                 future.cancel()

@@ -59,9 +59,8 @@ def command(**given: Any) -> int:
 
 def one(trial: Trial, store: Path) -> int:
     """Play one trial, store it, report it."""
-    began = time.process_time()
-    run, results = play(trial)
-    cpu = time.process_time() - began
+    played = play(trial)
+    run, results = played.run, played.results
     directory = RunDirectory.create(store, run_name(trial))
     directory.write_trial({**trial.to_json(), "on": "sim", "commit": commit()})
     directory.write_history(run.rows)
@@ -69,12 +68,13 @@ def one(trial: Trial, store: Path) -> int:
     reproduce = trial.command("sim")
     directory.write_results({**results.to_json(), "digest": run.digest, "reproduce": reproduce})
     directory.finish()
-    simulated = run.end_ns / 1e9
+    cpu = max(played.simulating_s, 1e-9)
     title = (
         f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {trial.nodes} nodes, "
         f"{trial.threads} clients, {seconds(trial.time_ms)} s simulated, seed {trial.seed}\n"
-        f"  {run.events} events in {cpu:.1f} CPU s: {simulated / cpu:.0f} times real time, "
-        f"{run.events / cpu / 1000:.0f} k events/s; digest {run.digest}"
+        f"  {run.events} events in {cpu:.1f} CPU s: {run.end_ns / 1e9 / cpu:.0f} times real time, "
+        f"{run.events / cpu / 1000:.0f} k events/s; judged in {played.judging_s:.1f} CPU s\n"
+        f"  digest {run.digest}"
     )
     report(title, results, where=str(directory.path), reproduce=reproduce)
     return results.outcome.exit_code
