@@ -47,6 +47,8 @@ class Journal:
 
     def record(self, row: Row) -> None:
         with self._lock:
+            if self._closing.is_set():
+                raise StoreError(f"{self.path} is closed: no row can follow")
             if row.time_ns < self._last_ns:
                 row = row._replace(time_ns=self._last_ns)
             try:

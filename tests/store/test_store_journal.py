@@ -64,6 +64,13 @@ def test_a_full_disk_is_an_error_of_record_and_of_close() -> None:
         journal.close()
 
 
+def test_no_row_is_lost_silently_after_the_end(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "history.jsonl")
+    journal.close()
+    with pytest.raises(StoreError, match="is closed"):
+        journal.record(Row(1, 0, INVOKE, "read", "x"))
+
+
 def test_a_value_that_is_not_json_names_the_row(tmp_path: Path) -> None:
     with (
         Journal(tmp_path / "history.jsonl") as journal,
