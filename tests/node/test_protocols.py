@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,15 @@ from tests.node.processes import Processes, cluster, wait_until
 from workloads.kernel import Refused
 
 SAMPLE = 60
+PROCESSES = count(1000)
+"""A process, and so a session, is never used twice: its serials would name other commands."""
 
 
 def read(processes: Processes, node: int, key: str) -> object:
     """The value of a key, once the node serves: a new leader may have to be found first."""
 
     def attempt() -> list[object]:
-        client = processes.client(node, 1000, 2.0)
+        client = processes.client(node, next(PROCESSES), 2.0)
         try:
             return [client.invoke("read", key, None)]
         except (OSError, Refused):

@@ -37,7 +37,7 @@ def holders(processes: Processes, keys: dict[str, int]) -> dict[str, int]:
     processes.start_all()
     found = dict.fromkeys(keys, 0)
     for node in range(3):
-        client = processes.client(node, 99)
+        client = processes.client(node, 99 + node)
         for key, value in keys.items():
             found[key] += client.invoke("read", key, None) == value
         client.close()
