@@ -48,7 +48,6 @@ class Maker:
 
     def up(self) -> dict[str, Any]:
         """Make all. Raises OSError, naming the host where it is one's."""
-        WORK.mkdir()  # one cluster a sandbox: the next run has a sandbox of its own
         login = Login.own()
         if not login.known:  # in a container, say: and then ssh-keygen and ssh refuse to work
             self._cover(Path("/etc/passwd"), Path("/etc/passwd").read_text() + login.line() + "\n")
@@ -172,16 +171,24 @@ def _make_keys(names: list[str]) -> list[str]:
 
 def main() -> None:
     asked = json.loads(sys.stdin.readline())
+    try:
+        WORK.mkdir()
+    except FileExistsError:  # and what is there is not ours to take away
+        _answer({"error": "this sandbox has hosts already; another run has a sandbox of its own"})
+        return
     maker = Maker(asked["n"], asked["size_mib"], asked["read_only"])
     try:
         try:
-            answer = maker.up()
+            _answer(maker.up())
         except OSError as error:
-            answer = {"error": str(error)}
-        print(json.dumps(answer), flush=True)  # noqa: T201  the answer, on a pipe
+            _answer({"error": error.strerror or str(error)})
         sys.stdin.read()
     finally:
         maker.down()
+
+
+def _answer(made: dict[str, Any]) -> None:
+    print(json.dumps(made), flush=True)  # noqa: T201  to the controller, on a pipe
 
 
 if __name__ == "__main__":

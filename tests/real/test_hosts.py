@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import (
+    CapabilityError,
     CommandError,
     CommandTimeout,
     ConnectError,
@@ -151,8 +152,6 @@ def test_teardown_amid_a_partition_leaves_nothing():
 
 def test_a_host_that_cannot_be_made_leaves_nothing(monkeypatch, tmp_path):
     """Here: an sshd that does not start. The error says which host, and what its log says."""
-    from harness.errors import CapabilityError
-
     sshd = tmp_path / "sshd"
     sshd.write_text("#!/bin/sh\necho broken on purpose > /run/sshd/log\nexit 1\n")
     sshd.chmod(0o755)
@@ -161,6 +160,17 @@ def test_a_host_that_cannot_be_made_leaves_nothing(monkeypatch, tmp_path):
         pytest.fail("was made")
     assert "sshd" in str(caught.value)
     assert_nothing_left()
+
+
+def test_a_second_cluster_in_a_sandbox_is_refused_and_the_first_unharmed():
+    with hosts(1) as (n1,):
+        with (
+            pytest.raises(CapabilityError, match="this sandbox has hosts already"),
+            LocalCluster(1),
+        ):
+            pytest.fail("was made")
+        assert out(n1, "hostname") == "n1"
+        assert socket.gethostbyname("n1") == "10.77.0.1"
 
 
 def test_the_hosts_as_an_inventory(tmp_path):
