@@ -107,7 +107,8 @@ def _nearest(text: str, root: Path) -> str:
     runs = list_runs(root)
     if not runs:
         return f", and no run in {root}/"
-    known = dict.fromkeys(n for run in runs for n in (run.name, f"{run.name}/{run.stamp}"))
+    names = [n for run in runs for n in (run.name, f"{run.name}/{run.stamp}")]
+    known = dict.fromkeys([LATEST, *names])
     close = difflib.get_close_matches(text, known, n=3, cutoff=0.6)
     if close:
         return f": did you mean {' or '.join(close)}?"

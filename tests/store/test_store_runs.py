@@ -116,6 +116,8 @@ def test_a_run_that_there_is_not_is_named_with_the_near_match(tmp_path: Path) ->
     made(tmp_path)
     with pytest.raises(UsageError, match="did you mean abd-register"):
         find_history("adb-register", root=tmp_path)
+    with pytest.raises(UsageError, match="did you mean latest"):
+        find_history("ltest", root=tmp_path)
     with pytest.raises(UsageError, match="there are abd-register"):
         find_history("qqqq", root=tmp_path)
     RunDirectory.create(tmp_path, "died-early")
