@@ -42,7 +42,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 QDISC = "6e65:"
 """The handle of our root qdisc ("ne"): how we know that it is ours to delete."""
 BANDS = 16
-"""The most that prio has; the first is for packets that have no weather."""
+"""The most that prio has; the first is for packets that have no weather, the last for duplicates."""
+MOST_NODES = BANDS - 2
+"""With netem. More are for the helper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,30 +181,40 @@ def _queue(facts: Facts, dst: int, srcs: Sequence[int], weather: Weather) -> Arg
 
 
 def _netem(facts: Facts, src: int, dsts: Sequence[int], weather: Weather) -> Argv:
-    host = facts.hosts[src]
-    tc, device = host.tc, host.device
-    lines = []
-    if weather != CLEAR:
-        bands = f"bands {BANDS} priomap{' 0' * 16}"
-        lines += [
-            f"{tc} qdisc show dev {device} | grep -q 'qdisc prio {QDISC}' ||",
-            f"  {tc} qdisc add dev {device} root handle {QDISC} prio {bands} || exit",
-        ]
-    for dst in dsts:
-        band = sorted(facts.hosts).index(dst) + 2
-        assert band <= BANDS, "more destinations than bands"
-        parent = f"{QDISC}{band:x}"
-        on_filter = f"dev {device} parent {QDISC} protocol ip prio {band}"
-        lines.append(f"{tc} filter del {on_filter} 2>/dev/null")
-        if weather == CLEAR:
-            lines.append(f"{tc} qdisc del dev {device} parent {parent} 2>/dev/null")
-        else:
-            address = facts.hosts[dst].address
-            lines += [
-                f"{tc} qdisc replace dev {device} parent {parent} netem {_netem_options(weather)} &&",
-                f"  {tc} filter add {on_filter} u32 match ip dst {address}/32 flowid {parent} || exit",
-            ]
-    return shell(*lines, "true")
+    """Give each destination a band with a netem of its own; all that duplicate share the last band.
+
+    Since 2025 kernels refuse a netem that duplicates beside any other in the same tree of qdiscs
+    (CVE-2025-38553).
+    """
+    host, shared = facts.hosts[src], f"{QDISC}{BANDS:x}"
+    tc, device = f"{host.tc}", f"dev {host.device}"
+    bands = {dst: sorted(facts.hosts).index(dst) + 2 for dst in dsts}
+    assert max(bands.values()) < BANDS, "more destinations than bands"
+    filters = {dst: f"{device} parent {QDISC} protocol ip prio {band}" for dst, band in bands.items()}  # fmt: skip
+    old = [f"{tc} filter del {filter_} 2>/dev/null" for filter_ in filters.values()]
+    if weather == CLEAR:
+        return shell(
+            *old,
+            *(f"{tc} qdisc del {device} parent {QDISC}{b:x} 2>/dev/null" for b in bands.values()),
+            f"{tc} filter show {device} parent {QDISC} 2>/dev/null | grep -q 'flowid {shared}' ||",
+            f"  {tc} qdisc del {device} parent {shared} 2>/dev/null",
+            "true",
+        )
+    twice = weather.duplicate_permille > 0
+    places = {dst: shared if twice else f"{QDISC}{band:x}" for dst, band in bands.items()}
+    return shell(
+        f"{tc} qdisc show {device} | grep -q 'qdisc prio {QDISC}' ||",
+        f"  {tc} qdisc add {device} root handle {QDISC} prio bands {BANDS} priomap{' 0' * 16} || exit",
+        *old,
+        *(
+            f"{tc} qdisc replace {device} parent {place} netem {_netem_options(weather)} || exit"
+            for place in dict.fromkeys(places.values())
+        ),
+        *(
+            f"{tc} filter add {filters[dst]} u32 match ip dst {facts.hosts[dst].address}/32 flowid {place} || exit"
+            for dst, place in places.items()
+        ),
+    )
 
 
 def _netem_options(weather: Weather) -> str:
