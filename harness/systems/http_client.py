@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, Protocol
 
 from harness.errors import RemoteError
@@ -106,23 +107,27 @@ def get(connect: Connect, path: str) -> Any:
 
 
 class HttpClient:
-    """Asks one node, for one process. Its session is ``c<process>``; serials count up.
+    """Asks one node, for one process. Its session is ``c<process>``.
+
+    ``serials`` number the session's commands, and go on from one client of a process to the next: a
+    session and a serial name one command for ever, and another of that name would get its answer.
 
     A connection that cannot be opened is Refused, since nothing was sent; so is the node's own word
     (409). After anything else the connection is given up: a late answer must not answer the next op.
     """
 
-    def __init__(self, connect: Connect, process: int) -> None:
+    def __init__(
+        self, connect: Connect, process: int, serials: Iterator[int] | None = None
+    ) -> None:
         self._connect = connect
         self._connection: Connection | None = None
         self._session = _encode(f"c{process}")
-        self._serial = 0
+        self._serials = count(1) if serials is None else serials
 
     def invoke(self, f: str, key: str, value: object) -> object:
-        self._serial += 1
         body = (
             f'{{"f":{_encode(f)},"key":{_encode(key)},"value":{_encode(value)},'
-            f'"session":{self._session},"serial":{self._serial}}}'
+            f'"session":{self._session},"serial":{next(self._serials)}}}'
         ).encode()
         request = b"POST / HTTP/1.1\r\nHost: node\r\nContent-Length: %d\r\n\r\n%s"
         connection = self._open()

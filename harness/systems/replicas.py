@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import PurePosixPath
 
 from harness.errors import CapabilityError, NotReadyError, RemoteError, UsageError
@@ -114,6 +115,7 @@ class Replicas:
         self._directory = path
         self._peer_port, self._http_port = peer_port, http_port
         self._connect = connect or self._connect_directly
+        self._serials: dict[int, Iterator[int]] = {}
         self._config: dict[str, object] = {
             "protocol": protocol,
             "cluster": cluster,
@@ -191,7 +193,8 @@ class Replicas:
     # --- from the controller ----------------------------------------------------------------------
 
     def client(self, node: int, process: int, timeout_s: float) -> Client:
-        return HttpClient(self._connect(node, self._http_port + node, timeout_s), process)
+        connect = self._connect(node, self._http_port + node, timeout_s)
+        return HttpClient(connect, process, self._serials.setdefault(process, count(1)))
 
     def health(self, node: int, timeout_s: float = HEALTH_TIMEOUT_S) -> dict[str, object]:
         """What ``GET /health`` says. Raises OSError, or RemoteError where the host is not reached."""
