@@ -33,7 +33,7 @@ BATCH = 64
 """Instances asked for at a time."""
 WINDOW = 256
 """How far beyond its committed prefix a row is searched for gaps."""
-HEARTBEAT = 5
+HEARTBEAT = 8
 """Ticks between two Frontiers of a busy replica; an idle one has nothing new to say."""
 IDLE = 25
 PATIENCE = 3
@@ -82,12 +82,12 @@ class CatchUp:
                 self.said = frontier
                 self.say_at = now + HEARTBEAT
                 self.replica.broadcast(frontier, self.replica.peers)
+                if self.executed >= self.checkpoint_every:
+                    self.checkpoint()
+                self.forget()
         self.watch_gaps()
-        if now >= self.ask_at:
+        if now >= self.ask_at and (self.replica.pace.open or self.behind):
             self.ask(now)
-        if self.executed >= self.checkpoint_every:
-            self.checkpoint()
-        self.forget()
 
     def watch_gaps(self) -> None:
         """An instance below one that was heard of exists, and must be committed as something."""

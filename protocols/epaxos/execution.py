@@ -69,8 +69,10 @@ class Executor:
         self.visit(iid)
 
     def wake(self, iid: InstanceId) -> None:
-        """``iid`` has become known or committed."""
-        woken = self.waiters.pop(iid, ())
+        """``iid`` has been committed, or it and all before it in its row have become known."""
+        woken = self.waiters.pop(iid, None)
+        if woken is None:
+            return
         for waiter in woken:
             self.blocked.pop(waiter, None)
         for waiter in woken:
@@ -81,8 +83,12 @@ class Executor:
         instance = self.instances.get(root)
         if instance is None or instance.phase != COMMITTED or root in self.blocked:
             return
+        obstacle, children = self._edges(root, instance)
+        if obstacle is None and not children:  # most commands: nothing to walk
+            self._execute(root)
+            return
         walk = _Walk()
-        obstacle = self._enter(walk, root, instance)
+        walk.enter(root, children)
         while walk.path and obstacle is None:
             iid, children = walk.path[-1]
             if not children:
@@ -90,15 +96,15 @@ class Executor:
                     self._execute(member)
                 continue
             child = children.pop()
+            found = self.instances.get(child)
+            if found is None or found.phase == EXECUTED:
+                continue
             seen = walk.index.get(child)
-            if seen is not None:
-                # A component that is complete has been executed, so a seen child is on the stack.
-                if self._unfinished(child):
-                    walk.low[iid] = min(walk.low[iid], seen)
-            elif self._unfinished(child):
-                found = self.instances.get(child)
-                assert found is not None
-                obstacle = self._enter(walk, child, found)
+            if seen is not None:  # complete components have been executed: it is on the stack
+                walk.low[iid] = min(walk.low[iid], seen)
+            else:
+                obstacle, next_children = self._edges(child, found)
+                walk.enter(child, next_children)
         if obstacle is not None:
             for iid in walk.stack:
                 self.blocked[iid] = obstacle
@@ -108,30 +114,27 @@ class Executor:
         """The tie-break: by row, then number, at every replica alike."""
         return sorted(component)
 
-    def _unfinished(self, iid: InstanceId) -> bool:
-        instance = self.instances.get(iid)
-        return instance is not None and instance.phase < EXECUTED
-
-    def _enter(self, walk: _Walk, iid: InstanceId, instance: Instance) -> InstanceId | None:
-        """Put a committed instance on the path; the obstacle, if it has one."""
+    def _edges(
+        self, iid: InstanceId, instance: Instance
+    ) -> tuple[InstanceId | None, list[InstanceId]]:
+        """An obstacle for a committed instance, if it has one, else what must run before it."""
         children: list[InstanceId] = []
-        walk.enter(iid, children)
         if instance.noop:
-            return None
+            return None, children
         command = instance.command
         assert command is not None
-        for row, (mark, bound) in enumerate(zip(self.instances.rows, instance.deps, strict=True)):
-            if bound > mark.known:  # whether those between interfere cannot be told yet
-                return (row, mark.known + 1)
+        for row, bound in enumerate(instance.deps):
+            if bound > self.instances.rows[row].known:
+                return (row, bound), children  # which ones interfere cannot be told yet
         for other, found in self.instances.interfering(command, deps=instance.deps):
             if other == iid:
                 continue
             if found.phase < COMMITTED:
-                return other
+                return other, children
             if other in self.blocked:
-                return self.blocked[other]
+                return self.blocked[other], children
             children.append(other)
-        return None
+        return None, children
 
     def _execute(self, iid: InstanceId) -> None:
         instance = self.instances.get(iid)

@@ -181,7 +181,9 @@ class Instances:
             if command.key not in self.live:
                 self.live[command.key] = [[] for _ in self.rows]
             insort(self.live[command.key][row], number)
-        self.rows[row].advance()
+        mark = self.rows[row]
+        if number == mark.known + 1:
+            mark.advance()
 
     def settle(self, iid: InstanceId, instance: Instance) -> None:
         """It has been executed, or is a no-op: nobody waits for it any more."""

@@ -294,7 +294,7 @@ class EPaxos(Replica[Msg]):
         instance.phase = COMMITTED
         instance.noop = command is None
         instance.deps = deps
-        if command is not None:
+        if command is not None and instance.command is None:
             self.learn(iid, instance, command)
         self.save(iid, instance)
         self.pace.drop(iid)
@@ -361,8 +361,8 @@ class EPaxos(Replica[Msg]):
         self._known(row, before)
 
     def _known(self, row: int, before: int) -> None:
-        if self.instances.rows[row].known > before:
-            self.executor.wake((row, before + 1))
+        for number in range(before + 1, self.instances.rows[row].known + 1):
+            self.executor.wake((row, number))
 
     def key(self, iid: InstanceId) -> str:
         return f"i/{iid[0]}/{iid[1]}"

@@ -26,8 +26,8 @@ class Bench:
         before = mark.known
         iid = (row, number)
         self.instances.learn(iid, self.instances.touch(iid), command)
-        if mark.known > before:
-            self.executor.wake((row, before + 1))
+        for new in range(before + 1, mark.known + 1):
+            self.executor.wake((row, new))
 
     def commit(self, row: int, number: int, deps: Deps, command: Command | None = WRITE) -> None:
         instance = self.instances.touch((row, number))
@@ -37,8 +37,8 @@ class Bench:
         mark = self.instances.rows[row]
         before = mark.known
         mark.advance()
-        if mark.known > before:
-            self.executor.wake((row, before + 1))
+        for new in range(before + 1, mark.known + 1):
+            self.executor.wake((row, new))
         self.executor.committed((row, number))
 
 
