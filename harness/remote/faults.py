@@ -80,6 +80,7 @@ class Injector:
         self.prober = Prober(self.agents, self.network)
         self._pid_files = pid_files or {n: f"{directory}/n{n + 1}/pid" for n in self.remotes}
         self._leave_running = leave_running
+        self._netem = False
         self._paused: dict[int, int] = {}
         self._lock = threading.RLock()
 
@@ -164,7 +165,7 @@ class Injector:
         """What was found on the hosts, for the record of the trial."""
         return {
             "chain": self.facts.chain,
-            "weather": "tc netem" if self._netem else "NFQUEUE",
+            "weather": "tc netem" if self._netem else "NFQUEUE" if self._has_helpers else None,
             "hosts": {self._name(node): asdict(host) for node, host in self.facts.hosts.items()},
             "rtt_us": {f"{a}>{b}": us for (a, b), us in sorted(self.network.base_us.items())},
             "swept": {self._name(node): tags for node, tags in self.agents.swept.items()},
@@ -227,6 +228,7 @@ class Injector:
         ]
 
     def _shape(self, action: Shape) -> Proof:
+        assert self._netem or self._has_helpers, "weather that prepare was not told of"
         changed = dict(self.network.weather)
         for link in action.links:
             changed.pop(link, None)
@@ -236,15 +238,20 @@ class Injector:
             self._tell_helpers(changed)
         done = self._send([action])
         self.network.weather = changed
-        if action.weather == CLEAR:
-            self._tell_helpers(changed)
+        counts = self._tell_helpers(changed) if action.weather == CLEAR else {}
         bit, saw = self.prober.prove_weather(action.links, action.weather)
+        if counts:
+            saw["helpers"] = self._named(counts)
         failed = _complaints(done)
         return _proof(action, "udp", saw | failed, bit and not failed)
 
+    @property
+    def _has_helpers(self) -> bool:
+        return all(host.queue is not None for host in self.facts.hosts.values())
+
     def _tell_helpers(self, weather: Mapping[Link, Weather]) -> dict[int, dict[str, Any]]:
         """Give each helper the whole weather of what it receives; their counters."""
-        if any(host.queue is None for host in self.facts.hosts.values()):
+        if not self._has_helpers:
             return {}
 
         def tell(node: int) -> dict[str, Any]:
@@ -264,10 +271,13 @@ class Injector:
         it may be seen, ``queue_dropped`` and ``user_dropped``: losses that nobody asked for.
         """
         with self._lock:
-            counts = self._tell_helpers(self.network.weather)
-            return {
-                self._name(n): {k: v for k, v in c.items() if k != "id"} for n, c in counts.items()
-            }
+            return self._named(self._tell_helpers(self.network.weather))
+
+    def _named(self, counts: Mapping[int, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+        return {
+            self._name(node): {what: n for what, n in of_node.items() if what != "id"}
+            for node, of_node in counts.items()
+        }
 
     # --- processes --------------------------------------------------------------------------------
 
@@ -369,12 +379,14 @@ class Injector:
         return proofs
 
     def _prove_healed(self) -> list[Proof]:
-        self._tell_helpers({})
+        counts = self._tell_helpers({})
         links = tuple(self.network.links)
         if not links:
             return []
         good, saw = self.prober.prove_links(links)
         clear, measured = self.prober.prove_weather(links, CLEAR)
+        if counts:
+            measured["helpers"] = self._named(counts)
         return [
             _proof(Mend(links), "udp", saw, all(good.values())),
             _proof(Shape(links, CLEAR), "udp", measured, clear),

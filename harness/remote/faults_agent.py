@@ -93,6 +93,7 @@ class Agents:
         Raises the first host's RemoteError. The agents that did start undo nothing by then.
         """
         folder = f"{directory}/{OWN_FOLDER}"
+        self._closing.clear()
 
         def begin(node: int) -> tuple[AgentLink, dict[str, Any]]:
             remote = self.remotes[node]
