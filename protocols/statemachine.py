@@ -36,13 +36,17 @@ _Run: TypeAlias = Callable[[Any, Any], tuple[Any, Answer]]
 
 
 def _cas(state: Json, argument: Any) -> tuple[Json, Answer]:
+    if not isinstance(argument, (list, tuple)) or len(argument) != 2:
+        return state, Answer("cas takes [old, new]", ok=False)
     old, new = argument
     if state == old:
         return new, Answer([old, new])
     return state, Answer(f"was {dumps(state)}", ok=False)
 
 
-def _append(state: list[Json] | None, argument: Json) -> tuple[Json, Answer]:
+def _append(state: Json, argument: Json) -> tuple[Json, Answer]:
+    if state is not None and not isinstance(state, list):
+        return state, Answer("not a list", ok=False)
     return [*(state or []), argument], Answer(argument)
 
 

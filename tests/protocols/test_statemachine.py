@@ -54,6 +54,15 @@ def test_a_cas_that_fails_changes_nothing_and_says_so():
     assert store.values["x"] is None
 
 
+def test_a_command_that_makes_no_sense_fails_at_every_replica_alike():
+    """It is in the log: to raise would stop each replica, and again after each restart."""
+    store = KeyValue()
+    store.run(Command("write", "x", 5))
+    for command in (append("a"), Command("cas", "x", 5), Command("cas", "x", [5])):
+        assert not store.run(command).ok
+    assert store.values == {"x": 5}
+
+
 def test_a_noop_and_an_unknown_command_run_as_nothing():
     store = KeyValue()
     store.run(NOOP)
