@@ -52,7 +52,7 @@ def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Deci
         summary = f"{plural(answers, 'answer')} of {plural(len(decided), 'object')} explained"
         return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
     name, worst = (bad or undecided)[0]
-    witness = _witness(history, worst)
+    witness = stuck_witness(history, worst)
     details |= {"answers": worst.answers, "explained": worst.explained}
     others = len(bad or undecided) - 1
     more = f"; and {plural(others, 'other object')}" if others else ""
@@ -74,7 +74,7 @@ def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Deci
     )
 
 
-def _witness(history: History, decision: Decision) -> Witness:
+def stuck_witness(history: History, decision: Decision) -> Witness:
     """The answer that cannot be explained, or was not reached, and what was open then."""
     stuck = decision.stuck
     assert stuck is not None
