@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[fates] = {}
 
 
+@pytest.hookimpl(trylast=True)  # after -k and -m have taken theirs away
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     mine = [item for item in items if item.get_closest_marker("sandboxed")]
     config.stash[selected] = [item.nodeid for item in mine]
