@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from checker.history import FAIL, INFO, INVOKE, OK, Row
+from harness.errors import RemoteError
 from harness.load_stats import Stats
 from workloads.kernel import At, Client, Generator, Invoke, Refused, next_process
 
@@ -237,7 +238,7 @@ class _Run:
         try:
             return _Done(began_ns, OK, me.client.invoke(row.f, str(row.key), row.value))
         except Refused as error:
-            unreachable = isinstance(error.__cause__, OSError)
+            unreachable = isinstance(error.__cause__, OSError | RemoteError)
             return _Done(began_ns, FAIL, row.value, str(error)[:_LONGEST_ERROR], unreachable)
         except Exception as error:  # noqa: BLE001  the client's contract: any other is info
             return _Done(began_ns, INFO, row.value, _text(error), unreachable=True)
