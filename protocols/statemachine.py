@@ -1,7 +1,8 @@
 """What log-based protocols agree on commands for: a key-value store that runs each command once.
 
 One function a command: it takes the key's value and the command's, and gives the key's new value
-and the answer. Another data type is another entry in ``COMMANDS``.
+and the answer. None may raise, whatever it is asked: what is decided runs at every replica, again
+after every restart. Another data type is another entry in ``COMMANDS``.
 
 Exactly once: a client's session numbers its commands, and the answer to each is kept, so that a
 command that a protocol has decided twice (a retry, a hand-over) runs once and answers the same
