@@ -79,3 +79,17 @@ def test_jump_hosts(jump, expected):
     gate = _jump_host(host)
     assert (gate.user, gate.address, gate.port) == expected
     assert (gate.host_key, gate.jump) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("user", "sudo", "root", "expected"),
+    [
+        ("me", True, True, ("sudo", "-n", "id")),
+        ("me", True, False, ("id",)),
+        ("me", False, True, ("id",)),  # it has what it needs, as in rootless hosts made here
+        ("root", True, True, ("id",)),
+    ],
+)
+def test_who_needs_sudo(user, sudo, root, expected):
+    remote = SshRemote(Host(name="n1", address="a", user=user, sudo=sudo))
+    assert remote._with_privileges(["id"], root=root) == expected
