@@ -40,7 +40,7 @@ PATIENCE = 3
 """Ticks before an answer is asked for again, of another replica."""
 RARELY = 10
 """Ticks between two copies of the whole state to the same replica."""
-CHECKPOINT_EVERY = 1024
+CHECKPOINT_EVERY = 512
 RETAIN = 4096
 
 
@@ -53,6 +53,8 @@ class CatchUp:
         self.checkpoint_every = cast("int", options.get("checkpoint_every", CHECKPOINT_EVERY))
         self.retain = cast("int", options.get("retain", RETAIN))
         self.frontiers: dict[NodeId, Frontier] = {}
+        self.most: Deps = replica.instances.none
+        """The highest of the others' committed frontiers, row by row."""
         self.offered: dict[NodeId, int] = {}
         self.executed = 0
         """Instances executed since the last checkpoint."""
@@ -71,8 +73,8 @@ class CatchUp:
 
     def on_frontier(self, src: NodeId, msg: Frontier) -> None:
         self.frontiers[src] = msg
-        rows = self.replica.instances.rows
-        if any(c > row.committed for c, row in zip(msg.committed, rows, strict=True)):
+        self.most = tuple(map(max, self.most, msg.committed))
+        if self.behind:
             self.replica.pace.wake_up()
 
     def tick(self, now: int) -> None:
@@ -101,12 +103,10 @@ class CatchUp:
     @property
     def behind(self) -> bool:
         """Whether another replica has committed what this one has not."""
-        rows = self.replica.instances.rows
-        return any(
-            c > row.committed
-            for f in self.frontiers.values()
-            for c, row in zip(f.committed, rows, strict=True)
-        )
+        for row, most in zip(self.replica.instances.rows, self.most, strict=True):
+            if most > row.committed:
+                return True
+        return False
 
     def missing(self, now: int) -> tuple[InstanceId, ...]:
         """What others have surely committed, and what has been open for some time."""
@@ -116,8 +116,8 @@ class CatchUp:
         r = self.replica
         found: list[InstanceId] = []
         for row, mark in enumerate(r.instances.rows):
-            theirs = max((f.committed[row] for f in self.frontiers.values()), default=0)
-            for number in range(mark.committed + 1, min(theirs, mark.committed + WINDOW) + 1):
+            last = min(self.most[row], mark.committed + WINDOW)
+            for number in range(mark.committed + 1, last + 1):
                 instance = mark.instances.get(number)
                 if instance is None or instance.phase < COMMITTED:
                     found.append((row, number))
