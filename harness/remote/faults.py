@@ -14,11 +14,13 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import groupby
-from typing import Any, TypeAlias, assert_never
+from typing import Any
 
 from harness.errors import CapabilityError, RemoteError
 from harness.remote.faults_agent import Agents, distinct_addresses
-from harness.remote.faults_proof import PATIENCE_S, Network, Prober
+from harness.remote.faults_process import Processes
+from harness.remote.faults_proof import Network, Prober
+from harness.remote.faults_record import Json, Proof, complaints, proof
 from harness.remote.seam import Completed, Remote, on_all, raise_first
 from harness.systems.kernel import System
 from nemesis import shell
@@ -26,22 +28,14 @@ from nemesis.actions import (
     CLEAR,
     Action,
     Cut,
-    Kill,
     Link,
     Mend,
-    Pause,
     Resume,
     Shape,
     Start,
     Weather,
 )
-from nemesis.encoding import action_to_json
 from nemesis.shell import Facts, HostFacts
-
-Json: TypeAlias = object
-Proof: TypeAlias = dict[str, Json]
-"""``action`` (its JSON), ``probe`` (how it was looked at), ``saw`` (what was seen), ``bit``
-(whether that is what the action is for), ``ms`` (from the command to the proof)."""
 
 LEDGERS = "/run/nemesis"
 """Where agents keep what they would undo. Below /run, since a reboot heals too."""
@@ -78,10 +72,10 @@ class Injector:
         self.network = Network(tuple(sorted(self.remotes)))
         self.agents = Agents(self.remotes, tag, ledgers=ledgers, lease_s=lease_s)
         self.prober = Prober(self.agents, self.network)
+        self.processes = Processes(self.remotes, system, self.agents)
         self._pid_files = pid_files or {n: f"{directory}/n{n + 1}/pid" for n in self.remotes}
         self._leave_running = leave_running
         self._netem = False
-        self._paused: dict[int, int] = {}
         self._lock = threading.RLock()
 
     # --- before -----------------------------------------------------------------------------------
@@ -191,17 +185,20 @@ class Injector:
         elif kind is Shape:
             proofs = [self._shape(action) for action in actions]
         elif kind is Start:
-            proofs = [*raise_first(on_all(_by_node(actions), self._start)).values()]
+            proofs = self.processes.start_all(actions)
         else:
-            proofs = self._signal(actions)
+            proofs = self.processes.signal(actions, self._send)
         ms = round((time.monotonic() - began) * 1000)
-        return [{**proof, "ms": ms} for proof in proofs]
+        return [{**each, "ms": ms} for each in proofs]
 
-    def _send(self, actions: Iterable[Action]) -> dict[int, Completed]:
+    def _send(
+        self, actions: Iterable[Action], pids: Mapping[int, int] | None = None
+    ) -> dict[int, Completed]:
         """Type what the actions say, one command a host. A command's failure is for the proof."""
+        facts = replace(self.facts, pids=pids or {})
         commands: dict[int, list[shell.Argv]] = {}
         for action in actions:
-            for node, argv in shell.commands(action, self.facts):
+            for node, argv in shell.commands(action, facts):
                 commands.setdefault(node, []).append(argv)
 
         def send(node: int) -> Completed:
@@ -221,9 +218,9 @@ class Injector:
                 self.network.cut -= set(action.links)
         links = {link for action in actions for link in action.links}
         good, saw = self.prober.prove_links(links)
-        saw |= _complaints(done)
+        saw |= complaints(done)
         return [
-            _proof(action, "udp", saw, all(good[link] for link in action.links))
+            proof(action, "udp", saw, all(good[link] for link in action.links))
             for action in actions
         ]
 
@@ -242,8 +239,8 @@ class Injector:
         bit, saw = self.prober.prove_weather(action.links, action.weather)
         if counts:
             saw["helpers"] = self._named(counts)
-        failed = _complaints(done)
-        return _proof(action, "udp", saw | failed, bit and not failed)
+        failed = complaints(done)
+        return proof(action, "udp", saw | failed, bit and not failed)
 
     @property
     def _has_helpers(self) -> bool:
@@ -279,56 +276,6 @@ class Injector:
             for node, of_node in counts.items()
         }
 
-    # --- processes --------------------------------------------------------------------------------
-
-    def _signal(self, actions: Sequence[Kill | Pause | Resume]) -> list[Proof]:
-        def find(node: int) -> int | None:
-            pid = self._paused.get(node) or self.system.pid(node, self.remotes[node])
-            if pid is not None:
-                self.agents.links[node].ask("watch", pid=pid)
-            return pid
-
-        found = raise_first(on_all(_by_node(actions), find))
-        pids = {node: pid for node, pid in found.items() if pid is not None}
-        self.facts = replace(self.facts, pids=pids)
-        there = [action for action in actions if action.node in pids]
-        for action in there:
-            if isinstance(action, Pause):  # known before it is stopped, so that heal wakes it
-                self._paused[action.node] = pids[action.node]
-        done = self._send(there)
-        states = raise_first(
-            on_all(_by_node(there), lambda n: self._await(n, pids[n], _wanted(_by_node(there)[n])))
-        )
-        proofs = []
-        for action in actions:
-            node = action.node
-            state = states.get(node, "not running before")
-            saw: dict[str, Json] = {"pid": pids.get(node), "state": state}
-            bit = state in _wanted(action)
-            if isinstance(action, Resume | Kill) and bit:
-                self._paused.pop(node, None)
-            complaints = _complaints({node: done[node]} if node in done else {})
-            proofs.append(_proof(action, "/proc", saw | complaints, bit))
-        return proofs
-
-    def _await(self, node: int, pid: int, states: Sequence[str]) -> str:
-        wait_ms = int(PATIENCE_S * 1000)
-        answer = self.agents.links[node].ask("state", pid=pid, until=states, wait_ms=wait_ms)
-        return str(answer["state"])
-
-    def _start(self, node: int) -> Proof:
-        remote = self.remotes[node]
-        self.system.start(node, remote)
-        deadline = time.monotonic() + PATIENCE_S
-        while (pid := self.system.pid(node, remote)) is None and time.monotonic() < deadline:
-            pass  # each look is a round trip to the host, which paces it
-        state = "not running"
-        if pid is not None:
-            self.agents.links[node].ask("watch", pid=pid)
-            state = self._await(node, pid, ("running",))
-        saw: dict[str, Json] = {"pid": pid, "state": state}
-        return _proof(Start(node), "/proc", saw, state == "running")
-
     # --- after ------------------------------------------------------------------------------------
 
     def heal(self, *, start: bool = True) -> list[Proof]:
@@ -356,26 +303,20 @@ class Injector:
             if not any(isinstance(result, Exception) for result in results.values()):
                 proofs += self._prove_healed()
             ms = round((time.monotonic() - began) * 1000)
-            return [{**proof, "ms": ms} for proof in proofs]
+            return [{**each, "ms": ms} for each in proofs]
 
     def _heal_host(self, node: int, start: bool) -> list[Proof]:
         remote = self.remotes[node]
         commands = [shell.heal(self.facts, node)]
-        paused = self._paused.get(node)
-        if paused is not None:
-            resume = shell.commands(Resume(node), replace(self.facts, pids={node: paused}))
+        if node in self.processes.paused:
+            facts = replace(self.facts, pids=self.processes.paused)
+            ((_, wake),) = shell.commands(Resume(node), facts)
             # It may have died since.
-            commands += [(*shell.shell('"$@" 2>/dev/null', "true"), "sh", *a) for _, a in resume]
+            commands.append((*shell.shell('"$@" 2>/dev/null', "true"), "sh", *wake))
         remote.run(_one_after_the_other(commands), root=True)
-        proofs: list[Proof] = []
-        if paused is not None:
-            state = self._await(node, paused, ("running", "gone"))
-            saw: dict[str, Json] = {"pid": paused, "state": state}
-            proofs.append(_proof(Resume(node), "/proc", saw, state != "stopped"))
-            if state != "stopped":
-                del self._paused[node]
+        proofs = self.processes.prove_woken(node)
         if start and self.system.pid(node, remote) is None:
-            proofs.append(self._start(node))
+            proofs.append(self.processes.start(node))
         return proofs
 
     def _prove_healed(self) -> list[Proof]:
@@ -388,8 +329,8 @@ class Injector:
         if counts:
             measured["helpers"] = self._named(counts)
         return [
-            _proof(Mend(links), "udp", saw, all(good.values())),
-            _proof(Shape(links, CLEAR), "udp", measured, clear),
+            proof(Mend(links), "udp", saw, all(good.values())),
+            proof(Shape(links, CLEAR), "udp", measured, clear),
         ]
 
     def close(self) -> list[str]:
@@ -418,33 +359,3 @@ def _one_after_the_other(commands: Sequence[shell.Argv]) -> shell.Argv:
     if len(commands) == 1:
         return commands[0]
     return shell.shell(" &&\n".join(shlex.join(argv) for argv in commands))
-
-
-def _by_node(actions: Iterable[Any]) -> dict[int, Any]:
-    return {action.node: action for action in actions}
-
-
-def _wanted(action: Kill | Pause | Resume) -> tuple[str, ...]:
-    match action:
-        case Kill():
-            return ("gone",)
-        case Pause():
-            return ("stopped",)
-        case Resume():
-            return ("running",)
-        case _:
-            assert_never(action)
-
-
-def _complaints(done: Mapping[int, Completed]) -> dict[str, Json]:
-    """What commands said that failed."""
-    failed = {
-        str(node): f"status {result.status}: {result.stderr.strip()[-300:]}"
-        for node, result in done.items()
-        if result.status != 0
-    }
-    return {"commands failed": failed} if failed else {}
-
-
-def _proof(action: Action, probe: str, saw: Json, bit: bool) -> Proof:
-    return {"action": action_to_json(action), "probe": probe, "saw": saw, "bit": bit}
