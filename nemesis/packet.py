@@ -70,5 +70,5 @@ ALL_KINDS = (delay, jitter, loss, duplicate, slow_node, slow_link)
 
 
 def any_kind(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
-    """One of the kinds above. (A plan that says "packet" goes through them in rounds instead.)"""
+    """Any of the kinds of packet fault below, each in its turn."""
     return random.choice(ALL_KINDS)(random, nodes, leaders)

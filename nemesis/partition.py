@@ -112,5 +112,5 @@ ALL_KINDS = (halves, one, minority, leader, majorities_ring, bridge, one_way)
 
 
 def any_kind(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
-    """One of the kinds above. (A plan that says "partition" goes through them in rounds instead.)"""
+    """Any of the kinds of partition below, each in its turn."""
     return random.choice(ALL_KINDS)(random, nodes, leaders)

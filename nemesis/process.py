@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from random import Random
 
 from nemesis.actions import Fault, Kill, Pause, Resume, Start
 from nemesis.targets import pick
+
+_DRAWN = ("one", "minority", "majority", "all", "leader")
 
 
 def kill_nodes(name: str, nodes: Sequence[int]) -> Fault:
@@ -26,26 +27,61 @@ def _pause(target: str, random: Random, nodes: Sequence[int], leaders: Sequence[
     return pause_nodes(f"pause-{target}", pick(target, random, nodes, leaders))
 
 
-kill_one = partial(_kill, "one")
-kill_minority = partial(_kill, "minority")
-kill_majority = partial(_kill, "majority")
-kill_all = partial(_kill, "all")
-kill_leader = partial(_kill, "leader")
-
-pause_one = partial(_pause, "one")
-pause_minority = partial(_pause, "minority")
-pause_majority = partial(_pause, "majority")
-pause_all = partial(_pause, "all")
-pause_leader = partial(_pause, "leader")
-
-_DRAWN = ("one", "minority", "majority", "all", "leader")
-
-
 def kill(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
-    """Kill the nodes of some target."""
+    """Any of the kinds of kill below, each in its turn."""
     return _kill(random.choice(_DRAWN), random, nodes, leaders)
 
 
 def pause(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
-    """Pause the nodes of some target."""
+    """Any of the kinds of pause below, each in its turn."""
     return _pause(random.choice(_DRAWN), random, nodes, leaders)
+
+
+def kill_one(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """kill -9 of one node, and a restart from what it persisted."""
+    return _kill("one", random, nodes, leaders)
+
+
+def kill_minority(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """Some nodes, fewer than half, die at once: the others go on."""
+    return _kill("minority", random, nodes, leaders)
+
+
+def kill_majority(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """More than half of the nodes die at once: nothing can be decided until they are back."""
+    return _kill("majority", random, nodes, leaders)
+
+
+def kill_all(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """All nodes die at once, as in a power cut: only what is on disk is left."""
+    return _kill("all", random, nodes, leaders)
+
+
+def kill_leader(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """A node that believes to lead dies (any node, where nobody does)."""
+    return _kill("leader", random, nodes, leaders)
+
+
+def pause_one(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """SIGSTOP of one node: it does not see the time that passes."""
+    return _pause("one", random, nodes, leaders)
+
+
+def pause_minority(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """Some nodes, fewer than half, stand still."""
+    return _pause("minority", random, nodes, leaders)
+
+
+def pause_majority(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """More than half of the nodes stand still, and wake with old messages before them."""
+    return _pause("majority", random, nodes, leaders)
+
+
+def pause_all(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """All nodes stand still: when they wake, every time-out is over at once."""
+    return _pause("all", random, nodes, leaders)
+
+
+def pause_leader(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """A leader stands still, and wakes believing that it still leads."""
+    return _pause("leader", random, nodes, leaders)
