@@ -38,7 +38,7 @@ def pause(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault
 
 
 def kill_one(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
-    """kill -9 of one node, and a restart from what it persisted."""
+    """One node dies (kill -9), and starts again from what it persisted."""
     return _kill("one", random, nodes, leaders)
 
 

@@ -66,14 +66,14 @@ def test_what_is_no_answer_is_an_error(tmp_path, line) -> None:
 @pytest.fixture
 def agents(tmp_path):
     remotes = {0: LocalRemote("h1", "127.0.0.1")}
-    made = Agents(remotes, "t", ledgers=str(tmp_path / "ledgers"), lease_s=0.4)
+    made = Agents(remotes, "t", ledgers=str(tmp_path / "ledgers"), lease_s=1.0)
     made.open(str(tmp_path / "run"), {0: str(tmp_path / "pid")}, leave_running=True)
     yield made
     made.close()
 
 
 def test_an_agent_that_is_told_that_we_are_there_stays(agents) -> None:
-    time.sleep(0.8)  # two leases: only time can show it
+    time.sleep(1.5)  # longer than a lease: only time can show it
     assert list(agents.tell("beat")) == [0]
 
 
@@ -87,7 +87,7 @@ def test_closing_leaves_no_file_and_may_be_repeated(agents, tmp_path) -> None:
 def test_it_may_be_opened_again(agents, tmp_path) -> None:
     agents.close()
     agents.open(str(tmp_path / "run"), {0: str(tmp_path / "pid")}, leave_running=True)
-    time.sleep(0.8)  # the beats go on, too
+    time.sleep(1.5)  # the beats go on, too
     assert agents.tell("state", pid=1, until=["running"], wait_ms=0)[0]["state"] == "running"
 
 
