@@ -83,8 +83,17 @@ def enter_root(root: Root, login: Login) -> None:
     _make_etc(top, root, login)
     _make_dev(top)
     ns.mount("proc", top / "proc", "proc", ns.NOSUID | ns.NODEV | ns.NOEXEC)
-    ns.mount("sysfs", top / "sys", "sysfs", ns.NOSUID | ns.NODEV | ns.NOEXEC | ns.RDONLY)
+    _show_sys(top)
     ns.make_root(top)
+
+
+def _show_sys(top: Path) -> None:
+    try:
+        ns.mount("sysfs", top / "sys", "sysfs", ns.NOSUID | ns.NODEV | ns.NOEXEC | ns.RDONLY)
+    except PermissionError:
+        # In a container that hides parts of /sys a user namespace may not have one of its own. The
+        # machine's does, but for /sys/class/net, which shows the machine's interfaces.
+        ns.bind("/sys", top / "sys", read_only=True)
 
 
 def _show_programs(top: Path, read_only: Sequence[str]) -> None:

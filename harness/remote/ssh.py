@@ -267,9 +267,6 @@ class SshRemote:
                 self._forget_files()
                 if attempt == _FILE_ATTEMPTS - 1:
                     raise ConnectError(self.host.name, f"the connection broke: {error}") from error
-            except ConnectError:  # from a command that did a file's work
-                if attempt == _FILE_ATTEMPTS - 1:
-                    raise
             time.sleep(_BACKOFF_S * 3**attempt)
         raise AssertionError("the last attempt returns or raises")
 

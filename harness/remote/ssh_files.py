@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import paramiko
 
-from harness.errors import CommandError
+from harness.errors import CommandError, ConnectError
 from harness.remote.seam import Completed, Host
 from harness.remote.ssh_channel import requesting
 
@@ -40,7 +40,7 @@ class Files:
         open_session: Callable[[], paramiko.Channel],
         run: Callable[..., Completed],
     ) -> None:
-        self._host, self._run = host, run
+        self._host, self._run_command = host, run
         self._channel = open_session()
         self._sftp = _start_sftp(self._channel)
 
@@ -56,7 +56,7 @@ class Files:
         part = f"{path}.{secrets.token_hex(4)}.part"
         if self._sftp is None:
             argv = ["sh", "-c", _PUT, "sh", part, f"{mode:o}", path]
-            done = self._run(argv, stdin=data, timeout_s=_TIMEOUT_S, check=False)
+            done = self._run(argv, data)
             if done.status != 0:
                 raise self._refused(path, len(data), done.stderr.strip())
             return
@@ -88,17 +88,23 @@ class Files:
             raise CommandError(self._host.name, f"cannot read {path}: {_reason(error)}") from error
 
     def _cat(self, path: str) -> bytes:
-        done = self._run(["sh", "-c", _GET, "sh", path], timeout_s=_TIMEOUT_S, check=False)
+        done = self._run(["sh", "-c", _GET, "sh", path])
         if done.status == _GONE:
             raise FileNotFoundError(errno.ENOENT, "no such file", path)
         if done.status != 0:
             raise CommandError(self._host.name, f"cannot read {path}: {done.stderr.strip()}")
         return binascii.a2b_base64(done.stdout)
 
+    def _run(self, argv: list[str], stdin: bytes = b"") -> Completed:
+        try:
+            return self._run_command(argv, stdin=stdin, timeout_s=_TIMEOUT_S, check=False)
+        except ConnectError as error:  # a command is not repeated, but a file is
+            raise paramiko.SSHException(str(error)) from error
+
     def _refused(self, path: str, size: int, reason: str) -> CommandError:
         """SFTP has no word for a full disk (it says "Failure"): ask how much room there is."""
         directory = posixpath.dirname(path) or "."
-        free = self._run(["df", "-Pk", directory], check=False).stdout.splitlines()
+        free = self._run(["df", "-Pk", directory]).stdout.splitlines()
         match free[-1].split() if len(free) > 1 else []:
             case [_, _, _, available, _, where] if int(available) * 1024 < size:
                 reason = (
