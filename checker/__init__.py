@@ -5,6 +5,12 @@ A check is a function ``History -> Verdict``; ``CHECKS`` names them as import st
 
 CHECKS = {
     "linearizable": "checker.linearizable:check",
+    "sequential": "checker.sessions:sequential",
+    "sessions": "checker.sessions:check",
+    "monotonic-reads": "checker.sessions:monotonic_reads",
+    "read-your-writes": "checker.sessions:read_your_writes",
+    "writes-follow-reads": "checker.sessions:writes_follow_reads",
+    "monotonic-writes": "checker.sessions:monotonic_writes",
     "agreement": "checker.agreement:check",
     "queue": "checker.containers.queue:check",
     "stack": "checker.containers.stack:check",

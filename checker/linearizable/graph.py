@@ -92,8 +92,8 @@ class Values:
 def judge(table: Columns) -> Judgement:
     """Find every contradiction in a register history of observed values written once."""
     keys = len(table.keys)
-    effective, ambiguous = _effective(table)
-    ops, open_ops = without_keys(effective, ambiguous), without_keys(effective, ~ambiguous)
+    kept, ambiguous = effective(table)
+    ops, open_ops = without_keys(kept, ambiguous), without_keys(kept, ~ambiguous)
     values, orphans = _values(table, ops)
     findings = [
         *_unwritten(table, ops, orphans),
@@ -108,7 +108,7 @@ def judge(table: Columns) -> Judgement:
     return Judgement(tuple(f for f in findings if len(f.key)), ambiguous, len(ops.inv), open_ops)
 
 
-def _effective(table: Columns) -> tuple[Ops, Bools]:
+def effective(table: Columns) -> tuple[Ops, Bools]:
     """The ops that matter, and the keys whose observed values were written more than once.
 
     An unobserved op of unknown fate may be left out: whatever order explains the history with it
