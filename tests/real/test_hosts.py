@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from harness.errors import (
     UsageError,
 )
 from harness.inventory import load, write_inventory
+from harness.remote import cluster as cluster_module
 from harness.remote.cluster import LocalCluster
 from harness.remote.sandbox import RUNTIME
 from harness.remote.seam import Host, on_all, raise_first
@@ -118,11 +120,25 @@ def test_names_resolve_everywhere():
 def test_hosts_have_python_and_may_filter_packets():
     with hosts(1) as (n1,):
         version = n1.run(
-            [n1.host.python, "-c", "import sys, ctypes, ssl; print(sys.version_info[:2] >= (3, 9))"]
+            [
+                n1.host.python,
+                "-c",
+                "import sys, ctypes, ssl; print(sys.version_info[:2] >= (3, 11))",
+            ]
         )
         assert version.stdout.strip() == "True"
         n1.run(["iptables", "-A", "INPUT", "-s", "10.77.0.9", "-j", "DROP"], root=True)
         assert "10.77.0.9" in n1.run(["iptables", "-S"], root=True).stdout
+
+
+def test_where_the_system_s_python_is_too_old_the_hosts_have_ours(monkeypatch):
+    monkeypatch.setattr(cluster_module, "_OLDEST_PYTHON", 99)
+    with hosts(1) as (n1,):
+        assert n1.host.python.startswith(sys.base_prefix)
+        ours = n1.run([n1.host.python, "-c", "import sys, ctypes, ssl; print(sys.version)"])
+        assert ours.stdout.strip() == sys.version
+        written = n1.run(["touch", f"{sys.base_prefix}/written"], check=False)
+        assert "Read-only file system" in written.stderr
 
 
 def test_sixty_hosts():
