@@ -42,6 +42,7 @@ RARELY = 10
 """Ticks between two copies of the whole state to the same replica."""
 CHECKPOINT_EVERY = 512
 RETAIN = 4096
+"""Executed instances: between two checkpoints, and kept of each row for those who lag behind."""
 
 
 class CatchUp:
@@ -50,8 +51,8 @@ class CatchUp:
     def __init__(self, replica: EPaxos) -> None:
         self.replica = replica
         options = replica.cluster.options
-        self.checkpoint_every = cast("int", options.get("checkpoint_every", CHECKPOINT_EVERY))
-        self.retain = cast("int", options.get("retain", RETAIN))
+        self.checkpoint_every = int(str(options.get("checkpoint_every", CHECKPOINT_EVERY)))
+        self.retain = int(str(options.get("retain", RETAIN)))
         self.frontiers: dict[NodeId, Frontier] = {}
         self.most: Deps = replica.instances.none
         """The highest of the others' committed frontiers, row by row."""

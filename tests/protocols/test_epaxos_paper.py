@@ -81,9 +81,9 @@ def test_golden_conflict_takes_the_slow_path():
     assert stores[0] == stores[1] == stores[2]
 
 
-def test_golden_recovery_of_a_fast_commit():
-    """The owner committed on the fast path and died with its Commit: the others find the same."""
-    stage = Stage(EPaxos)
+def orphan(protocol: type[EPaxos]) -> Stage:
+    """The owner commits on the fast path, answers, and dies with its Commit. The others recover."""
+    stage = Stage(protocol)
     stage.start()
     request = stage.request(0, A)
     stage.deliver(0, 1)
@@ -97,8 +97,14 @@ def test_golden_recovery_of_a_fast_commit():
         stage.fire(1, "tick")
         stage.settle(1, 2)
     stage.wires.clear()
+    return stage
+
+
+def test_golden_recovery_of_a_fast_commit():
+    stage = orphan(EPaxos)
     assert_golden("epaxos-recovery", stage)
     assert stage.replicas[2].store.values == {"x": ["a"]}
+    assert decided(stage, 0, 1) == [["ann/1", [0, 0, 0]]] * 3
 
 
 def test_commands_that_do_not_interfere_do_not_depend_on_each_other():
