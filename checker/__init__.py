@@ -5,6 +5,7 @@ A check is a function ``History -> Verdict``; ``CHECKS`` names them as import st
 
 CHECKS = {
     "linearizable": "checker.linearizable:check",
+    "staleness": "checker.graded:check",
     "sequential": "checker.sessions:sequential",
     "sessions": "checker.sessions:check",
     "monotonic-reads": "checker.sessions:monotonic_reads",

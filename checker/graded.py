@@ -1,0 +1,123 @@
+"""How far from linearizable a register's reads are: how many, how late, how many versions behind.
+
+After Golab, Li, Shah, "Analyzing Consistency Properties for Fun and Profit", PODC 2011 (staleness
+in time), and Golab, Hurwitz, Li, "On the k-Atomicity-Verification Problem", ICDCS 2013 (in
+versions). A read is *stale* if, when it began, some write had ended that had begun after the write
+of what it read had ended: then that value was certainly replaced. Its staleness is the time since
+the first such end. It is at least as many *versions* behind as there are writes that lie, for
+certain and one after the other, between. A read is *anomalous* if it is stale, or read what nobody
+wrote, what only a failed op wrote, or what was written later. Linear but for sorting.
+
+A measurement, not a judgement: *valid* whatever it finds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from checker.history import History
+from checker.linearizable.columns import CAS, READ, Columns, Ops, columns
+from checker.linearizable.graph import effective
+from checker.phrases import plural
+from checker.stats import quantiles_ms
+from checker.values import Ints, Json
+from checker.verdict import Outcome, Verdict
+
+_DEEPEST = 1000
+"""Reads more versions behind than this are counted as being so many behind."""
+
+
+def check(history: History) -> Verdict:
+    """``details``: ``reads`` (and cas), ``anomalous``, ``unwritten``, ``future``, ``stale``,
+    ``stale_rate``, ``staleness_ms`` as quantiles of the stale ones, and ``versions_behind``, how many
+    reads are at least so many versions behind; ``k_at_least``: the history is not k-atomic for less.
+
+    *Unknown* where an observed value was written more than once, *vacuous* where nothing was read.
+    """
+    table = columns(history)
+    ops, ambiguous = effective(table)
+    if table.strange >= 0 or ambiguous.any():
+        return Verdict(
+            outcome=Outcome.UNKNOWN,
+            summary="staleness is measured of registers whose observed values were written once",
+        )
+    reads = np.flatnonzero(ops.ok & ((ops.kind == READ) | (ops.kind == CAS)))
+    if not len(reads):
+        return Verdict(outcome=Outcome.VACUOUS, summary="no read succeeded")
+    begun, ended = _writer(table, ops, reads)
+    unwritten = begun == table.rows
+    future = ~unwritten & (begun > ops.ret[reads])
+    normal = np.flatnonzero(~unwritten & ~future)
+    since, behind = _behind(history, table, ops, reads[normal], ended[normal])
+    stale = behind > 0
+    lag = history.time_ns[ops.inv[reads[normal]]][stale] - since[stale]
+    anomalous = int(unwritten.sum() + future.sum() + stale.sum())
+    deepest = int(behind.max(initial=0))
+    counts = np.bincount(np.minimum(behind[stale], 10), minlength=1)
+    details: dict[str, Json] = {
+        "reads": len(reads),
+        "anomalous": anomalous,
+        "unwritten": int(unwritten.sum()),
+        "future": int(future.sum()),
+        "stale": int(stale.sum()),
+        "stale_rate": round(float(stale.sum()) / len(reads), 9),
+        "staleness_ms": quantiles_ms(lag),
+        "versions_behind": {str(k): int(n) for k, n in enumerate(counts) if n},
+        "k_at_least": deepest + 1,
+    }
+    summary = f"{anomalous:,} of {plural(len(reads), 'read')} are anomalous"
+    if len(lag):
+        summary += (
+            f", stale by {int(lag.max()) / 1e6:,.1f} ms and {plural(deepest, 'version')} at most"
+        )
+    return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
+
+
+def _writer(table: Columns, ops: Ops, reads: Ints) -> tuple[Ints, Ints]:
+    """Rows of the beginning and the end of the write of what each op found.
+
+    A write of unknown fate has ended, for this, when a read of it first has.
+    """
+    slots = table.slots
+    updates = np.flatnonzero(ops.kind != READ)
+    begin = np.full(slots.count, table.rows, np.int64)
+    begin[ops.new[updates]] = ops.inv[updates]
+    begin[slots.first_nil :] = -1
+    end = np.full(slots.count, table.rows, np.int64)
+    end[ops.new[updates]] = ops.ret[updates]
+    end[slots.first_nil :] = -1
+    found = np.where(ops.kind[reads] == READ, ops.new[reads], ops.old[reads])
+    np.minimum.at(end, found, ops.ret[reads])
+    return begin[found], end[found]
+
+
+def _behind(
+    history: History, table: Columns, ops: Ops, reads: Ints, ended: Ints
+) -> tuple[Ints, Ints]:
+    """When what each op found was first replaced for certain, and by how many versions.
+
+    Keys are laid end to end. Among the writes by their beginning, those that began after ``ended``
+    are a suffix; the least end in it is when the value was certainly gone. A chain of writes, each
+    begun after the one before had ended, is counted by jumping from end to end.
+    """
+    stride = table.rows + 2
+    updates = np.flatnonzero((ops.kind != READ) & ops.ok)
+    begin = ops.key[updates] * stride + ops.inv[updates]
+    end = ops.key[updates] * stride + ops.ret[updates]
+    order = np.argsort(begin)
+    begin, end = begin[order], end[order]
+    far = np.int64(stride) * (len(table.keys) + 1)
+    first_end = np.append(np.minimum.accumulate(end[::-1])[::-1], far)
+    limit = ops.key[reads] * stride + ops.inv[reads]
+    at = ops.key[reads] * stride + ended
+    # Bounded: a register that is never refreshed would otherwise cost its length for each read.
+    behind = np.zeros(len(reads), np.int64)
+    since = np.zeros(len(reads), np.int64)
+    going = np.arange(len(reads))
+    for _ in range(_DEEPEST):
+        at[going] = first_end[np.searchsorted(begin, at[going], side="right")]
+        going = going[at[going] < limit[going]]
+        fresh = going[behind[going] == 0]
+        since[fresh] = history.time_ns[at[fresh] % stride]
+        behind[going] += 1
+    return since, behind
