@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from checker.history import FAIL, INFO, INVOKE, OK
+from harness.sim import simulate
 from nemesis.actions import Cut, Kill, Mend, Pause, Resume, Start
-from tests.sim.probe import MS, ends, play, window
+from tests.sim.probe import MS, ends, play, setup, window
+from workloads.generators import Ask, TimeLimit
 
 
 def test_an_answer_is_ok_and_a_refusal_is_fail():
@@ -42,6 +46,22 @@ def test_each_op_has_its_own_time():
     invoked = [row.time_ns for row in run.rows if row.type == INVOKE]
     gone = [row.time_ns for row in run.rows if row.type == INFO and row.process >= 0]
     assert [b - a for a, b in zip(invoked, gone, strict=True)] == [150 * MS] * 4
+
+
+def test_the_time_of_an_op_counts_from_its_own_invocation():
+    run = play([(0, 0, "echo", 1), (100, 0, "silent", 2)], client_timeout_ms=150)
+
+    assert [row.time_ns for row in run.rows if row.type == INFO and row.process >= 0] == [250 * MS]
+
+
+def test_a_closed_loop_at_a_dead_node_does_not_spin():
+    base = setup([], window(0, 900, [Kill(0)], [Start(0)]))
+    asking = replace(
+        base.workload, main=lambda random, options: TimeLimit(900 * MS, Ask("echo", "k"))
+    )
+    run = simulate(replace(base, workload=asking, options=replace(base.options, threads=1)))
+
+    assert 100 < sum(row.type == FAIL for row in run.rows) <= 180
 
 
 def test_a_node_that_is_down_refuses():

@@ -12,7 +12,7 @@ from harness.sim.agenda import TO_ITSELF
 from harness.sim.simulator import Simulator
 from nemesis.actions import CLEAR, Cut, Kill, Mend, Pause, Resume, Shape, Start, Weather
 from protocols.kernel import Command, Requested
-from tests.sim.probe import MS, Probe, ends, play, setup, window
+from tests.sim.probe import MS, Probe, Script, ends, play, setup, window
 from workloads.generators import Ask
 
 
@@ -55,6 +55,11 @@ def test_names_of_faults_are_resolved_and_the_resolved_plan_plays_the_same():
 
     assert [type(w.fault).__name__ for w in run.plan] == ["Fault", "Fault"]
     assert isinstance(run.plan[1].fault.begin[0], Kill)
+    names = replace(
+        named, plan=tuple(replace(plan[0], at_ms=i, fault="kill-one") for i in range(50))
+    )
+    targets = [window.fault.begin[0].node for window in simulate(names).plan]
+    assert set(targets) == {0, 1}, "each window draws its own"
     again = simulate(replace(named, plan=run.plan))
     assert again.rows == run.rows
     assert again.digest == run.digest
@@ -136,6 +141,16 @@ def test_a_message_to_oneself_arrives_soon_whatever_the_network_does():
 
     assert len(values(run)) == 100
     assert all(ms <= 1 for ms in values(run))
+
+
+def test_the_clocks_of_nodes_differ():
+    simulator = Simulator(replace(setup([], nodes=5), skew_ms=400))
+    for node in simulator.nodes:
+        simulator._start(node)
+    read = [node.replica.now_ms for node in simulator.nodes]
+
+    assert len(set(read)) > 1
+    assert all(0 <= now_ms <= 400 for now_ms in read)
 
 
 # --- timers -----------------------------------------------------------------------------------------
@@ -250,6 +265,16 @@ def test_all_is_healed_at_the_end_and_the_history_says_so():
     assert len(run.plan) == 2
     assert run.finished
     History.of(run.rows)
+
+
+def test_what_no_window_cures_is_healed_too():
+    plan = [window(100, 50, [Kill(0), Cut(((2, 1),))]), window(200, 50, [Pause(1)])]
+    base = setup([(900, 2, "echo", 1)], *plan, nodes=3)
+    asks = [(0, 0, "echo", 1), (0, 1, "echo", 2), (0, 2, "ping", 1)]
+    final = replace(base.workload, final=lambda random, options: Script(asks))
+    run = simulate(replace(base, workload=final))
+
+    assert [kind for _, kind, _, _ in ends(run)] == [OK] * 4
 
 
 def test_a_final_phase_that_does_not_end_by_itself_is_said_to_be_unfinished():
