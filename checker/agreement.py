@@ -112,13 +112,15 @@ def _decisions(
 ) -> tuple[dict[Hashable, _Decision], list[tuple[Json, _Decision, _Decision]]]:
     """The first decision of each slot, and for each slot decided differently the first two."""
     first: dict[Hashable, _Decision] = {}
+    decided: dict[Hashable, Hashable] = {}
     conflicts: dict[Hashable, tuple[Json, _Decision, _Decision]] = {}
     for row, node, value in history.notes("decided"):
         slot, what = _pair(value, row)
-        name = identity(slot)
-        known = first.setdefault(name, (row, node, what))
-        if name not in conflicts and identity(known[2]) != identity(what):
-            conflicts[name] = (slot, known, (row, node, what))
+        name, same = identity(slot), identity(what)
+        if name not in decided:
+            decided[name], first[name] = same, (row, node, what)
+        elif same != decided[name] and name not in conflicts:
+            conflicts[name] = (slot, first[name], (row, node, what))
     return first, list(conflicts.values())
 
 

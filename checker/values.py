@@ -20,6 +20,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Objects: TypeAlias = NDArray[np.object_]
 
 _PLAIN = frozenset({int, str, type(None)})
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _NOTHING = np.array(None, object)
 _DENSE_SPAN = 4
 """Ints whose range is at most this many times their number are used as codes as they are."""
@@ -31,7 +32,7 @@ def canonical(value: Json) -> str:
     >>> canonical({"b": True, "a": (1, 1.0)})
     '{"a":[1,1.0],"b":true}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODE(value)
 
 
 def identity(value: Json) -> Hashable:

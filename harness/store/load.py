@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
+from typing import Any
 
 from checker.history import INFO, History, Row, node_process
 from harness.errors import StoreError, UsageError
@@ -125,18 +126,31 @@ def read_notes(run: Path, end_ns: int) -> tuple[list[Row], list[str]]:
     for path in sorted(run.glob(f"nodes/*/{NOTES}")):
         notes, broken = [], 0
         latest_ns = 0
-        for line in _lines(path):
+        for note in _parsed(_lines(path)):
             try:
-                note = json.loads(line)
                 wall_ns, node, kind, value = (note[n] for n in ("time", "node", "kind", "value"))
                 latest_ns = max(latest_ns, int(wall_ns))
                 time_ns = end_ns if zero_ns is None else latest_ns - zero_ns
                 row = Row(time_ns, node_process(int(node)), INFO, str(kind), None, value)
                 notes.append((latest_ns, row))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError):  # not an object, or not a note's
                 broken += 1
         if broken:
             warnings.append(f"{path}: {broken} broken lines were left out")
         by_node.append(notes)
     merged = merge(*by_node, key=lambda note: note[0])
     return [row for _, row in merged], warnings
+
+
+def _parsed(lines: list[str]) -> Iterator[Any]:
+    """Each line's value; None for a line that is not JSON (or says null)."""
+    for first in range(0, len(lines), _AT_ONCE):
+        some = lines[first : first + _AT_ONCE]
+        try:  # many at once, as above
+            yield from json.loads(f"[{','.join(some)}]")
+        except ValueError:
+            for line in some:
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    yield None
