@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -108,9 +108,9 @@ def run_inside(node_ids: Sequence[str]) -> Fates:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None] | pytest.TestReport:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Inside: write each fate down. What the host cannot do, as a container's root, is no failure."""
-    report: pytest.TestReport = yield
+    report = yield
     refused = call.excinfo is not None and call.excinfo.errisinstance(CapabilityError)
     if refused and call.excinfo and sandbox.inside():
         report.outcome, report.longrepr = "skipped", (str(item.path), 0, str(call.excinfo.value))

@@ -383,6 +383,39 @@ def test_a_tunnel_reaches_what_only_the_host_reaches():
             n1.open_tunnel("n2", 8)
 
 
+def test_tunnels_to_a_server_that_hangs_up_leave_the_connection_alone():
+    """Clients that write while a node dies: messages for channels that were just closed (ssh_transport.py)."""
+    with hosts(1) as (n1,):
+        server = """
+import socket
+s = socket.create_server(("127.0.0.1", 7))
+print("up", flush=True)
+while True:
+    c = s.accept()[0]; c.recv(100); c.close()
+"""
+        stream = n1.stream([n1.host.python, "-c", server])
+        assert stream.receive(10) == "up"
+        connection = out(n1, "echo $SSH_CLIENT")
+
+        def client(_: int) -> int:
+            refused = 0
+            for _ in range(15):
+                tunnel = n1.open_tunnel("127.0.0.1", 7)
+                tunnel.settimeout(5)
+                try:
+                    for _ in range(1000):
+                        tunnel.sendall(b"x" * 100)
+                except OSError:
+                    refused += 1
+                finally:
+                    tunnel.close()
+            return refused
+
+        hung_up = raise_first(on_all(dict.fromkeys(range(8), n1), client))
+        assert min(hung_up.values()) > 10
+        assert out(n1, "echo $SSH_CLIENT") == connection
+
+
 # SSH: what goes wrong on the way
 
 
