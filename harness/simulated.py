@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from checker.history import History
 from checker.verdict import Outcome
 from harness.judge import Results, judge
-from harness.sim import Observer, Run, Setup, simulate
+from harness.sim import NETWORKS, Observer, Run, Setup, Watch, simulate
 from harness.trial import Trial
 
 
@@ -27,6 +27,8 @@ def setup_of(trial: Trial) -> Setup:
         rtt_ms=trial.rtt_ms,
         protocol_options=dict(trial.options),
         client_timeout_ms=trial.client_timeout_ms,
+        network=NETWORKS[trial.network],
+        settle_ms=Setup.settle_ms if trial.final else 0,
     )
 
 
@@ -40,10 +42,10 @@ class Played:
     judging_s: float
 
 
-def play(trial: Trial, observer: Observer | None = None) -> Played:
+def play(trial: Trial, observer: Observer | None = None, watch: Watch | None = None) -> Played:
     """Simulate a trial and judge its history."""
     began = time.process_time()
-    run = simulate(setup_of(trial), observer=observer)
+    run = simulate(setup_of(trial), observer=observer, watch=watch)
     simulated = time.process_time()
     history = History.of(run.rows)
     results = judge(history, trial.made_workload().checks, faults=bool(run.plan))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import cast
 
@@ -17,7 +17,9 @@ from nemesis.plan import make_plan, plan_from_json, plan_to_json, validate
 from protocols import PROTOCOLS
 from protocols.kernel import Replica
 from workloads import WORKLOADS
-from workloads.kernel import Options, Workload
+from workloads.generators import Phases, TimeLimit
+from workloads.kernel import Generator, Options, Workload
+from workloads.script import Script, ScriptedOp, ops_from_json, ops_to_json
 
 NO_FAULTS = "none"
 
@@ -27,7 +29,9 @@ class Trial:
     """What was asked for. Everything that a trial does follows from these fields and the code.
 
     ``plan`` is the text of a plan (JSON); None: one is made from ``nemesis`` and ``seed``.
-    Times are ms. ``rate`` is ops/s of all clients together, 0 for a closed loop.
+    Times are ms. ``rate`` is ops/s of all clients together, 0 for a closed loop. ``ops`` is the
+    text of the clients' very ops (JSON); None: the workload makes them. ``final`` False leaves out
+    what the workload asks for after all is healed. ``network`` is the simulator's weather.
     """
 
     protocol: str
@@ -44,6 +48,9 @@ class Trial:
     client_timeout_ms: int = 1000
     options: Mapping[str, str] = field(default_factory=dict)
     plan: str | None = None
+    ops: str | None = None
+    final: bool = True
+    network: str = "hostile"
 
     def replica(self) -> type[Replica[object]]:
         """Raises UsageError, with the near match, for a protocol that there is not."""
@@ -60,11 +67,28 @@ class Trial:
         return factory
 
     def made_workload(self) -> Workload:
-        """Raises UsageError if the name's function does not give a Workload."""
+        """Raises UsageError if the name's function does not give a Workload, and for wrong ops."""
         made = self.workload_factory()()
         if not isinstance(made, Workload):
             raise UsageError(f"workload {self.workload!r} does not give a Workload: {made!r}")
-        return made
+        ops = self.script()
+        if ops is not None:
+            limit_ns = self.time_ms * 1_000_000
+
+            def main(_random: Random, _options: Options) -> Generator:
+                return TimeLimit(limit_ns, Script(ops))
+
+            made = replace(made, main=main)
+        return made if self.final else replace(made, final=nothing)
+
+    def script(self) -> tuple[ScriptedOp, ...] | None:
+        """The clients' very ops, where they are given. Raises UsageError for malformed ones."""
+        if self.ops is None:
+            return None
+        try:
+            return ops_from_json(json.loads(self.ops), threads=self.threads, nodes=self.nodes)
+        except ValueError as error:
+            raise UsageError(f"--ops: {error}") from error
 
     def load(self) -> Options:
         """What the workload's generators are told."""
@@ -106,13 +130,17 @@ class Trial:
 
     def with_plan(self, plan: Plan) -> Trial:
         """The same trial with these very windows, for reproducing it."""
-        return Trial(**{**asdict(self), "plan": json.dumps(plan_to_json(plan))})
+        return replace(self, plan=compact(plan_to_json(plan)))
+
+    def with_ops(self, ops: Sequence[ScriptedOp]) -> Trial:
+        """The same trial with these very ops."""
+        return replace(self, ops=compact(ops_to_json(ops)))
 
     def command(self, verb: str, *more: str) -> str:
         """The command line that asks for this trial again.
 
-        >>> Trial(protocol="abd", nodes=3, seed="7").command("sim")
-        'harness sim --protocol abd --nodes 3 --seed 7'
+        >>> Trial(protocol="abd", nodes=3, threads=10, seed="7").command("sim")
+        'harness sim --protocol abd --nodes 3 --concurrency 10 --seed 7'
         """
         words = ["harness", verb, "--protocol", self.protocol]
         default = Trial(protocol=self.protocol)
@@ -130,14 +158,21 @@ class Trial:
             ("--rtt", "rtt_ms"),
             ("--timeout", "client_timeout_ms"),
         ):
-            if getattr(self, name) != getattr(default, name):
+            if getattr(self, name) != getattr(default, name) or (
+                name == "threads" and self.nodes != default.nodes  # else two for each node
+            ):
                 words += [flag, str(getattr(self, name))]
         if self.interval_ms is not None:
             words += ["--interval", seconds(self.interval_ms)]
         for name, value in self.options.items():
             words += ["--option", f"{name}={value}"]
-        if self.plan is not None:
-            words += ["--plan", self.plan]
+        if self.network != default.network and verb == "sim":
+            words += ["--network", self.network]
+        if not self.final:
+            words += ["--no-final"]
+        for flag, text in (("--plan", self.plan), ("--ops", self.ops)):
+            if text is not None:
+                words += [flag, text]
         return shlex.join([*words, "--seed", self.seed, *more])
 
     def to_json(self) -> dict[str, object]:
@@ -147,6 +182,16 @@ class Trial:
     def from_json(cls, saved: Mapping[str, object]) -> Trial:
         known = {name: saved[name] for name in cls.__dataclass_fields__ if name in saved}
         return cls(**known)  # type: ignore[arg-type]
+
+
+def nothing(random: Random, options: Options) -> Generator:  # noqa: ARG001  the seam's signature
+    """The generator of no op at all."""
+    return Phases([])
+
+
+def compact(value: object) -> str:
+    """JSON without spaces, for command lines."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def seconds(ms: int) -> str:

@@ -102,6 +102,12 @@ _OPTIONS = [
     click.option(
         "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
     ),
+    click.option(
+        "--ops", help="The clients' very ops: JSON [[at_ms, client, f, key, value], ...], or @FILE."
+    ),
+    click.option(
+        "--final/--no-final", default=True, help="Whether the workload reads at the end, all healed."
+    ),
 ]  # fmt: skip
 
 
@@ -131,8 +137,12 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         rtt_ms=given["rtt_ms"],
         client_timeout_ms=given["client_timeout_ms"],
         options=dict(pair(text) for text in given["options"]),
-        plan=plan_text(given["plan"]),
+        plan=text_of("--plan", given["plan"]),
+        ops=text_of("--ops", given["ops"]),
+        final=given["final"],
+        network=given.get("network", Trial.network),
     )
+    trial.made_workload()
     trial.replica()
     trial.workload_factory()
     trial.faults  # noqa: B018  raises for an unknown name
@@ -148,11 +158,11 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def plan_text(given: str | None) -> str | None:
-    """The plan's JSON text: given as it is, or ``@FILE``. Raises UsageError for an unreadable file."""
+def text_of(option: str, given: str | None) -> str | None:
+    """JSON text: given as it is, or ``@FILE``. Raises UsageError for an unreadable file."""
     if given is None or not given.startswith("@"):
         return given
     try:
         return Path(given[1:]).read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"--plan {given}: {error.strerror}") from error
+        raise UsageError(f"{option} {given}: {error.strerror}") from error

@@ -18,6 +18,7 @@ from harness.commit import commit
 from harness.errors import UsageError
 from harness.report.progress import Progress, to_stdout
 from harness.report.summary import report
+from harness.sim import NETWORKS
 from harness.simulated import Short, campaign, play
 from harness.store.record import RunDirectory
 from harness.trial import Trial, run_name, seconds
@@ -32,6 +33,10 @@ SPEAK_EVERY_S = 5.0
 @click.option(
     "--jobs", "-j", type=click.IntRange(1, 256), default=os.cpu_count() or 1, show_default=True,
     help="Processes for --seeds.",
+)  # fmt: skip
+@click.option(
+    "--network", type=click.Choice(list(NETWORKS)), default=Trial.network, show_default=True,
+    help="How the links behave while no fault is on: hostile loses and delays a little.",
 )  # fmt: skip
 @click.option("--keep-going", is_flag=True, help="With --seeds: do not stop at the first failure.")
 @click.option("--check-determinism", is_flag=True, help="Play twice; name the first difference.")

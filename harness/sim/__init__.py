@@ -7,8 +7,12 @@ Virtual time, one heap, one thread, no I/O. The same :class:`Setup` gives the sa
 same digest, in any process.
 """
 
-from harness.sim.setup import PERFECT, Network, Observer, Resolve, Run, Setup
-from harness.sim.simulator import simulate
+from harness.sim.seen import Seen, Watch
+from harness.sim.setup import NETWORKS, PERFECT, Network, Observer, Resolve, Run, Setup
+from harness.sim.simulator import simulate, states_at
 from harness.sim.trace import divergence
 
-__all__ = ["PERFECT", "Network", "Observer", "Resolve", "Run", "Setup", "divergence", "simulate"]
+__all__ = [
+    "NETWORKS", "PERFECT", "Network", "Observer", "Resolve", "Run", "Seen", "Setup", "Watch",
+    "divergence", "simulate", "states_at",
+]  # fmt: skip

@@ -40,6 +40,12 @@ class Network:
 PERFECT = Network(loss_permille=0, duplicate_permille=0, late_permille=0)
 """Nothing is lost, sent twice or late; messages still overtake each other."""
 
+STEADY = Network(delay_us=(2_000, 2_000), loss_permille=0, duplicate_permille=0, late_permille=0)
+"""Every message takes the same time."""
+
+NETWORKS: Mapping[str, Network] = {"hostile": Network(), "perfect": PERFECT, "steady": STEADY}
+"""The names that ``--network`` knows, each kinder than the one before."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:

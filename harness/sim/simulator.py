@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from heapq import heappop, heappush
 from random import Random
 from typing import assert_never, cast
@@ -30,6 +31,7 @@ from harness.sim.faults import Windows
 from harness.sim.jsonable import plain
 from harness.sim.network import DELAY_BITS, DELAY_MASK, DRAW_BITS, MS, US, Wire
 from harness.sim.node import Alarm, Node
+from harness.sim.seen import LOST, Letter, Postmarks, Seen, Watch
 from harness.sim.setup import Observer, Run, Setup
 from harness.sim.trace import FLUSH_EVENTS, Trace
 from nemesis.actions import (
@@ -76,12 +78,15 @@ NAMES = {
 }  # fmt: skip
 
 
-def simulate(setup: Setup, *, observer: Observer | None = None) -> Run:
+def simulate(setup: Setup, *, observer: Observer | None = None, watch: Watch | None = None) -> Run:
     """Play one trial. The same setup gives the same run, in every process.
 
-    An error that a replica raises is its bug and comes through, with a note of where it happened.
+    ``watch`` is told each event, ``observer`` each as a line (one of the two). An error that a
+    replica raises is its bug and comes through, with a note of where it happened.
     """
-    simulator = Simulator(setup, observer)
+    if observer is not None:
+        watch = lines_to(observer)
+    simulator = Simulator(setup, watch)
     thresholds = gc.get_threshold()
     gc.set_threshold(*PATIENT_GC)
     try:
@@ -91,6 +96,33 @@ def simulate(setup: Setup, *, observer: Observer | None = None) -> Run:
         raise
     finally:
         gc.set_threshold(*thresholds)
+
+
+def lines_to(observer: Observer) -> Watch:
+    """Tell an observer what happens at nodes; what does not arrive is no event."""
+
+    def watch(seen: Seen) -> None:
+        if seen.kind not in LOST:
+            observer(seen.line())
+
+    return watch
+
+
+class _EnoughError(Exception):
+    """Ends a run before its end."""
+
+
+def states_at(setup: Setup, at_ns: int) -> list[Node]:
+    """Play a trial up to and including ``at_ns``, and give its nodes as they are then."""
+
+    def watch(seen: Seen) -> None:
+        if seen.time_ns > at_ns:
+            raise _EnoughError
+
+    simulator = Simulator(setup, watch)
+    with suppress(_EnoughError):  # a run may also be over before
+        simulator.run()
+    return simulator.nodes
 
 
 class Quiet:
@@ -109,14 +141,16 @@ class Quiet:
 class Simulator:
     """One run. Make it, call :meth:`run` once, drop it."""
 
-    def __init__(self, setup: Setup, observer: Observer | None = None) -> None:
+    def __init__(self, setup: Setup, watch: Watch | None = None) -> None:
         options = setup.options
-        self.setup, self.observer = setup, observer
+        self.setup, self.watch = setup, watch
         self.agenda, self.trace = Agenda(), Trace()
         self.rows: list[Row] = []
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.messages = 0
         self.codec = Codec(setup.protocol.messages)
+        if watch is not None:
+            self.codec = Postmarks(setup.protocol.messages, self.agenda)
         self.cluster = Cluster(
             nodes=tuple(range(options.nodes)),
             zones=setup.zones,
@@ -162,7 +196,7 @@ class Simulator:
         its time-out if need be.
         """
         agenda, clients, nodes, trace = self.agenda, self.clients, self.nodes, self.trace
-        heap, decode, observer = agenda.heap, self.codec.decode, self.observer
+        heap, decode, watch = agenda.heap, self.codec.decode, self.watch
         ints, texts = trace.ints, trace.texts
         self.phase += 1
         self.in_time = True
@@ -178,16 +212,19 @@ class Simulator:
             node = nodes[where]
             if a.cut:  # type: ignore[attr-defined]
                 self.counters["cut"] += 1
+                self._see_lost("cut", entry)
             elif node.replica is None:
                 self.counters["to_dead"] += 1
+                self._see_lost("to dead", entry)
             elif node.parked is not None:
                 node.parked.append(entry)
             else:
                 src: int = a.src  # type: ignore[attr-defined]
                 ints += (agenda.now_ns, src << 8 | where)
                 texts.append(b)  # type: ignore[arg-type]
-                if observer is not None:
-                    observer(f"{agenda.now_ns} n{where} <- n{src} {b}")
+                if watch is not None:
+                    sent_ns = cast("Letter", b).sent_ns
+                    watch(Seen(agenda.now_ns, where, "message", cast("str", b), src, sent_ns))
                 self._step(node, Received(src, decode(b)))  # type: ignore[arg-type]
                 if len(texts) >= FLUSH_EVENTS:
                     trace.flush()
@@ -234,12 +271,19 @@ class Simulator:
             self.in_time = False
             self.clients.stop()
 
+    def _see_lost(self, kind: str, entry: Entry) -> None:
+        """Show the watch a message that did not arrive."""
+        if self.watch is not None:
+            now_ns, _, _, dst, wire, text = entry
+            letter = cast("Letter", text)
+            self.watch(Seen(now_ns, dst, kind, letter, cast("Wire", wire).src, letter.sent_ns))
+
     def _note_event(self, kind: int, where: int, text: str) -> None:
-        """Put an event into the trace, and before the observer."""
+        """Put an event into the trace, and before the watch."""
         now_ns = self.agenda.now_ns
         self.trace.add(now_ns, kind << 16 | where, text)
-        if self.observer is not None:
-            self.observer(f"{now_ns} n{where} {NAMES[kind]} {text}")
+        if self.watch is not None:
+            self.watch(Seen(now_ns, where, NAMES[kind], text))
 
     def _timer(self, entry: Entry) -> None:
         """A timer that was set again, for later, meanwhile, is put where it belongs."""
@@ -348,6 +392,9 @@ class Simulator:
         arrivals = wire.arrivals(draw)
         if len(arrivals) != 1:
             self.counters["duplicated" if arrivals else "lost"] += 1
+        if not arrivals:
+            now_ns = self.agenda.now_ns
+            self._see_lost("lost", (now_ns, 0, MESSAGE, dst, wire, text))
         for after in arrivals:
             self.agenda.at(self.agenda.now_ns + after, MESSAGE, dst, wire, text)
 
