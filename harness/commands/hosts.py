@@ -21,7 +21,7 @@ from harness.report.progress import Progress
 def command(nodes: int, argv: tuple[str, ...]) -> int:
     """Make hosts on this machine and run COMMAND, which finds them in $HARNESS_INVENTORY.
 
-    In COMMAND, the word {inventory} becomes the inventory's path. The hosts are gone when it ends.
+    In COMMAND, {inventory} becomes the inventory's path. The hosts are gone when it ends.
 
     \b
     Examples:
@@ -35,6 +35,6 @@ def command(nodes: int, argv: tuple[str, ...]) -> int:
         path.write_text(write_inventory(cluster.hosts, name="local"), encoding="utf-8")
         names = f"{cluster.hosts[0].name}..{cluster.hosts[-1].name}"
         Progress().say(f"{nodes} hosts {names}, reached by SSH: {path}")
-        words = [str(path) if word == "{inventory}" else word for word in argv]
+        words = [word.replace("{inventory}", str(path)) for word in argv]
         environment = {**os.environ, "HARNESS_INVENTORY": str(path)}
         return subprocess.run(words, check=False, env=environment).returncode

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.real.conftest import barred
 
 ROOT = Path(__file__).parents[2]
@@ -146,6 +147,21 @@ def test_an_inventory_reached_by_ssh_gives_the_same(tmp_path: Path) -> None:
     trial = json.loads((tmp_path / "latest" / "trial.json").read_text())
     assert trial["on"].endswith(".toml")
     assert trial["nodes"] == 3
+
+
+def test_clients_go_through_ssh_where_nothing_else_reaches_the_nodes(tmp_path: Path) -> None:
+    """A firewall before the hosts lets SSH pass alone; the hosts reach each other."""
+    trial = f"{sys.executable} -m harness test -p abd --time 4 --seed 5 --store {tmp_path}"
+    wall = "iptables -A OUTPUT -p tcp --dport 7000:8010 -j DROP"
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "hosts", "-n", "3", "--", "sh", "-c",
+         f"PATH=$PATH:/usr/sbin:/sbin; {wall} && {trial} --on {{inventory}}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("clients go through SSH") == 3
+    assert json.loads((tmp_path / "latest" / "results.json").read_text())["outcome"] == "valid"
 
 
 def test_ctrl_c_heals_keeps_the_history_and_leaves_nothing(tmp_path: Path) -> None:
