@@ -105,5 +105,6 @@ MUTANTS: dict[str, type[EPaxos]] = {
 TRIALS: dict[str, str] = dict.fromkeys(
     MUTANTS, "--nodes 3 --keys 3 --nemesis partition,kill,pause,packet --time 10"
 ) | {
-    "one-ballot": "--nodes 3 --keys 1 --nemesis partition,pause,packet --interval 1 --rtt 5 --time 10"
+    "one-ballot": "--nodes 3 --keys 1 --nemesis partition,packet --interval 0.7 --rtt 2 --rate 40"
+    " --concurrency 12 --time 10"
 }
