@@ -1,0 +1,303 @@
+"""What is tried to make a trial smaller, the boldest first, until nothing can go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import combinations
+from typing import TypeVar
+
+from harness.shrink.freeze import with_faults, with_script
+from harness.shrink.search import Search, Spent
+from harness.shrink.size import size_of
+from harness.shrink.targets import only, renumbered, targets_of
+from harness.shrink.times import REDUCTIONS as OF_TIME
+from harness.sim import NETWORKS
+from harness.trial import Trial
+from nemesis.actions import Fault, Shape, Weather, Window
+from workloads.script import ScriptedOp
+
+T = TypeVar("T")
+
+OTHER_SEEDS = tuple(str(number) for number in range(8))
+"""Tried at the end: what is left out changes what chance does, and another draw may do as well."""
+
+FEW = 8
+"""Up to so many nodes or clients all pairs or sets of them are tried."""
+
+
+def reduce(search: Search) -> None:
+    """Make the best trial smaller until nothing can go, or the bounds of the search are reached."""
+    with suppress(Spent):  # what was found until then is kept in search.best
+        until_nothing_goes(search)
+        search.seeds = OTHER_SEEDS
+        until_nothing_goes(search)
+
+
+def until_nothing_goes(search: Search) -> None:
+    """All reductions, as often as that makes the trial smaller."""
+    before = None
+    while (now := size_of(search.best)) != before:
+        before = now
+        for reduction in REDUCTIONS:
+            reduction(search)
+
+
+def leave_out(
+    search: Search, items: Callable[[], list[T]], build: Callable[[list[T]], Trial]
+) -> None:
+    """Delta debugging: try without halves, quarters ... and single ones of the items, from the end.
+
+    ``items`` gives those of the best trial, ``build`` makes a trial of some of them.
+    """
+    if items() and search.attempt([build([])]) is not None:
+        return
+    size = max(1, len(items()) // 2)
+    while items():
+        end = len(items())
+        while end > 0:
+            left = items()
+            ends = range(end, 0, -size)[: search.jobs]
+            place = search.attempt([build(left[: max(0, at - size)] + left[at:]) for at in ends])
+            end = ends[-1 if place is None else place] - size
+        if size == 1:
+            return
+        size //= 2
+
+
+# --- clients and their ops ------------------------------------------------------------------------
+
+
+def script_of(trial: Trial) -> list[ScriptedOp]:
+    """The ops of a trial that has them as data, each with the node that it asks."""
+    return [
+        op if op.node is not None else op._replace(node=op.thread % trial.nodes)
+        for op in trial.script() or ()
+    ]
+
+
+def ops_that_matter(search: Search) -> None:
+    """Only the ops that the evidence speaks of, or of its keys, or those before its end."""
+    ops = script_of(search.best)
+    if not ops:
+        return
+    run = search.look()
+    rows = run.run.rows
+    evidence = [rows[i] for i in run.results.checks[search.check].evidence]
+    if not evidence:
+        return
+    last_ns = max(row.time_ns for row in evidence)
+    keys = [row.key for row in evidence if row.process >= 0]
+    asked = {(row.time_ns, row.process % search.best.threads): 0 for row in evidence}
+    choices = (
+        [op for op in ops if (op.at_ns, op.thread) in asked],
+        [op for op in ops if op.key in keys and op.at_ns <= last_ns],
+        [op for op in ops if op.at_ns <= last_ns],
+    )
+    search.attempt([with_script(search.best, some) for some in choices if len(some) < len(ops)])
+
+
+def shorter_history(search: Search) -> None:
+    """Only what happens in the first half, quarter ... of the time."""
+    for share in (16, 8, 4, 2):
+        trial = search.best
+        time_ms = trial.time_ms // share
+        if time_ms < 1:
+            continue
+        plan = [window for window in trial.windows() if window.at_ms < time_ms]
+        cut = replace(with_faults(trial, plan), time_ms=time_ms)
+        ops = [op for op in script_of(trial) if op.at_ns < time_ms * 1_000_000]
+        if search.attempt([cut if trial.ops is None else with_script(cut, ops)]) is not None:
+            return
+
+
+def fewer_ops(search: Search) -> None:
+    """All ops of a key or of a client go; then some, then single ones."""
+    if search.best.ops is None:
+        return
+    for trait in (lambda op: op.key, lambda op: op.thread):
+        leave_out(
+            search,
+            lambda trait=trait: sorted({trait(op) for op in script_of(search.best)}),  # type: ignore[misc]
+            lambda kept, trait=trait: with_script(  # type: ignore[misc]
+                search.best, [op for op in script_of(search.best) if trait(op) in kept]
+            ),
+        )
+    leave_out(search, lambda: script_of(search.best), lambda ops: with_script(search.best, ops))
+
+
+def fewer_clients(search: Search) -> None:
+    """Clients without ops go; the ops of one are given to another."""
+    trial = search.best
+    ops = script_of(trial)
+    used = sorted({op.thread for op in ops})
+    if trial.ops is None or not used:
+        _smaller(search, "threads")
+        return
+    if len(used) < trial.threads:
+        numbers = {thread: number for number, thread in enumerate(used)}
+        renamed = [op._replace(thread=numbers[op.thread]) for op in ops]
+        fewer = replace(trial, threads=len(used))
+        if search.attempt([with_script(fewer, renamed)]) is not None:
+            fewer_clients(search)
+        return
+    if len(used) > FEW:
+        return
+    merged = [
+        [op._replace(thread=into) if op.thread == gone else op for op in ops]
+        for gone in reversed(used)
+        for into in used
+        if into < gone
+    ]
+    if search.attempt([with_script(trial, some) for some in merged]) is not None:
+        fewer_clients(search)
+
+
+def fewer_keys(search: Search) -> None:
+    """Only as many keys as are used, under the first names; without a script, just fewer."""
+    trial = search.best
+    ops = script_of(trial)
+    if trial.ops is None:
+        _smaller(search, "rate", least=1)
+        _smaller(search, "keys")
+        return
+    used = dict.fromkeys(op.key for op in ops)
+    names = {key: f"r{number}" for number, key in enumerate(used)}
+    renamed = [op._replace(key=names[op.key]) for op in ops]
+    fewer = replace(trial, keys=max(1, len(used)))
+    candidates = [with_script(fewer, renamed), fewer]
+    search.attempt([candidate for candidate in candidates if candidate != trial])
+
+
+def plainer_values(search: Search) -> None:
+    """The numbers that clients write become 1, 2, 3 ... in the order of their first use."""
+    trial = search.best
+    numbers: dict[int, int] = {}
+
+    def plainer(value: object) -> object:
+        if type(value) is int:
+            return numbers.setdefault(value, len(numbers) + 1)
+        return [plainer(item) for item in value] if isinstance(value, list) else value
+
+    ops = [op._replace(value=plainer(op.value)) for op in script_of(trial)]
+    if ops and ops != script_of(trial):
+        search.attempt([with_script(trial, ops)])
+
+
+def _smaller(search: Search, name: str, least: int = 1) -> None:
+    """A number of the trial, as small as can be: 1, 2, 4 ... before its own."""
+    now, value = getattr(search.best, name), least
+    values = []
+    while value < now:
+        values.append(value)
+        value *= 2
+    search.attempt([replace(search.best, **{name: value}) for value in values])  # type: ignore[arg-type]
+
+
+# --- faults and the world -------------------------------------------------------------------------
+
+
+def fewer_windows(search: Search) -> None:
+    leave_out(
+        search,
+        lambda: list(search.best.windows()),
+        lambda plan: with_faults(search.best, plan),
+    )
+
+
+def smaller_faults(search: Search) -> None:
+    """Each window hits fewer nodes or links; and weather has fewer properties."""
+    for number in reversed(range(len(search.best.windows()))):
+
+        def targets(number: int = number) -> list[object]:
+            return list(targets_of(search.best.windows()[number].fault))
+
+        def build(kept: list[object], number: int = number) -> Trial:
+            plan = list(search.best.windows())
+            return with_faults(search.best, _put(plan, number, only(plan[number], kept)))  # type: ignore[arg-type]
+
+        windows = len(search.best.windows())
+        if len(targets()) > 1:
+            leave_out(search, targets, build)
+        plan = list(search.best.windows())
+        if len(plan) < windows:
+            continue
+        milder = [_put(plan, number, window) for window in _milder(plan[number])]
+        search.attempt([with_faults(search.best, some) for some in milder])
+
+
+def _put(plan: Sequence[Window], number: int, window: Window | None) -> list[Window]:
+    """The plan with another window in this place, or without it."""
+    return [*plan[:number], *([] if window is None else [window]), *plan[number + 1 :]]
+
+
+def _milder(window: Window) -> list[Window]:
+    """The window with one property of its weather gone."""
+    fault = window.fault
+    if isinstance(fault, str) or not any(isinstance(a, Shape) for a in fault.begin):
+        return []
+    windows = []
+    for gone in ("reorder_permille", "duplicate_permille", "loss_permille", "jitter_ms"):
+        begin = tuple(
+            Shape(a.links, replace(a.weather, **{gone: 0})) if isinstance(a, Shape) else a
+            for a in fault.begin
+        )
+        calm = any(isinstance(a, Shape) and a.weather == Weather() for a in begin)
+        if begin != fault.begin and not calm:
+            windows.append(Window(window.at_ms, window.for_ms, Fault(fault.name, begin, fault.end)))
+    return windows
+
+
+def kinder_world(search: Search) -> None:
+    """Nothing asked at the end; a network that loses and delays less; none of the options."""
+    trial = search.best
+    if trial.final:
+        search.attempt([replace(trial, final=False)])
+    names = list(NETWORKS)
+    kinder = names[: names.index(search.best.network) : -1]
+    search.attempt([replace(search.best, network=name) for name in kinder])
+    for name in trial.options:
+        rest = {n: v for n, v in search.best.options.items() if n != name}
+        search.attempt([replace(search.best, options=rest)])
+
+
+def fewer_nodes(search: Search) -> None:
+    """The cluster without some nodes, and without what was asked of them; or moved elsewhere."""
+    trial = search.best
+    if trial.ops is None:
+        return
+    sizes = range(1, trial.nodes) if trial.nodes <= FEW else [trial.nodes - 1]
+    candidates = []
+    for size in sizes:
+        for kept in combinations(range(trial.nodes), size):
+            candidates += [_among(trial, kept, move=move) for move in (False, True)]
+    search.attempt(list({c.command("sim"): c for c in candidates}.values()))
+
+
+def _among(trial: Trial, kept: tuple[int, ...], *, move: bool) -> Trial:
+    """The trial on these nodes alone. ``move``: what was asked of others is asked of the first."""
+    numbers = {node: number for number, node in enumerate(kept)}
+    plan = [new for w in trial.windows() if (new := renumbered(w, numbers)) is not None]
+    ops = [
+        op._replace(node=numbers.get(op.node or 0, 0))
+        for op in script_of(trial)
+        if move or op.node in numbers
+    ]
+    return with_script(replace(with_faults(trial, plan), nodes=len(kept)), ops)
+
+
+REDUCTIONS: tuple[Callable[[Search], None], ...] = (
+    ops_that_matter,
+    shorter_history,
+    fewer_windows,
+    kinder_world,
+    fewer_ops,
+    fewer_windows,
+    smaller_faults,
+    fewer_clients,
+    fewer_nodes,
+    fewer_keys,
+    plainer_values,
+    *OF_TIME,
+)

@@ -1,0 +1,134 @@
+"""Trying candidates: the best one so far, within bounds of trials and seconds, on several cores.
+
+Candidates are tried in order and the first that fails is taken, so that the result does not depend
+on how many are tried side by side.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from multiprocessing import get_context
+from types import TracebackType
+from typing import Self
+
+from checker.verdict import Outcome
+from harness.errors import UsageError
+from harness.simulated import Played, play
+from harness.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """When to stop, whatever is left to try."""
+
+    trials: int = 3_000
+    seconds: float = 120.0
+
+
+class Spent(Exception):  # noqa: N818
+    """The bounds are reached."""
+
+
+def fails_in(trial: Trial, check: str) -> bool:
+    """Whether this check says *invalid* of this trial.
+
+    A trial that cannot be played, or in which a replica raises, fails in another way.
+    """
+    try:
+        verdict = play(trial).results.checks.get(check)
+    except UsageError:
+        return False
+    except Exception:  # noqa: BLE001  whatever a replica under test may raise
+        return False
+    return verdict is not None and verdict.outcome is Outcome.INVALID
+
+
+def name_of(trial: Trial) -> str:
+    """A short name that no other trial has."""
+    return blake2b(trial.command("sim").encode(), digest_size=16).hexdigest()
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Search:
+    """The best trial so far. A context: it holds processes if ``jobs`` is more than 1.
+
+    ``heard`` is told the search each time that a trial is taken.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        check: str,
+        *,
+        bounds: Bounds,
+        jobs: int = 1,
+        heard: Callable[[Search], None] = lambda _: None,
+    ) -> None:
+        self.best, self.check, self.bounds, self.jobs = trial, check, bounds, jobs
+        self.trials = self.taken = 0
+        self.seeds: tuple[str, ...] = ()
+        """Others that each candidate is tried with, where its own does not fail."""
+        self._heard = heard
+        self._began = time.monotonic()
+        self._passed: dict[str, None] = {}
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        if self.jobs > 1:
+            self._pool = ProcessPoolExecutor(
+                self.jobs,
+                mp_context=get_context("forkserver"),
+                initializer=_leave_interrupts_to_the_parent,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def look(self) -> Played:
+        """Play the best trial so far, to see what it does."""
+        return play(self.best)
+
+    def attempt(self, candidates: Sequence[Trial]) -> int | None:
+        """Take the first candidate that fails; its place, or None if there is none.
+
+        Raises Spent when the bounds are reached; ``best`` is the best so far even then.
+        """
+        trials: list[tuple[int, Trial]] = []
+        for place, candidate in enumerate(candidates):
+            trials.append((place, candidate))
+            trials += [(place, replace(candidate, seed=seed)) for seed in self.seeds]
+        fresh = [(place, t) for place, t in trials if name_of(t) not in self._passed]
+        for first in range(0, len(fresh), self.jobs):
+            if self.trials >= self.bounds.trials:
+                raise Spent
+            if time.monotonic() - self._began > self.bounds.seconds:
+                raise Spent
+            batch = fresh[first : first + min(self.jobs, self.bounds.trials - self.trials)]
+            for (place, trial), fails in zip(batch, self._play([t for _, t in batch]), strict=True):
+                self.trials += 1
+                if fails:
+                    self.best, self.taken = trial, self.taken + 1
+                    self._heard(self)
+                    return place
+                self._passed[name_of(trial)] = None
+        return None
+
+    def _play(self, trials: Sequence[Trial]) -> list[bool]:
+        if self._pool is None or len(trials) == 1:
+            return [fails_in(trial, self.check) for trial in trials]
+        return list(self._pool.map(fails_in, trials, [self.check] * len(trials)))
