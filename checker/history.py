@@ -98,8 +98,18 @@ class History:
 
     def ops(self) -> Iterator[Op]:
         """The clients' ops, in order of invocation; an op without completion is info."""
-        invoked = (self.type == INVOKE) & (self.process >= 0)
-        return (op_at(self, row) for row in np.flatnonzero(invoked).tolist())
+        invoked = np.flatnonzero((self.type == INVOKE) & (self.process >= 0))
+        completed = self.partner[invoked]
+        fate = self.type[completed]
+        who = self.process[invoked].tolist()
+        f, key, value = self.f, self.key, self.value
+        for i, j, process, type_ in zip(
+            invoked.tolist(), completed.tolist(), who, fate.tolist(), strict=True
+        ):
+            if j >= 0:
+                yield Op(i, j, process, f[i], key[i], value[i], type_, value[j])
+            else:
+                yield Op(i, None, process, f[i], key[i], value[i], INFO, None)
 
     def of_nemesis(self) -> list[int]:
         """The indices of the nemesis' rows."""

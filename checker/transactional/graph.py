@@ -1,0 +1,235 @@
+"""The dependencies between transactions, and the cycles in them.
+
+Adya's direct serialization graph: *ww* a version replaced another, *wr* a version was read, *rw* a
+version that was read was replaced (an anti-dependency); with *process* (one after the other in one
+process) and *realtime* (one ended before the other began) edges. Which edges a cycle has says which
+anomaly it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from checker.history import INVOKE, OK, History
+from checker.transactional.transactions import Txn
+from checker.values import Ints
+
+WW, WR, RW, PROCESS, REALTIME = range(5)
+EDGE_NAMES = ("ww", "wr", "rw", "process", "realtime")
+_DATA = (WW, WR, RW)
+_LEVELS = (_DATA, (*_DATA, PROCESS), (*_DATA, PROCESS, REALTIME))
+_MOST_STEPS = 2_000_000
+
+Cycle = list[tuple[int, int, int]]
+"""Edges (from, to, kind), each beginning where the one before it ends."""
+
+
+@dataclass
+class Edges:
+    """Parallel lists; the same edge may be there twice."""
+
+    tail: list[int]
+    head: list[int]
+    kind: list[int]
+
+    @classmethod
+    def none(cls) -> Edges:
+        return cls([], [], [])
+
+    def add(self, tail: int, head: int, kind: int) -> None:
+        if tail != head:
+            self.tail.append(tail)
+            self.head.append(head)
+            self.kind.append(kind)
+
+
+def process_edges(txns: Sequence[Txn], edges: Edges) -> None:
+    last: dict[int, int] = {}
+    for txn in txns:
+        before = last.get(txn.op.process)
+        if before is not None:
+            edges.add(before, txn.number, PROCESS)
+        last[txn.op.process] = txn.number
+
+
+def realtime_edges(history: History, txns: Sequence[Txn], edges: Edges) -> None:
+    """Only those that do not follow from others: from what has ended to what begins then.
+
+    ``recent`` are the ended ones that no other ended one came wholly after; when one ends, those
+    before it are recent no more. As many edges as transactions times those at the same time.
+    """
+    begins = {txn.op.invoked: txn.number for txn in txns}
+    ends = {txn.op.completed: txn.number for txn in txns if txn.op.type == OK}
+    recent: dict[int, None] = {}
+    before: dict[int, tuple[int, ...]] = {}
+    for row in np.flatnonzero(history.process >= 0).tolist():
+        if history.type[row] == INVOKE:
+            number = begins.get(row)
+            if number is not None:
+                before[number] = tuple(recent)
+                for other in recent:
+                    edges.add(other, number, REALTIME)
+        elif (number := ends.get(row)) is not None:
+            for other in before.pop(number):
+                recent.pop(other, None)
+            recent[number] = None
+
+
+def cycles(edges: Edges, size: int) -> tuple[dict[str, Cycle], bool]:
+    """An example of each sort of cycle, by name; and whether the search was complete.
+
+    Without processes first, then with, then with real time, so that each cycle has the plainest name.
+    """
+    tail = np.array(edges.tail, np.int64)
+    head = np.array(edges.head, np.int64)
+    kind = np.array(edges.kind, np.int64)
+    found: dict[str, Cycle] = {}
+    complete = True
+    if not len(tail) or len(components(tail, head, size)[0]) == 0:
+        return found, complete
+    for allowed in _LEVELS:
+        some = np.isin(kind, allowed)
+        inside, label = components(tail[some], head[some], size)
+        if not len(inside):
+            continue
+        at = np.flatnonzero(some)[inside]
+        order = at[np.argsort(label[tail[at]], kind="stable")]
+        borders = np.flatnonzero(np.diff(label[tail[order]])) + 1
+        for part in np.split(order, borders):
+            small = zip(tail[part].tolist(), head[part].tolist(), kind[part].tolist(), strict=True)
+            finder = _Finder(list(small))
+            for cycle in finder.cycles():
+                found.setdefault(name_cycle(cycle), cycle)
+            complete = complete and finder.steps <= _MOST_STEPS
+    return found, complete
+
+
+def components(tail: Ints, head: Ints, size: int) -> tuple[Ints, Ints]:
+    """The edges inside strongly connected components, and the component of each node."""
+    ones = np.ones(len(tail), np.int8)
+    matrix = coo_array((ones, (tail, head)), shape=(size, size)).tocsr()
+    _, label = connected_components(matrix, directed=True, connection="strong")
+    inside = np.flatnonzero(label[tail] == label[head])
+    return inside.astype(np.int64), label.astype(np.int64)
+
+
+def name_cycle(cycle: Cycle) -> str:
+    """Which anomaly a cycle is, by the edges that it has."""
+    kinds = [kind for _, _, kind in cycle]
+    rw = kinds.count(RW)
+    if rw == 1:
+        base = "G-single-item"
+    elif rw > 1:
+        beside = any(a == RW == b for a, b in zip(kinds, [*kinds[1:], kinds[0]], strict=True))
+        base = "G2-item" if beside else "G-nonadjacent-item"
+    else:
+        base = "G1c" if WR in kinds else "G0"
+    return base + ("-realtime" if REALTIME in kinds else "-process" if PROCESS in kinds else "")
+
+
+class _Finder:
+    """Cycles in one strongly connected component: shortest ones, by breadth first search."""
+
+    def __init__(self, edges: list[tuple[int, int, int]]) -> None:
+        self.edges = sorted(set(edges))
+        self.after: dict[int, list[tuple[int, int]]] = {}
+        for tail, head, kind in self.edges:
+            self.after.setdefault(tail, []).append((head, kind))
+        self.steps = 0
+
+    def cycles(self) -> Iterator[Cycle]:
+        """At most one of each: no rw and only ww; no rw; one rw; several apart; any."""
+        order = [PROCESS, REALTIME]
+        for first, rest in (
+            ((WW,), (WW, *order)),
+            ((WR,), (WW, WR, *order)),
+            ((RW,), (WW, WR, *order)),
+        ):
+            if cycle := self.close(first, frozenset(rest)):
+                yield cycle
+        if cycle := self.close_apart():
+            yield cycle
+        if cycle := self.close((RW,), frozenset((WW, WR, RW, *order))):
+            yield cycle
+
+    def close(self, first: tuple[int, ...], rest: frozenset[int]) -> Cycle | None:
+        """The first edge of these kinds that edges of the others lead back from."""
+        for tail, head, kind in self.edges:
+            if kind in first and (path := self.path(head, tail, rest)) is not None:
+                return [(tail, head, kind), *path]
+            if self.steps > _MOST_STEPS:
+                return None
+        return None
+
+    def path(self, start: int, goal: int, kinds: frozenset[int]) -> Cycle | None:
+        came: dict[int, tuple[int, int]] = {}
+        queue = deque([start])
+        while queue:
+            node = queue.popleft()
+            if node == goal:
+                return _walk_back(came, start, goal)
+            for head, kind in self.after.get(node, ()):
+                self.steps += 1
+                if kind in kinds and head not in came and head != start:
+                    came[head] = node, kind
+                    queue.append(head)
+        return None
+
+    def close_apart(self) -> Cycle | None:
+        """A cycle with two rw edges or more, no two of which are beside each other.
+
+        The search goes over (node, whether an rw led there, whether a second rw was used); walks
+        that cross themselves are passed over.
+        """
+        for tail, head, kind in self.edges:
+            if self.steps > _MOST_STEPS:
+                return None
+            if kind != RW:
+                continue
+            start = (head, True, False)
+            came: dict[tuple[int, bool, bool], tuple[tuple[int, bool, bool], int]] = {}
+            queue = deque([start])
+            goal = (tail, False, True)
+            while queue and goal not in came:
+                state = queue.popleft()
+                for node, how in self.after.get(state[0], ()):
+                    self.steps += 1
+                    if how == RW and state[1]:
+                        continue
+                    then = (node, how == RW, state[2] or how == RW)
+                    if then not in came and then != start:
+                        came[then] = state, how
+                        queue.append(then)
+            if goal in came and (path := _simple(came, start, goal)):
+                return [(tail, head, kind), *path]
+        return None
+
+
+def _walk_back(came: Mapping[int, tuple[int, int]], start: int, goal: int) -> Cycle:
+    path: Cycle = []
+    while goal != start:
+        before, kind = came[goal]
+        path.append((before, goal, kind))
+        goal = before
+    return path[::-1]
+
+
+def _simple(
+    came: Mapping[tuple[int, bool, bool], tuple[tuple[int, bool, bool], int]],
+    start: tuple[int, bool, bool],
+    goal: tuple[int, bool, bool],
+) -> Cycle:
+    """The walk to the goal, if it comes to no node twice; else nothing."""
+    path: Cycle = []
+    while goal != start:
+        before, kind = came[goal]
+        path.append((before[0], goal[0], kind))
+        goal = before
+    heads = [head for _, head, _ in path]
+    return path[::-1] if len(set(heads)) == len(heads) else []

@@ -1,0 +1,286 @@
+"""Transactions that read and write registers: the order of versions must be inferred.
+
+Kingsbury, Alvaro, "Elle", VLDB 2020, section 5: with unique values it is known who wrote what was
+read, but only some of the order of a key's versions: the initial nothing comes first; a transaction
+that reads a version and writes another puts that after it (*writes follow reads*, which holds where
+such a transaction is isolated at all); and, if it is claimed that each key by itself is sequential or
+linearizable, versions are written in the order of their processes, or of real time.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from checker.history import History, Op
+from checker.phrases import show
+from checker.transactional.graph import (
+    RW,
+    WR,
+    WW,
+    Edges,
+    components,
+    cycles,
+    process_edges,
+    realtime_edges,
+)
+from checker.transactional.report import Anomalies, judge, name_txn, show_key
+from checker.transactional.transactions import READ, WRITE, Transactions, Txn, transactions
+from checker.values import Json, identity
+from checker.verdict import Verdict
+
+
+def check(
+    history: History,
+    *,
+    model: str = "strict-serializable",
+    wfr_keys: bool = True,
+    sequential_keys: bool = False,
+    linearizable_keys: bool = False,
+) -> Verdict:
+    """*Invalid* where an anomaly rules out ``model`` (a name of ``lattice.WEAKER``).
+
+    ``wfr_keys``, ``sequential_keys``, ``linearizable_keys`` are what is claimed of each key, to infer
+    versions from. ``details`` as of list-append. Raises ValueError for what is no rw-register.
+    """
+    found = transactions(history)
+    work = _Inference(found)
+    for txn in found.txns:
+        work.take(txn)
+    for txn in found.failed:
+        work.take_failed(txn)
+    for key, known in work.keys.items():
+        if wfr_keys:
+            known.follow |= known.within
+        if sequential_keys or linearizable_keys:
+            known.follow |= _sequential(known)
+        if linearizable_keys:
+            known.follow |= _linearizable(known)
+        work.order(key, known)
+    process_edges(found.txns, work.edges)
+    realtime_edges(history, found.txns, work.edges)
+    return judge(
+        history,
+        found,
+        work.anomalies,
+        cycles(work.edges, len(found.txns)),
+        because=work.because,
+        model=model,
+    )
+
+
+_Version = Hashable
+"""The identity of a value; None is the initial nothing."""
+
+
+@dataclass
+class _Key:
+    """``within`` are pairs (version, next) that one transaction read and then wrote, ``follow`` all
+    pairs that are known; ordered sets.
+    """
+
+    writer: dict[_Version, Txn] = field(default_factory=dict)
+    failed: dict[_Version, Txn] = field(default_factory=dict)
+    readers: defaultdict[_Version, list[Txn]] = field(default_factory=lambda: defaultdict(list))
+    within: dict[tuple[_Version, _Version], None] = field(default_factory=dict)
+    follow: dict[tuple[_Version, _Version], None] = field(default_factory=dict)
+    final: dict[int, _Version] = field(default_factory=dict)
+    """The last version that each transaction wrote: the rest are intermediate."""
+
+
+class _Inference:
+    def __init__(self, found: Transactions) -> None:
+        self.found = found
+        self.keys: defaultdict[Hashable, _Key] = defaultdict(_Key)
+        self.edges = Edges.none()
+        self.anomalies = Anomalies()
+
+    def take(self, txn: Txn) -> None:
+        """Note what a transaction read of others and wrote, and what contradicts itself within it."""
+        view: dict[Hashable, _Version] = {}
+        read: dict[Hashable, _Version] = {}
+        for f, key, value in txn.mops:
+            version = identity(value)
+            known = self.keys[key]
+            if f == WRITE:
+                self.write(txn, key, known, version)
+            elif f != READ:
+                raise ValueError(f"row {txn.op.invoked}: {f!r} in a read-write transaction")
+            elif key not in view:
+                known.readers[version].append(txn)
+                read[key] = version
+            elif view[key] != version:
+                self.anomalies.add(
+                    "internal",
+                    [txn],
+                    f"{name_txn(txn)} read {show(value)} from {show_key(self.found, key)}, where it had "
+                    f"itself read or written {_show(view[key])} before",
+                )
+            view[key] = version
+        for key, version in read.items():
+            final = self.keys[key].final.get(txn.number, version)
+            if final != version:
+                self.keys[key].within[version, final] = None
+
+    def write(self, txn: Txn, key: Hashable, known: _Key, version: _Version) -> None:
+        if version is None:
+            raise ValueError(
+                f"row {txn.op.invoked}: null stands for nothing written: write a value"
+            )
+        if version in known.writer:
+            where = f"{_show(version)} is written to {show_key(self.found, key)}"
+            raise ValueError(f"row {txn.op.invoked}: {where} twice: values must be unique")
+        known.writer[version] = txn
+        known.final[txn.number] = version
+
+    def take_failed(self, txn: Txn) -> None:
+        for f, key, value in txn.mops:
+            if f == WRITE:
+                self.keys[key].failed[identity(value)] = txn
+
+    def order(self, key: Hashable, known: _Key) -> None:
+        """One key: what is wrong with its versions, and the edges that follow."""
+        for version in known.writer:
+            if None in known.readers and known.final.get(known.writer[version].number) == version:
+                known.follow.setdefault((None, version))
+        self.reads(key, known)
+        if self.cyclic(key, known):
+            return
+        for before, after in known.follow:
+            writer = known.writer.get(after)
+            if writer is None:
+                continue
+            earlier = known.writer.get(before)
+            if earlier is not None:
+                self.edges.add(earlier.number, writer.number, WW)
+            for reader in known.readers.get(before, ()):
+                self.edges.add(reader.number, writer.number, RW)
+        self.lost_updates(key, known)
+
+    def reads(self, key: Hashable, known: _Key) -> None:
+        where = show_key(self.found, key)
+        for version, readers in known.readers.items():
+            writer = known.writer.get(version)
+            if version is None:
+                continue
+            for reader in readers:
+                said = f"{name_txn(reader)} read {_show(version)} from {where}"
+                if writer is None:
+                    failed = known.failed.get(version)
+                    why = "but nobody wrote it"
+                    if failed is not None:
+                        why = f"but {name_txn(failed)}, which wrote it, failed"
+                    self.anomalies.add(
+                        "G1a", [reader, *([failed] if failed else [])], f"{said}, {why}"
+                    )
+                elif writer is reader:
+                    self.anomalies.add(
+                        "future-read", [reader], f"{said}, and wrote that only later"
+                    )
+                else:
+                    self.edges.add(writer.number, reader.number, WR)
+                    final = known.final[writer.number]
+                    if final != version:
+                        why = f"but {name_txn(writer)} went on to write {_show(final)}"
+                        self.anomalies.add("G1b", [writer, reader], f"{said}, {why}")
+
+    def cyclic(self, key: Hashable, known: _Key) -> bool:
+        """Versions that follow each other round; then nothing more is inferred from this key."""
+        names = {
+            name: i for i, name in enumerate(dict.fromkeys(v for p in known.follow for v in p))
+        }
+        if not names:
+            return False
+        tail = np.array([names[a] for a, _ in known.follow], np.int64)
+        head = np.array([names[b] for _, b in known.follow], np.int64)
+        inside, label = components(tail, head, len(names))
+        if not len(inside):
+            return False
+        part = label[tail[inside[0]]]
+        round_ = [name for name, i in names.items() if label[i] == part]
+        txns = [known.writer[v] for v in round_ if v in known.writer]
+        self.anomalies.add(
+            "cyclic-versions",
+            txns[:6],
+            f"versions of {show_key(self.found, key)} follow each other round: "
+            f"{', '.join(map(_show, round_[:6]))} ({', '.join(map(name_txn, txns[:6]))})",
+        )
+        return True
+
+    def lost_updates(self, key: Hashable, known: _Key) -> None:
+        for version, readers in known.readers.items():
+            several = [txn for txn in readers if txn.number in known.final]
+            if len(several) > 1:
+                self.anomalies.add(
+                    "lost-update",
+                    several[:6],
+                    f"{' and '.join(map(name_txn, several[:6]))} all read {_show(version)} from "
+                    f"{show_key(self.found, key)}, and wrote it",
+                )
+
+    def because(self, tail: int, head: int, kind: int) -> str:
+        """In words, why the first transaction came before the second."""
+        for key, known in self.keys.items():
+            where = show_key(self.found, key)
+            if kind == WR:
+                for version, readers in known.readers.items():
+                    writer = known.writer.get(version)
+                    if writer and writer.number == tail and any(r.number == head for r in readers):
+                        return f"it wrote {_show(version)} to {where}, and the other read that"
+                continue
+            for before, after in known.follow:
+                writer = known.writer.get(after)
+                if writer is None or writer.number != head:
+                    continue
+                earlier = known.writer.get(before)
+                if kind == WW and earlier is not None and earlier.number == tail:
+                    return f"it wrote {_show(before)} to {where}, which the other's {_show(after)} replaced"
+                if kind == RW and any(r.number == tail for r in known.readers.get(before, ())):
+                    return f"it read {_show(before)} from {where}, which the other's {_show(after)} replaced"
+        raise AssertionError((tail, head, kind))
+
+
+def _writes(known: _Key) -> Iterator[tuple[Op, _Version]]:
+    """The final writes of transactions, by their beginnings."""
+    ops = {known.writer[version].op.invoked: version for version in known.final.values()}
+    for invoked in sorted(ops):
+        yield known.writer[ops[invoked]].op, ops[invoked]
+
+
+def _sequential(known: _Key) -> dict[tuple[_Version, _Version], None]:
+    """Each process writes its versions in its own order."""
+    found: dict[tuple[_Version, _Version], None] = {}
+    last: dict[int, _Version] = {}
+    for op, version in _writes(known):
+        if op.process in last:
+            found[last[op.process], version] = None
+        last[op.process] = version
+    return found
+
+
+def _linearizable(known: _Key) -> dict[tuple[_Version, _Version], None]:
+    """Versions are written in the order of real time; only what does not follow from other pairs."""
+    found: dict[tuple[_Version, _Version], None] = {}
+    recent: dict[_Version, tuple[int, int]] = {}  # its beginning and its end
+    ended: list[tuple[int, int, _Version]] = []
+    for op, version in _writes(known):
+        for item in sorted(e for e in ended if e[0] < op.invoked):
+            ended.remove(item)
+            recent = {v: span for v, span in recent.items() if span[1] > item[1]}
+            recent[item[2]] = item[1], item[0]
+        for before in recent:
+            found[before, version] = None
+        if op.completed is not None and op.type == 1:
+            ended.append((op.completed, op.invoked, version))
+    return found
+
+
+def _show(version: _Version) -> str:
+    return str(version[1]) if isinstance(version, tuple) else show(_json(version))
+
+
+def _json(version: _Version) -> Json:
+    return version

@@ -1,0 +1,80 @@
+"""The transactions of a history: f ``txn``, value [["append", k, v], ["r", k, v], ["w", k, v], ...]."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+from checker.history import FAIL, OK, History, Op
+from checker.values import Json, identity
+
+Mop = tuple[str, Hashable, Json]
+"""A micro-operation: what it does, the identity of its key, its value."""
+
+READ, WRITE, APPEND = "r", "w", "append"
+_PLAIN = (int, str)
+_UPDATES = (WRITE, APPEND)
+
+
+class Txn(NamedTuple):
+    """``number`` is its place among the transactions that may have taken effect (-1: failed)."""
+
+    number: int
+    op: Op
+    mops: tuple[Mop, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.op.type == OK
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """``txns`` may have taken effect, by invocation; ``failed`` certainly did not."""
+
+    txns: list[Txn]
+    failed: list[Txn]
+    keys: dict[Hashable, Json]
+
+
+def transactions(history: History) -> Transactions:
+    """Raises ValueError, naming the row, for what is no transaction. Reads of unanswered ones are
+    left out, since nobody knows what they saw.
+    """
+    txns: list[Txn] = []
+    failed: list[Txn] = []
+    keys: dict[Hashable, Json] = {}
+    for op in history.ops():
+        if op.f != "txn":
+            raise ValueError(f"row {op.invoked}: not a transaction: {op.f!r}")
+        value = op.result if op.type == OK else op.argument
+        mops = _mops(op, value, keys)
+        if op.type == FAIL:
+            failed.append(Txn(-1, op, mops))
+        else:
+            txns.append(Txn(len(txns), op, mops))
+    return Transactions(txns, failed, keys)
+
+
+def _mops(op: Op, value: Json, keys: dict[Hashable, Json]) -> tuple[Mop, ...]:
+    row = op.invoked if op.completed is None else op.completed
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"row {row}: a transaction is a list of micro-operations")  # noqa: TRY004
+    mops: list[Mop] = []
+    ok = op.type == OK
+    for mop in cast("Sequence[Sequence[Json]]", value):
+        try:
+            f, key, argument = mop
+        except (TypeError, ValueError):
+            raise ValueError(f"row {row}: a micro-operation is [f, key, value]") from None
+        if f == READ:
+            if not ok:
+                continue
+        elif f not in _UPDATES:
+            raise ValueError(f"row {row}: a transaction does not know {f!r}")
+        name = key if type(key) in _PLAIN else identity(key)
+        if name not in keys:
+            keys[name] = key
+        mops.append((f, name, argument))
+    return tuple(mops)
