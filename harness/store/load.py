@@ -54,7 +54,14 @@ def load_history(where: str | Path, *, root: Path = STORE) -> Stored:
 
 def read_rows(path: Path) -> tuple[list[Row], list[str]]:
     """The rows of a file, and warnings."""
-    lines = _lines(path)
+    return parse_rows(path, _lines(path))
+
+
+def parse_rows(path: Path | str, lines: list[str]) -> tuple[list[Row], list[str]]:
+    """The rows of lines, each with its newline, and warnings; ``path`` is for people.
+
+    Raises UsageError, with the line, where one is no row; a torn last line is left out.
+    """
     warnings: list[str] = []
     torn = len(lines) if lines and not lines[-1].endswith("\n") else 0
     if torn:
@@ -62,12 +69,12 @@ def read_rows(path: Path) -> tuple[list[Row], list[str]]:
             _row(path, torn, lines[-1])
         except UsageError:
             warnings.append(f"{path}:{torn}: the last line is torn and was left out")
-            lines.pop()
+            lines = lines[:-1]
     with _no_garbage_yet():
         return _rows(path, lines), warnings
 
 
-def _rows(path: Path, lines: list[str]) -> list[Row]:
+def _rows(path: Path | str, lines: list[str]) -> list[Row]:
     rows: list[Row] = []
     for first in range(0, len(lines), _AT_ONCE):
         some = lines[first : first + _AT_ONCE]
@@ -91,7 +98,7 @@ def _no_garbage_yet() -> Iterator[None]:
             gc.enable()
 
 
-def _row(path: Path, number: int, line: str) -> Row:
+def _row(path: Path | str, number: int, line: str) -> Row:
     try:
         return decode(json.loads(line))
     except json.JSONDecodeError as error:
