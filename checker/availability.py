@@ -17,7 +17,7 @@ from checker.history import INFO, INVOKE, OK, History
 from checker.phrases import of_node, plural, seconds
 from checker.values import Ints, Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import FaultWindow, windows
+from checker.windows import FaultWindow, last_ns, windows
 
 GRACE_NS = 5_000_000_000
 NOBODY = -1
@@ -25,7 +25,7 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class _Ops:
-    """Columns over the clients' ops; ``end_ns`` is of the answer, or of the history's last row."""
+    """Columns over the clients' ops; ``end_ns`` is of the answer, or when the history ends."""
 
     invoked: Ints
     begin_ns: Ints
@@ -72,7 +72,7 @@ def _ops(history: History) -> _Ops:
     return _Ops(
         invoked=inv,
         begin_ns=history.time_ns[inv],
-        end_ns=history.time_ns[done] if len(inv) else inv,
+        end_ns=np.where(done >= 0, history.time_ns[done], last_ns(history)),
         ok=fate == OK,
         node=np.fromiter((NOBODY if n is None else n for n in nodes), np.int64, len(nodes)),
     )
@@ -125,7 +125,7 @@ def _liveness(
     last = max(faults, key=lambda fault: fault.end_ns)
     assert last.end is not None
     asked = ops.begin_ns >= last.end_ns
-    end_ns = int(history.time_ns.max())
+    end_ns = last_ns(history)
     explanation, evidence, short = [], [last.end], False
     for node in (None, *nodes):
         here = asked if node is None else asked & (ops.node == node)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checker.history import History
+from checker.history import NEMESIS, History
 from checker.values import Json, identity
 
 
@@ -18,7 +18,7 @@ from checker.values import Json, identity
 class FaultWindow:
     """``begin`` and ``end`` are rows; ``end`` is None where the history ends with the fault on.
 
-    ``end_ns`` is then the time of the last row.
+    ``end_ns`` is then the time of the last row, not counting the nodes' notes.
     """
 
     fault: str
@@ -44,10 +44,15 @@ def windows(history: History) -> list[FaultWindow]:
             ends[opened[name].pop(0)] = row
     for begin in sorted([*ends, *(row for rows in opened.values() for row in rows)]):
         end = ends.get(begin)
-        last = len(history) - 1 if end is None else end
-        begin_ns, end_ns = int(history.time_ns[begin]), int(history.time_ns[last])
+        begin_ns = int(history.time_ns[begin])
+        end_ns = last_ns(history) if end is None else int(history.time_ns[end])
         found.append(FaultWindow(history.f[begin], begin, end, begin_ns, end_ns))
     return found
+
+
+def last_ns(history: History) -> int:
+    """The time of the last row of a client or the nemesis: nodes have clocks of their own."""
+    return int(history.time_ns[history.process >= NEMESIS].max(initial=0))
 
 
 def value_of(history: History, row: int) -> Mapping[str, Json]:
