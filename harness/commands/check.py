@@ -1,74 +1,291 @@
-"""``harness check``: judge stored histories again."""
+"""``harness check``: judge stored histories again, and histories from elsewhere."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from harness.judge import judge
+from checker.history import History
+from checker.verdict import Outcome, combine
+from harness.claims import Checks, at_isolation, claims, guess, observing_failed_cas
+from harness.errors import HarnessError, UsageError
+from harness.formats import FORMATS
+from harness.formats.keys import only_keys
+from harness.formats.load import AUTO, OURS, Loaded, load
+from harness.judge import Results, judge
+from harness.patience import Patience
 from harness.report.progress import to_stdout
 from harness.report.summary import report
 from harness.store.find import STORE, read_object
-from harness.store.load import Stored, load_history
 from harness.store.record import HISTORY, TRIAL
 from harness.trial import NO_FAULTS, Trial
 
+BROKEN = UsageError.exit_code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked of each history. ``shown`` are the options again, for reproducing it."""
+
+    model: str | None
+    workload: str | None
+    isolation: str | None
+    failed_cas: bool
+    format: str
+    tuples: bool | None
+    keys: tuple[str, ...]
+    patience: Patience
+    store: Path
+    shown: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A history with what it was held to (``claim``, for people) and what came of it."""
+
+    loaded: Loaded
+    claim: str
+    results: Results
+
 
 @click.command("check")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN_OR_FILE...")
+@click.argument("histories", nargs=-1, required=True, metavar="HISTORY...")
+@click.option("--model", "-m", help="What the object is; default: what the ops look like.")
+@click.option("--workload", "-w", help="Whose checks to apply; default: those of the run itself.")
+@click.option("--isolation", help="The level that transactions are to keep to.")
 @click.option(
-    "--workload", "-w", help="Whose checks to apply; default: the run's own, or register."
+    "--observe-failed-cas",
+    "failed_cas",
+    is_flag=True,
+    help="A failed cas says that the old value was not there, as Porcupine reads it.",
+)
+@click.option(
+    "--format", "-f", type=click.Choice([AUTO, *FORMATS]), default=AUTO, show_default=True
+)
+@click.option(
+    "--independent/--not-independent",
+    "tuples",
+    default=None,
+    help="Jepsen's values are [key value], or are not; default: if they look like it.",
+)
+@click.option("--key", "-k", "keys", multiple=True, help="Only this key; may be given again.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="For each check; what is not decided by then is unknown.",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=1),
+    metavar="MIB",
+    help="For what a search remembers; what would need more is unknown.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The results as JSON.")
 @click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
-def command(runs: tuple[str, ...], workload: str | None, as_json: bool, store: Path) -> int:
-    """Judge stored histories again: runs, or files in the format of history.jsonl.
+def command(  # noqa: PLR0917  click passes them by name
+    histories: tuple[str, ...],
+    model: str | None,
+    workload: str | None,
+    isolation: str | None,
+    failed_cas: bool,
+    format: str,
+    tuples: bool | None,
+    keys: tuple[str, ...],
+    timeout: float | None,
+    memory: int | None,
+    as_json: bool,
+    store: Path,
+) -> int:
+    """Judge histories: runs in the store, and files from Jepsen, Knossos, elle-cli or Porcupine.
 
-    A run that was killed half-way can be judged too: what is there is what is judged.
+    A HISTORY is a run's name, a run directory, a file, or - for standard input. The format is found
+    by content: history.jsonl; Jepsen's history.edn, history.txt or log; JSON. A model is register,
+    cas-register, kv, queue, stack, priority-queue, set, mutex, counter, list-append, rw-register,
+    bank, unique-ids, set-full, total-queue, log, sequential ..., or package.module:attribute of your
+    own. A history that ends half-way is judged as it stands, with a warning.
+
+    Exit codes: 0 valid, 1 invalid, 2 unknown, 254 a history that cannot be read.
 
     \b
     Examples:
       harness check latest
       harness check store/epaxos-register/20261121T101500Z
-      harness check history.jsonl --workload cas --json
+      harness check jepsen/store/etcd/latest/history.edn --model cas-register
+      harness check test_data/jepsen/*.log --model cas-register --observe-failed-cas
+      harness check elle.json --timeout 10 --isolation serializable
+      harness check history.jsonl --model mymodels:LIGHT --key 3 --json
+      zcat history.edn.gz | harness check - --model queue
     """
-    return combine_codes([one(run, workload, as_json=as_json, store=store) for run in runs])
+    if model is not None and workload is not None:
+        raise UsageError("--model and --workload both say what to check: give one")
+    request = Request(
+        model=model,
+        workload=workload,
+        isolation=isolation,
+        failed_cas=failed_cas,
+        format=format,
+        tuples=tuples,
+        keys=keys,
+        patience=Patience(seconds=timeout, memory_mib=memory, tell=warn),
+        store=store,
+        shown=shown_options(click.get_current_context()),
+    )
+    if len(histories) == 1:
+        judged = one(histories[0], request)
+        show(judged, request, as_json=as_json)
+        return judged.results.outcome.exit_code
+    return several(histories, request, as_json=as_json)
 
 
-def one(where: str, workload: str | None, *, as_json: bool, store: Path) -> int:
-    """Judge and report one history; its exit code."""
-    stored = load_history(where, root=store)
-    saved = trial_of(stored)
-    asked = workload or (saved.workload if saved else "register")
-    checks = Trial(protocol="", workload=asked).made_workload().checks
-    for warning in stored.warnings:
-        click.echo(f"harness: warning: {warning}", err=True)
-    faults = saved is not None and (saved.nemesis != NO_FAULTS or saved.plan is not None)
-    results = judge(stored.history, checks, faults=faults)
-    reproduce = f"harness check {stored.path}" + (f" --workload {workload}" if workload else "")
+def several(histories: Sequence[str], request: Request, *, as_json: bool) -> int:
+    """Judge all, whatever is wrong with some; a last line counts them. The exit code of all."""
+    told: list[Judged] = []
+    broken: list[str] = []
+    for where in histories:
+        try:
+            judged = one(where, request)
+        except HarnessError as error:
+            click.echo(f"harness: {error}", err=True)
+            broken.append(str(error))
+            continue
+        told.append(judged)
+        if not as_json:
+            show(judged, request, as_json=False)
+            to_stdout("\n")
+    outcomes = [judged.results.outcome for judged in told]
     if as_json:
-        to_stdout(json.dumps({"history": str(stored.path), **results.to_json()}, indent=2))
+        listed = [to_json(judged) for judged in told]
+        to_stdout(json.dumps({"histories": listed, "errors": broken}, indent=2))
     else:
-        title = f"{stored.path}: {len(stored.history)} rows, workload {asked}"
-        report(title, results, where=None, reproduce=reproduce)
-    return results.outcome.exit_code
+        to_stdout(count(outcomes, len(broken)))
+    return combine_codes([*(o.exit_code for o in outcomes), *(BROKEN for _ in broken)])
 
 
-def trial_of(stored: Stored) -> Trial | None:
+def one(where: str, request: Request) -> Judged:
+    """Read and judge one history. Raises HarnessError where it cannot be read."""
+    loaded = load(where, root=request.store, format=request.format, tuples=request.tuples)
+    for warning in loaded.warnings:
+        warn(warning)
+    history = only_keys(loaded.history, request.keys) if request.keys else loaded.history
+    saved = trial_of(loaded)
+    claim, checks = claimed(request, saved, history, loaded.name)
+    faults = saved is not None and (saved.nemesis != NO_FAULTS or saved.plan is not None)
+    bounded = {name: request.patience.bound(check) for name, check in checks.items()}
+    results = judge(history, bounded, faults=faults)
+    if loaded.format != OURS:
+        results = only(results, bounded)
+    return Judged(loaded=loaded, claim=claim, results=results)
+
+
+def only(results: Results, checks: Checks) -> Results:
+    """What these checks say: a history from elsewhere is not held to what our own trials are."""
+    verdicts = {name: results.checks[name] for name in checks}
+    return Results(
+        outcome=combine(v.outcome for v in verdicts.values()),
+        checks=verdicts,
+        seconds={name: results.seconds[name] for name in checks},
+    )
+
+
+def claimed(
+    request: Request, saved: Trial | None, history: History, name: str
+) -> tuple[str, Checks]:
+    """What a history is held to, in words and as checks: what was asked for, or what fits it."""
+    if request.model is not None:
+        claim, checks = f"model {request.model}", claims(request.model)
+    elif request.workload is not None or saved is not None:
+        workload = request.workload or (saved.workload if saved else "")
+        checks = Trial(protocol="", workload=workload).made_workload().checks
+        claim = f"workload {workload}"
+    else:
+        looks = guess(history)
+        if looks is None:
+            some = ", ".join(sorted({op.f for op in history.ops()})[:6])
+            raise UsageError(f"{name}: what are {some} ops of? Say it by --model or --workload")
+        claim, checks = f"model {looks}, by its ops", claims(looks)
+    if request.isolation is not None:
+        checks = at_isolation(checks, request.isolation)
+        claim += f", {request.isolation}"
+    if request.failed_cas:
+        checks = observing_failed_cas(checks)
+    return claim, checks
+
+
+def show(judged: Judged, request: Request, *, as_json: bool) -> None:
+    """Print what came of one history."""
+    if as_json:
+        to_stdout(json.dumps(to_json(judged), indent=2))
+        return
+    loaded = judged.loaded
+    of = f", key {', '.join(request.keys)}" if request.keys else ""
+    title = f"{loaded.name}: {len(loaded.history):,} rows of {loaded.format}{of}, {judged.claim}"
+    where = "-" if loaded.path is None else str(loaded.path)
+    again = shlex.join(["harness", "check", where, *request.shown])
+    report(title, judged.results, where=None, reproduce=again)
+
+
+def to_json(judged: Judged) -> dict[str, object]:
+    """The results with the name of the history, what it was held to, and the warnings."""
+    loaded = judged.loaded
+    return {
+        "history": loaded.name,
+        "format": loaded.format,
+        "claim": judged.claim,
+        "warnings": list(loaded.warnings),
+        **judged.results.to_json(),
+    }
+
+
+def trial_of(loaded: Loaded) -> Trial | None:
     """The trial that made this history, where it is a run's and says so."""
-    if stored.path.name != HISTORY:
+    if loaded.path is None or loaded.path.name != HISTORY:
         return None
-    saved: Mapping[str, object] | None = read_object(stored.path.parent / TRIAL)
+    saved = read_object(loaded.path.parent / TRIAL)
     return None if saved is None or "protocol" not in saved else Trial.from_json(saved)
 
 
-def combine_codes(codes: list[int]) -> int:
-    """One exit code for several histories: any invalid is 1, else any undecided is 2.
+def shown_options(context: click.Context) -> list[str]:
+    """The options that were typed and that the verdict depends on, to be typed again."""
+    words: list[str] = []
+    for option in context.command.params:
+        value = context.params[option.name or ""]
+        if not isinstance(option, click.Option) or option.name in ("as_json", "store"):
+            continue
+        if value == option.default or value in (None, ()):
+            continue
+        if isinstance(value, bool):
+            words.append(option.opts[0] if value else option.secondary_opts[0])
+        else:
+            several = value if isinstance(value, tuple) else (value,)
+            words += [word for item in several for word in (option.opts[0], str(item))]
+    return words
 
-    >>> combine_codes([0, 2, 1]), combine_codes([0, 2])
-    (1, 2)
+
+def warn(text: str) -> None:
+    click.echo(f"harness: warning: {text}", err=True)
+
+
+def count(outcomes: Sequence[Outcome], broken: int) -> str:
+    """The last line of several.
+
+    >>> count([Outcome.VALID, Outcome.INVALID, Outcome.VALID], 1)
+    '4 histories: 2 valid, 1 invalid, 1 not readable'
     """
-    return next((code for code in (1, 2) if code in codes), 0)
+    counts = [(outcomes.count(outcome), outcome.value) for outcome in Outcome]
+    said = [f"{number} {word}" for number, word in [*counts, (broken, "not readable")] if number]
+    return f"{len(outcomes) + broken} histories: {', '.join(said)}"
+
+
+def combine_codes(codes: list[int]) -> int:
+    """One exit code for several histories: an invalid one counts most, then one not readable.
+
+    >>> combine_codes([0, 2, 1, 254]), combine_codes([0, 2]), combine_codes([2, 254])
+    (1, 2, 254)
+    """
+    return next((code for code in (1, BROKEN, 2) if code in codes), 0)

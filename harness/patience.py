@@ -1,0 +1,114 @@
+"""Checks within a time: what is not decided by then is *unknown*, with how far it came.
+
+A search counts its steps, and how long a step takes is found out by a short search first. Should
+that be far off, or the check be one that cannot be told, an alarm ends it; so does Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from types import FrameType
+
+from checker.history import History
+from checker.linearizable.frontier import Budget
+from checker.verdict import Outcome, Verdict
+from harness.claims import takes
+from workloads.kernel import Check
+
+_BYTES = 500
+"""Of a configuration, with its part of the tables that hold it."""
+_FIRST_STEPS = 1_000_000
+_STEPS_PER_SECOND = 2_000_000
+"""Where nothing was measured."""
+_SHARE = 0.8
+"""Of the time that is left: what a search is planned to take."""
+
+
+class OutOfTimeError(Exception):
+    """The alarm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """``seconds`` for each check, None: what the checkers think fit; ``memory_mib`` likewise, of a
+    search's configurations. ``tell`` is told when a check goes on for long.
+    """
+
+    seconds: float | None = None
+    memory_mib: int | None = None
+    tell: Callable[[str], None] = lambda _: None
+
+    def bound(self, check: Check) -> Check:
+        """The same check, with an end."""
+        return partial(self._run, check)
+
+    def _run(self, check: Check, history: History) -> Verdict:
+        began = time.monotonic()
+        so_far: list[Verdict] = []
+        try:
+            with alarm(self.seconds):
+                return self._search(check, history, so_far, began)
+        except OutOfTimeError:
+            why = f"out of time after {time.monotonic() - began:.1f} s"
+        except KeyboardInterrupt:
+            why = f"interrupted after {time.monotonic() - began:.1f} s"
+        if not so_far:
+            return Verdict(outcome=Outcome.UNKNOWN, summary=f"{why}; nothing was decided by then")
+        return replace(so_far[-1], summary=f"{why}; {so_far[-1].summary}")
+
+    def _search(
+        self, check: Check, history: History, so_far: list[Verdict], began: float
+    ) -> Verdict:
+        """Twice, if need be: the short search decides most histories, and measures the machine."""
+        if not takes(check, "budget"):
+            return check(history)
+        search: Callable[..., Verdict] = check
+        limit = self._limit(Budget(steps=_FIRST_STEPS))
+        first = search(history, budget=limit)
+        if first.outcome is not Outcome.UNKNOWN or not first.details.get("undecided"):
+            return first
+        so_far.append(first)
+        took = time.monotonic() - began
+        budget = self._limit(Budget())
+        if self.seconds is not None:
+            steps = first.details.get("steps")
+            rate = steps / took if isinstance(steps, int) and took > 0 else _STEPS_PER_SECOND
+            left = int((self.seconds - took) * _SHARE * rate)
+            if left <= 0:
+                return first
+            budget = replace(budget, steps=left)
+        self.tell(f"{first.summary}; searching on")
+        return search(history, budget=budget)
+
+    def _limit(self, budget: Budget) -> Budget:
+        if self.memory_mib is not None:
+            budget = replace(budget, configurations=(self.memory_mib << 20) // _BYTES)
+        return budget if self.seconds is None else replace(budget, steps_per_answer=0)
+
+
+@contextmanager
+def alarm(seconds: float | None) -> Iterator[None]:
+    """Raise OutOfTimeError inside after so many seconds. Only in the main thread: that is the one
+    which signals reach; in others there is no alarm.
+    """
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise OutOfTimeError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
