@@ -97,11 +97,19 @@ CAS_REGISTER = Model(
 
 
 def _kv(state: State, op: Op) -> State | Illegal:
+    return _text(state, op) if op.f in ("append", "get", "put") else _register(state, op)
+
+
+KV = Model(name="kv", init=None, step=_kv, processes=False, observers=_READ)
+"""A register that also knows Porcupine's words: ``put``, ``get``, and ``append`` to a string."""
+
+
+def _store(state: State, op: Op) -> State | Illegal:
     """The state is a sorted tuple of (key, value) of the keys that hold something."""
     stored = cast("tuple[tuple[str, State], ...]", state)
     name = repr(identity(op.key))
     before = next((value for key, value in stored if key == name), None)
-    after = _text(before, op) if op.f in ("append", "get", "put") else _register(before, op)
+    after = _kv(before, op)
     if after is before or after is ILLEGAL:
         return after if after is ILLEGAL else state
     rest = [pair for pair in stored if pair[0] != name]
@@ -118,8 +126,8 @@ def _text(state: State, op: Op) -> State | Illegal:
     return f"{'' if state is None else state}{op.argument}"
 
 
-KV = Model(name="kv", init=(), step=_kv, partition=None, processes=False, observers=_READ)
-"""Many registers as one object: slower than key by key, and says the same."""
+STORE = Model(name="store", init=(), step=_store, partition=None, processes=False, observers=_READ)
+"""All keys of a ``kv`` as one object: slower than key by key, and says the same."""
 
 
 def _queue(state: State, op: Op) -> State | Illegal:
@@ -222,6 +230,7 @@ MODELS = {
         ("REGISTER", REGISTER),
         ("CAS_REGISTER", CAS_REGISTER),
         ("KV", KV),
+        ("STORE", STORE),
         ("QUEUE", QUEUE),
         ("STACK", STACK),
         ("PRIORITY_QUEUE", PRIORITY_QUEUE),

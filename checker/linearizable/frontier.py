@@ -94,6 +94,7 @@ class Timeline:
             name = (
                 op.f,
                 op.type,
+                identity(op.key),
                 identity(op.argument),
                 identity(op.result) if op.type == OK else None,
                 op.process if model.processes else None,

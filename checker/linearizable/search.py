@@ -17,6 +17,7 @@ from checker.verdict import Outcome, Verdict
 from checker.witness import Witness
 
 _MOST_SHOWN = 6
+_LONGEST_STATE = 60
 
 
 def search(history: History, model: Model, *, budget: Budget | None = None) -> Verdict:
@@ -99,10 +100,17 @@ def stuck_witness(history: History, decision: Decision) -> Witness:
 
 
 def _state(state: State) -> str:
-    """A state for people: identities of values are shown as the values."""
+    """A state for people: identities of values are shown as the values, long ones cut short."""
+    text = _state_text(state)
+    return text if len(text) <= _LONGEST_STATE else f"{text[: _LONGEST_STATE - 3]}..."
+
+
+def _state_text(state: State) -> str:
     if isinstance(state, tuple) and len(state) == 2 and state[0] == "json":
         return str(state[1])
     if isinstance(state, (tuple, frozenset)):
-        shown = sorted(map(_state, state)) if isinstance(state, frozenset) else map(_state, state)
+        shown = [_state_text(item) for item in state]
+        if isinstance(state, frozenset):
+            shown.sort()
         return f"[{', '.join(shown)}]"
     return show(state) if isinstance(state, (int, str, float, type(None))) else repr(state)

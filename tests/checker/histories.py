@@ -1,6 +1,7 @@
 """Small histories for Hypothesis: any list of draws is a history, so that shrinking is easy."""
 
 from collections.abc import Callable
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -124,3 +125,14 @@ OBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "mutex": (("acquire",), ("release",), ()),
 }
 """For each model: what puts a value in, what takes or looks, and whose answer is a value."""
+
+
+def interleaved(parts: list[History], random: Random) -> History:
+    """One history of several, each with its own key and processes."""
+    left = [list(part.rows) for part in parts]
+    rows: list[Row] = []
+    while any(left):
+        key = random.choice([k for k, some in enumerate(left) if some])
+        row = left[key].pop(0)
+        rows.append(row._replace(key=key, process=row.process * 3 + key, time_ns=len(rows)))
+    return History.of(rows)

@@ -9,7 +9,7 @@ from checker.history import FAIL, INFO, INVOKE, OK, History, Row
 from checker.linearizable import check
 from checker.verdict import Outcome, Verdict
 from tests.checker.golden import golden, pairs
-from tests.checker.histories import DRAWS, register_history
+from tests.checker.histories import DRAWS, interleaved, register_history
 from tests.checker.twins import explainable, register
 
 TITLES = {
@@ -123,16 +123,6 @@ def test_a_thousand_random_ones_of_many_clients_and_keys() -> None:
         assert verdict.outcome is (
             Outcome.INVALID if bad else Outcome.VALID if Outcome.VALID in each else Outcome.VACUOUS
         )
-
-
-def interleaved(parts: list[History], random: Random) -> History:
-    left = [list(part.rows) for part in parts]
-    rows: list[Row] = []
-    while any(left):
-        key = random.choice([k for k, some in enumerate(left) if some])
-        row = left[key].pop(0)
-        rows.append(row._replace(key=key, process=row.process * 3 + key, time_ns=len(rows)))
-    return History.of(rows)
 
 
 def test_nothing_observed_is_vacuous() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pkgutil import resolve_name
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +11,9 @@ from checker.history import FAIL, INFO, INVOKE, OK, History, Op, Row
 from checker.linearizable import check
 from checker.linearizable.frontier import Budget
 from checker.linearizable.search import search
-from checker.models import CAS_REGISTER, ILLEGAL, KV, MODELS, REGISTER, Model
+from checker.models import CAS_REGISTER, ILLEGAL, KV, MODELS, REGISTER, STORE, Model
 from checker.verdict import Outcome
-from tests.checker.histories import DRAWS, OBJECTS, object_history, register_history
+from tests.checker.histories import DRAWS, OBJECTS, interleaved, object_history, register_history
 from tests.checker.twins import explainable
 
 
@@ -53,8 +54,19 @@ def test_failed_cas_are_observations_of_a_cas_register(draws) -> None:
 @settings(max_examples=200)
 @given(DRAWS)
 def test_a_store_of_keys_says_what_its_registers_say(draws) -> None:
-    history = register_history(draws, cas=True, unique=False)
-    assert search(history, KV).outcome is search(history, REGISTER).outcome
+    """Three histories of one key each, of different clients, interleaved."""
+    parts = [register_history(draws[i::3], cas=True, unique=False) for i in range(3)]
+    history = interleaved(parts, Random(len(draws)))
+    assert search(history, STORE).outcome is search(history, REGISTER).outcome
+
+
+def test_a_store_puts_gets_and_appends() -> None:
+    rows = [row(i, 0, t, "append", v) for v in "ab" for i, t in enumerate((INVOKE, OK))]
+    rows += [row(4, 1, INVOKE, "get"), row(5, 1, OK, "get", "ab")]
+    assert search(History.of(rows), KV).outcome is Outcome.VALID
+    rows += [row(6, 1, INVOKE, "put", "c"), row(7, 1, OK, "put", "c")]
+    rows += [row(8, 1, INVOKE, "get"), row(9, 1, OK, "get", "ab")]
+    assert search(History.of(rows), KV).outcome is Outcome.INVALID
 
 
 def row(at: int, process: int, type: int, f: str, value: object = None) -> Row:
