@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from checker.history import History
 from checker.verdict import Outcome, combine
@@ -254,13 +255,13 @@ def shown_options(context: click.Context) -> list[str]:
     """The options that were typed and that the verdict depends on, to be typed again."""
     words: list[str] = []
     for option in context.command.params:
-        value = context.params[option.name or ""]
-        if not isinstance(option, click.Option) or option.name in ("as_json", "store"):
+        name = option.name or ""
+        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not typed or not isinstance(option, click.Option) or name in ("as_json", "store"):
             continue
-        if value == option.default or value in (None, ()):
-            continue
+        value = context.params[name]
         if isinstance(value, bool):
-            words.append(option.opts[0] if value else option.secondary_opts[0])
+            words += option.opts[:1] if value else option.secondary_opts[:1]
         else:
             several = value if isinstance(value, tuple) else (value,)
             words += [word for item in several for word in (option.opts[0], str(item))]
