@@ -302,7 +302,8 @@ class EPaxos(Replica[Msg]):
             row.top = max(row.top, bound)
         self._advance(iid[0])
         name = "noop" if command is None else name_of(command)
-        self.note("decided", [list(iid), [name, list(deps)]])
+        # Flat texts: these are most of a history's rows.
+        self.note("decided", [f"n{iid[0] + 1}.{iid[1]}", f"{name} after {deps}"])
 
     def run(self, iid: InstanceId, instance: Instance) -> None:
         """Execute; answer if the client is ours: reads and updates alike only now."""

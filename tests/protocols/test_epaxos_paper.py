@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from protocols.epaxos import EPaxos
@@ -28,7 +30,11 @@ def ticks(stage: Stage, node: int, times: int) -> None:
 def decided(stage: Stage, row: int, number: int) -> list[object]:
     """What each node that knows it says was decided in this instance."""
     notes = [note.value for _, note in stage.notes if note.kind == "decided"]
-    return [what for slot, what in notes if slot == [row, number]]
+    whats = [what for slot, what in notes if slot == f"n{row + 1}.{number}"]
+    return [
+        [name, json.loads(f"[{deps[1:-1]}]")]
+        for name, _, deps in (w.partition(" after ") for w in whats)
+    ]
 
 
 def test_an_instance_is_on_disk_before_pre_accept_leaves():
