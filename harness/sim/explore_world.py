@@ -1,0 +1,223 @@
+"""Worlds: all nodes, what is under way between them, what clients saw; and what may happen next.
+
+**Dead letters.** Worlds that differ only in messages that can have no effect any more behave alike,
+and most worlds differ in nothing else. Whether a message to a node is dead in the node's state is a
+question about all states that the node can come to from there. It is answered by guessing and then
+proving: a message that has no effect *now* is taken for dead and dropped; when all is explored,
+``rethink`` looks whether it would have had an effect in any later state of its node that was
+explored, and if so, marks it as alive from that state on; then all is explored again. When no guess
+was wrong, none mattered: a first effect of a dropped message would be in a state that is reached
+without it, so it was explored. (A counterexample of a run that guessed wrong is true, since a
+dropped message is a lost one, but perhaps not a shortest.)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from harness.sim.explore_ledger import STARTED, Facts, Flying, Stories
+from harness.sim.explore_nodes import Local, Nodes, Step
+from harness.sim.explore_scope import ANY, Scope
+from protocols.kernel import Cluster, Command
+
+World: TypeAlias = tuple[int, ...]
+"""(history, messages, notes, crashes left, firings left, repetitions left, the nodes' states)."""
+
+NODES_FROM = 6
+"""Where in a World the nodes' states begin."""
+
+
+class Deliver(NamedTuple):
+    """A message arrives. ``stays``: the network has a copy of it, which may arrive too."""
+
+    letter: int
+    stays: bool
+
+
+class Fire(NamedTuple):
+    """A timer runs down."""
+
+    node: int
+    timer: str
+
+
+class Ask(NamedTuple):
+    """A client invokes its op at a node, which hears of it at once."""
+
+    op: int
+    node: int
+
+
+class Crash(NamedTuple):
+    """A node loses all but its disk, and starts again."""
+
+    node: int
+
+
+Move: TypeAlias = Deliver | Fire | Ask | Crash
+
+
+class Worlds:
+    """The rules of the game: from a world to those that are one move away."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.commands: tuple[Command, ...] = scope.commands()
+        cluster = Cluster(
+            tuple(range(scope.nodes)), rtt_ms=scope.rtt_ms, options=scope.protocol_options
+        )
+        self.nodes = Nodes(scope.protocol, cluster, self.commands)
+        self.flying = Flying(self.nodes.letters, repeats=scope.duplicates == ANY)
+        self.stories = Stories(self.commands, scope.checks)
+        self.facts = Facts(scope.nodes)
+        self.broken: dict[World, str] = {}
+        """Worlds in which a replica has raised an exception, and which."""
+        self._alive: set[tuple[int, int]] = set()
+        self._dropped: set[tuple[int, int]] = set()
+        """(message, state of its receiver): not to be dropped then; was dropped then."""
+        self._tidied: dict[tuple[int, int], int] = {}
+
+    def first(self) -> World:
+        """All nodes are up, for the first time; nothing was asked."""
+        scope = self.scope
+        world: World = (
+            0, 0, 0, scope.crashes, scope.timers, max(scope.duplicates, 0), *[-1] * scope.nodes
+        )  # fmt: skip
+        for node in range(scope.nodes):
+            world = self._after(world, node, self.nodes.start(node, {}))
+        return world
+
+    def moves(self, world: World) -> list[tuple[Move, World]]:
+        """All that may happen next, but for what changes nothing.
+
+        A message that its receiver ignores may as well stay under way: all that can happen without
+        it can happen with it. So can all that can happen after its loss; therefore nothing is ever
+        lost here, and a world is judged whatever is still under way.
+        """
+        story, bag, facts, crashes, firings, copies, *locals = world
+        states, letters, step = self.nodes.locals, self.nodes.letters, self.nodes.step
+        found: list[tuple[Move, World]] = []
+        for letter in self.flying.apart[bag]:
+            node = letters[letter].dst
+            local = locals[node]
+            done = step(local, letter)
+            if done.idle:
+                continue
+            landed = self._after(world, node, done, letter)
+            found.append((Deliver(letter, False), landed))
+            if copies and letters[letter].src != node:
+                copied = self._after(world, node, done)
+                copied = (*copied[:5], copies - 1, *copied[6:])
+                found.append((Deliver(letter, True), copied))
+        for op in self.stories.left[story]:
+            where = self.scope.ops[op].node
+            for node in range(self.scope.nodes) if where == ANY else (where,):
+                asked = (self.stories.ask(story, op, node), *world[1:])
+                later = self._after(asked, node, step(locals[node], -1 - op))
+                found.append((Ask(op, node), later))
+        if firings:
+            for node, local in enumerate(locals):
+                found += self._firings(world, node, states[local])
+        if crashes:
+            for node, local in enumerate(locals):
+                found.append((Crash(node), self._crash(world, node, step(local, None))))
+        return found
+
+    def _firings(self, world: World, node: int, local: Local) -> list[tuple[Move, World]]:
+        found: list[tuple[Move, World]] = []
+        for timer in local.timers:
+            done = self.nodes.step(local.number, timer)
+            if not done.idle:
+                later = self._after(world, node, done)
+                found.append((Fire(node, timer), (*later[:4], later[4] - 1, *later[5:])))
+        return found
+
+    def _crash(self, world: World, node: int, started: Step) -> World:
+        story, bag, facts, crashes = world[:4]
+        crashed = (
+            self.stories.crash(story, node),
+            self.flying.crash(bag, node),
+            self.facts.note(facts, node, (STARTED,)),
+            crashes - 1,
+            *world[4:],
+        )
+        return self._after(crashed, node, started)
+
+    def _after(self, world: World, node: int, step: Step, landed: int = -1) -> World:
+        """The world when ``node`` has made a step."""
+        story, bag, facts = world[:3]
+        place = NODES_FROM + node
+        later = (*world[3:place], step.after, *world[place + 1 :])
+        if step.replies:
+            story = self.stories.answer(story, step.replies)
+        if step.notes:
+            facts = self.facts.note(facts, node, step.notes)
+        if landed >= 0 or step.sent:
+            bag = self.flying.change(bag, landed, step.sent)
+        if step.broken:
+            self.broken[story, bag, facts, *later] = step.broken
+        elif self.scope.thrifty:
+            bag = self._tidy(bag, step.after, node)
+            letters = self.nodes.letters
+            for other in dict.fromkeys([letters[letter].dst for letter in step.sent]):
+                if other != node and (local := later[NODES_FROM - 3 + other]) >= 0:
+                    bag = self._tidy(bag, local, other)
+        return (story, bag, facts, *later)
+
+    # --- dead letters -----------------------------------------------------------------------------
+
+    def _tidy(self, bag: int, local: int, node: int) -> int:
+        """The bag without the messages to ``node`` that its state ``local`` ignores, as it seems for
+        ever.
+        """
+        number = self._tidied.get((bag, local))
+        if number is None:
+            number = bag
+            for letter in self.flying.bags[bag]:
+                if (
+                    self.nodes.letters[letter].dst == node
+                    and (letter, local) not in self._alive
+                    and self.nodes.step(local, letter).idle
+                ):
+                    self._dropped.add((letter, local))
+                    number = self.flying.drop(number, letter)
+            self._tidied[bag, local] = number
+        return number
+
+    def rethink(self) -> bool:
+        """Whether some message was dropped that might have had an effect later; then explore again."""
+        starts: dict[int, list[int]] = {}
+        for letter, local in sorted(self._dropped):
+            starts.setdefault(letter, []).append(local)
+        before = len(self._alive)
+        for letter, dropped_in in starts.items():
+            self._alive.update((letter, local) for local in self._wakers(letter, dropped_in))
+        wrong = not self._alive.isdisjoint(self._dropped)
+        assert wrong == (len(self._alive) > before)
+        self._dropped.clear()
+        self._tidied.clear()
+        return wrong
+
+    def _wakers(self, letter: int, dropped_in: list[int]) -> list[int]:
+        """The states, after those, from which a state can be reached that does not ignore it."""
+        states, step = self.nodes.locals, self.nodes.step
+        into: dict[int, list[int]] = {local: [] for local in dropped_in}
+        open, awake = list(dropped_in), dict[int, None]()
+        while open:
+            local = open.pop()
+            for after in dict.fromkeys([done.after for done in states[local].steps.values()]):
+                if after < 0:
+                    continue
+                if after not in into:
+                    into[after] = []
+                    open.append(after)
+                into[after].append(local)
+            if not step(local, letter).idle:
+                awake[local] = None
+        open = list(awake)
+        while open:
+            for local in into[open.pop()]:
+                if local not in awake:
+                    awake[local] = None
+                    open.append(local)
+        return list(awake)
