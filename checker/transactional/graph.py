@@ -68,13 +68,15 @@ def realtime_edges(history: History, txns: Sequence[Txn], edges: Edges) -> None:
     ends = {txn.op.completed: txn.number for txn in txns if txn.op.type == OK}
     recent: dict[int, None] = {}
     before: dict[int, tuple[int, ...]] = {}
-    for row in np.flatnonzero(history.process >= 0).tolist():
-        if history.type[row] == INVOKE:
+    rows = np.flatnonzero(history.process >= 0)
+    for row, fate in zip(rows.tolist(), history.type[rows].tolist(), strict=True):
+        if fate == INVOKE:
             number = begins.get(row)
             if number is not None:
                 before[number] = tuple(recent)
-                for other in recent:
-                    edges.add(other, number, REALTIME)
+                edges.tail += recent
+                edges.head += [number] * len(recent)
+                edges.kind += [REALTIME] * len(recent)
         elif (number := ends.get(row)) is not None:
             for other in before.pop(number):
                 recent.pop(other, None)

@@ -7,7 +7,7 @@ what was read, and the memory in the number of transactions and dependencies.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -63,7 +63,7 @@ class _Key:
 class _Inference:
     def __init__(self, found: Transactions) -> None:
         self.found = found
-        self.keys: dict[Hashable, _Key] = {}
+        self.keys: defaultdict[Hashable, _Key] = defaultdict(_Key)
         self.edges = Edges.none()
         self.anomalies = Anomalies()
 
@@ -71,24 +71,18 @@ class _Inference:
         for txn in self.found.failed:
             for f, key, value in txn.mops:
                 if f == APPEND:
-                    self.key(key).failed[_element(value)] = txn
+                    self.keys[key].failed[_element(value)] = txn
         for txn in self.found.txns:
             self.take(txn)
         for key, known in self.keys.items():
             self.order(key, known)
-
-    def key(self, key: Hashable) -> _Key:
-        known = self.keys.get(key)
-        if known is None:
-            known = self.keys[key] = _Key()
-        return known
 
     def take(self, txn: Txn) -> None:
         """Note what a transaction appended and read, and what contradicts itself within it."""
         own: dict[Hashable, Elements] = {}
         view: dict[Hashable, tuple[Elements, Elements]] = {}  # read last, and appended since
         for f, key, value in txn.mops:
-            known = self.key(key)
+            known = self.keys[key]
             if f == APPEND:
                 element = _element(value)
                 if element in known.writer:
@@ -150,7 +144,7 @@ class _Inference:
         for txn, elements, first in known.reads:
             if first:
                 self.read(key, known, txn, elements, writers)
-                if key in self.appended(txn):
+                if txn.number in known.last:
                     readers.setdefault(len(elements), []).append(txn)
         for version, several in readers.items():
             if len(several) > 1:
@@ -160,9 +154,6 @@ class _Inference:
                     f"{' and '.join(map(name_txn, several[:4]))} all read {show_key(self.found, key)} "
                     f"with {version} elements, and appended to it",
                 )
-
-    def appended(self, txn: Txn) -> set[Hashable]:
-        return {key for f, key, _ in txn.mops if f == APPEND}
 
     def read(
         self,

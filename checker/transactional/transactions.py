@@ -14,7 +14,7 @@ Mop = tuple[str, Hashable, Json]
 
 READ, WRITE, APPEND = "r", "w", "append"
 _PLAIN = (int, str)
-_UPDATES = (WRITE, APPEND)
+_WORDS = (READ, WRITE, APPEND)
 
 
 class Txn(NamedTuple):
@@ -22,7 +22,7 @@ class Txn(NamedTuple):
 
     number: int
     op: Op
-    mops: tuple[Mop, ...]
+    mops: Sequence[Mop]
 
     @property
     def ok(self) -> bool:
@@ -57,24 +57,24 @@ def transactions(history: History) -> Transactions:
     return Transactions(txns, failed, keys)
 
 
-def _mops(op: Op, value: Json, keys: dict[Hashable, Json]) -> tuple[Mop, ...]:
+def _mops(op: Op, value: Json, keys: dict[Hashable, Json]) -> Sequence[Mop]:
     row = op.invoked if op.completed is None else op.completed
     if not isinstance(value, (list, tuple)):
         raise ValueError(f"row {row}: a transaction is a list of micro-operations")  # noqa: TRY004
-    mops: list[Mop] = []
-    ok = op.type == OK
-    for mop in cast("Sequence[Sequence[Json]]", value):
+    mops = cast("Sequence[Mop]", value)
+    plain = op.type == OK
+    for mop in mops:
         try:
-            f, key, argument = mop
+            f, key, _ = mop
         except (TypeError, ValueError):
             raise ValueError(f"row {row}: a micro-operation is [f, key, value]") from None
-        if f == READ:
-            if not ok:
-                continue
-        elif f not in _UPDATES:
+        if f not in _WORDS:
             raise ValueError(f"row {row}: a transaction does not know {f!r}")
-        name = key if type(key) in _PLAIN else identity(key)
+        name = key
+        if type(key) not in _PLAIN:
+            plain, name = False, identity(key)
         if name not in keys:
             keys[name] = key
-        mops.append((f, name, argument))
-    return tuple(mops)
+    if plain:  # the usual: nothing to be made anew
+        return mops
+    return [(f, identity(k), v) for f, k, v in mops if op.type == OK or f != READ]
