@@ -95,6 +95,7 @@ class ABD(Replica[Msg]):
     """Serves ``read`` and ``write``. Option: ``pending``, how many requests it will coordinate."""
 
     messages: ClassVar[tuple[type, ...]] = (Query, Value, Store, Stored)
+    commands: ClassVar[tuple[str, ...]] = ("read", "write")
 
     def on_start(self, durable: Mapping[str, Json]) -> None:
         self.counter = read_as(int, durable.get(COUNTER, 0))
@@ -109,7 +110,7 @@ class ABD(Replica[Msg]):
     # --- the coordinator --------------------------------------------------------------------------
 
     def on_request(self, request: RequestId, command: Command) -> None:
-        if command.f not in ("read", "write"):
+        if command.f not in self.commands:
             self.reply(request, f"no such command: {command.f}", ok=False)
             return
         if len(self.pending) >= self.pending_max:

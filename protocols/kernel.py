@@ -173,6 +173,8 @@ class Replica(ABC, Generic[Message]):
     """One node's part of a protocol. Subclasses list their ``messages`` and write four handlers."""
 
     messages: ClassVar[tuple[type, ...]]
+    commands: ClassVar[tuple[str, ...] | None] = None
+    """The names of the commands that it serves; None: all that its state machine knows."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         self.id = id

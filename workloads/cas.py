@@ -42,4 +42,10 @@ def main(random: Random, options: Options) -> Generator:
 def workload() -> Workload:
     from checker.linearizable import check  # noqa: PLC0415  only trials need SciPy
 
-    return Workload(name="cas", main=main, final=final, checks={"linearizable": check})
+    return Workload(
+        name="cas",
+        main=main,
+        final=final,
+        checks={"linearizable": check},
+        commands=("read", "write", "cas"),
+    )

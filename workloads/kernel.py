@@ -91,13 +91,16 @@ class Options:
 class Workload:
     """``main`` runs while faults do; ``final`` after all is healed, and ends by itself.
 
-    ``checks`` are the claims that the history is held to, by name.
+    ``checks`` are the claims that the history is held to, by name. ``commands`` are the ``f`` of
+    its ops, so that a protocol that does not serve one of them is refused before a host is touched;
+    none said, none refused.
     """
 
     name: str
     main: Callable[[Random, Options], Generator]
     final: Callable[[Random, Options], Generator]
     checks: Mapping[str, Check]
+    commands: tuple[str, ...] = ()
 
 
 class Refused(Exception):  # noqa: N818

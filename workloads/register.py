@@ -59,4 +59,10 @@ def final(random: Random, options: Options) -> Generator:  # noqa: ARG001  the s
 def workload() -> Workload:
     from checker.linearizable import check  # noqa: PLC0415  only trials need SciPy
 
-    return Workload(name="register", main=main, final=final, checks={"linearizable": check})
+    return Workload(
+        name="register",
+        main=main,
+        final=final,
+        checks={"linearizable": check},
+        commands=("read", "write"),
+    )

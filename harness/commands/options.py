@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from secrets import randbelow
 from typing import Any, TypeVar
@@ -142,12 +142,24 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         final=given["final"],
         network=given.get("network", Trial.network),
     )
-    trial.made_workload()
-    trial.replica()
-    trial.workload_factory()
+    workload, replica = trial.made_workload(), trial.replica()
+    if unserved := refused(workload.commands, replica.commands):
+        raise UsageError(
+            f"protocol {trial.protocol} does not offer {', '.join(unserved)}, which workload"
+            f" {trial.workload} asks for (it offers {', '.join(replica.commands or ())})"
+        )
     trial.faults  # noqa: B018  raises for an unknown name
     trial.windows()
     return trial
+
+
+def refused(asked: Sequence[str], offered: Sequence[str] | None) -> list[str]:
+    """The commands that would be asked for in vain. Offered None: all are served.
+
+    >>> refused(["read", "cas"], ["read", "write"]), refused(["cas"], None)
+    (['cas'], [])
+    """
+    return [] if offered is None else [name for name in asked if name not in offered]
 
 
 def pair(text: str) -> tuple[str, str]:

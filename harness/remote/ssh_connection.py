@@ -77,7 +77,7 @@ def open_link(host: Host, timeout_s: float) -> Link:
     deadline = time.monotonic() + timeout_s
     for attempt in range(ATTEMPTS):
         try:
-            return _open_once(host, max(deadline - time.monotonic(), 0.1))
+            return _open_once(host, max(deadline - time.monotonic(), 0.1), timeout_s)
         except ConnectError:
             pause = _BACKOFF_S * 3**attempt
             if attempt == ATTEMPTS - 1 or time.monotonic() + pause >= deadline:
@@ -86,13 +86,14 @@ def open_link(host: Host, timeout_s: float) -> Link:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _open_once(host: Host, timeout_s: float) -> Link:
+def _open_once(host: Host, timeout_s: float, tried_s: float) -> Link:
+    """One attempt; its errors speak of ``tried_s``, the time of all attempts."""
     _check_key_file(host)
-    through = _open_once(_jump_host(host), timeout_s) if host.jump else None
+    through = _open_once(_jump_host(host), timeout_s, tried_s) if host.jump else None
     with contextlib.ExitStack() as undo:
         if through is not None:
             undo.callback(through.close)
-        with _explained(host, timeout_s):
+        with _explained(host, tried_s):
             sock = _socket(host, through, timeout_s)
             undo.callback(sock.close)
             connection = _connection(host, sock, timeout_s)

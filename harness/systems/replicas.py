@@ -78,7 +78,8 @@ echo $! >pid.new && mv pid.new pid
 """
 )
 _SHOW_PID = _PID + 'pid_of "$1" && echo "$pid" || true\n'
-_REMOVE = _STOP + 'rm -rf -- "$1"\n'
+# With the last of the nodes on a host goes what they shared.
+_REMOVE = _STOP + 'rm -rf -- "$1" && { rmdir -- "${1%/*}" 2>/dev/null || true; }\n'
 
 
 class Replicas:
