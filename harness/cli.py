@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "test": "Run a trial on real hosts: made on this machine, or named in an inventory.",
     "sim": "Run trials in the seeded simulator.",
     "check": "Check a stored history again.",
+    "shrink": "Make a failed simulated run as small as can be.",
+    "replay": "Play a simulated run again, and look at what happened.",
     "list": "List protocols, workloads and faults.",
     "runs": "List the runs in the store.",
     "hosts": "Make hosts on this machine and run a command that uses them.",

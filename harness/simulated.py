@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 
 from checker.history import History
 from checker.verdict import Outcome
+from harness.commit import commit
 from harness.judge import Results, judge
 from harness.sim import NETWORKS, Observer, Run, Setup, Watch, simulate
-from harness.trial import Trial
+from harness.store.record import RunDirectory
+from harness.trial import Trial, run_name
 
 
 def setup_of(trial: Trial) -> Setup:
@@ -55,6 +58,35 @@ def play(trial: Trial, observer: Observer | None = None, watch: Watch | None = N
         simulating_s=simulated - began,
         judging_s=time.process_time() - simulated,
     )
+
+
+LONG_OPTION = 4_000
+"""Characters of a plan, or of ops, beyond which a command line names a file instead."""
+
+
+def keep(
+    store: Path, trial: Trial, played: Played, more: Mapping[str, object] | None = None
+) -> tuple[Path, str]:
+    """Store a played trial as a run; its directory, and the command that plays it again.
+
+    ``more`` is put into the run's ``trial.json``. Raises StoreError.
+    """
+    directory = RunDirectory.create(store, run_name(trial))
+    texts = {"ops.json": trial.ops, "asked-plan.json": trial.plan}
+    for file, text in texts.items():
+        if text is not None and len(text) > LONG_OPTION:
+            directory.write_bytes(file, text.encode())
+            texts[file] = f"@{directory.path / file}"
+    told = replace(trial, ops=texts["ops.json"], plan=texts["asked-plan.json"])
+    reproduce = told.command("sim")
+    run = played.run
+    directory.write_trial({**trial.to_json(), "on": "sim", "commit": commit(), **(more or {})})
+    directory.write_history(run.rows)
+    directory.write_plan(run.plan)
+    results = {**played.results.to_json(), "digest": run.digest, "reproduce": reproduce}
+    directory.write_results(results)
+    directory.finish()
+    return directory.path, reproduce
 
 
 @dataclass(frozen=True, kw_only=True)

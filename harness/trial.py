@@ -17,7 +17,7 @@ from nemesis.plan import make_plan, plan_from_json, plan_to_json, validate
 from protocols import PROTOCOLS
 from protocols.kernel import Replica
 from workloads import WORKLOADS
-from workloads.generators import Phases, TimeLimit
+from workloads.generators import Phases
 from workloads.kernel import Generator, Options, Workload
 from workloads.script import Script, ScriptedOp, ops_from_json, ops_to_json
 
@@ -73,10 +73,10 @@ class Trial:
             raise UsageError(f"workload {self.workload!r} does not give a Workload: {made!r}")
         ops = self.script()
         if ops is not None:
-            limit_ns = self.time_ms * 1_000_000
+            end_ns = self.time_ms * 1_000_000
 
             def main(_random: Random, _options: Options) -> Generator:
-                return TimeLimit(limit_ns, Script(ops))
+                return Script(ops, end_ns)
 
             made = replace(made, main=main)
         return made if self.final else replace(made, final=nothing)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from checker.history import Row
-from workloads.kernel import WAIT, At, Invoke, Poll
+from workloads.kernel import At, Invoke, Poll
 
 MS = 1_000_000
 
@@ -33,29 +33,30 @@ class ScriptedOp(NamedTuple):
 
 
 class Script:
-    """Asks for these ops, each at its time or as soon after as its client is free.
+    """Asks for these ops, each at its time or as soon after as its client is free; ends at ``end_ns``.
 
-    >>> script = Script([ScriptedOp(5, 0, "write", "x", 1), ScriptedOp(5, 0, "read", "x")])
+    >>> script = Script([ScriptedOp(5, 0, "write", "x", 1), ScriptedOp(5, 0, "read", "x")], 20)
     >>> script.poll(0, (0, 1)), script.poll(5, (0, 1)).f, script.poll(5, (1,))
-    (At(time_ns=5), 'write', Wait())
-    >>> script.poll(9, (0, 1)).f, script.poll(9, (1,))
-    ('read', None)
+    (At(time_ns=5), 'write', At(time_ns=20))
+    >>> script.poll(9, (0, 1)).f, script.poll(9, (1,)), script.poll(20, (0, 1))
+    ('read', At(time_ns=20), None)
     """
 
-    def __init__(self, ops: Iterable[ScriptedOp]) -> None:
+    def __init__(self, ops: Iterable[ScriptedOp], end_ns: int) -> None:
+        self._end_ns = end_ns
         self._queues: dict[int, deque[tuple[int, int, ScriptedOp]]] = {}
         for number, op in enumerate(sorted(ops, key=lambda op: op.at_ns)):
             self._queues.setdefault(op.thread, deque()).append((op.at_ns, number, op))
 
     def poll(self, now_ns: int, idle: Sequence[int]) -> Poll:
-        if not self._queues:
+        if now_ns >= self._end_ns:
             return None
         first = min((self._queues[t][0] for t in idle if t in self._queues), default=None)
         if first is None:
-            return WAIT
+            return At(self._end_ns)
         at_ns, _, op = first
         if at_ns > now_ns:
-            return At(at_ns)
+            return At(min(at_ns, self._end_ns))
         self._queues[op.thread].popleft()
         if not self._queues[op.thread]:
             del self._queues[op.thread]

@@ -14,16 +14,17 @@ import click
 
 from checker.verdict import Outcome, combine
 from harness.commands.options import trial_from, trial_options
-from harness.commit import commit
 from harness.errors import UsageError
 from harness.report.progress import Progress, to_stdout
 from harness.report.summary import report
+from harness.shrink import Bounds, first_invalid
 from harness.sim import NETWORKS
-from harness.simulated import Short, campaign, play
-from harness.store.record import RunDirectory
-from harness.trial import Trial, run_name, seconds
+from harness.simulated import Short, campaign, keep, play
+from harness.trial import Trial, seconds
 
 SPEAK_EVERY_S = 5.0
+AT_ONCE = Bounds(trials=1_000, seconds=15)
+"""How far a failure is shrunk without being asked; `harness shrink` goes further."""
 
 
 @click.command("sim")
@@ -32,13 +33,14 @@ SPEAK_EVERY_S = 5.0
 @click.option("--seeds", type=click.IntRange(1), default=1, help="Play this many seeds in a row.")
 @click.option(
     "--jobs", "-j", type=click.IntRange(1, 256), default=os.cpu_count() or 1, show_default=True,
-    help="Processes for --seeds.",
+    help="Processes for --seeds, and for shrinking.",
 )  # fmt: skip
 @click.option(
     "--network", type=click.Choice(list(NETWORKS)), default=Trial.network, show_default=True,
     help="How the links behave while no fault is on: hostile loses and delays a little.",
 )  # fmt: skip
 @click.option("--keep-going", is_flag=True, help="With --seeds: do not stop at the first failure.")
+@click.option("--shrink/--no-shrink", default=True, help="Whether to shrink a trial that failed.")
 @click.option("--check-determinism", is_flag=True, help="Play twice; name the first difference.")
 @click.option("--trace", is_flag=True, help="Print every event, a line each, to stdout.")
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
@@ -58,21 +60,15 @@ def command(**given: Any) -> int:
         play(trial, observer=to_stdout)
         return 0
     if given["seeds"] == 1:
-        return one(trial, given["store"])
+        return one(trial, given)
     return many(trial, given)
 
 
-def one(trial: Trial, store: Path) -> int:
-    """Play one trial, store it, report it."""
+def one(trial: Trial, given: dict[str, Any]) -> int:
+    """Play one trial, store it, report it; if it failed, shrink it."""
     played = play(trial)
     run, results = played.run, played.results
-    directory = RunDirectory.create(store, run_name(trial))
-    directory.write_trial({**trial.to_json(), "on": "sim", "commit": commit()})
-    directory.write_history(run.rows)
-    directory.write_plan(run.plan)
-    reproduce = trial.command("sim")
-    directory.write_results({**results.to_json(), "digest": run.digest, "reproduce": reproduce})
-    directory.finish()
+    path, reproduce = keep(given["store"], trial, played)
     cpu = max(played.simulating_s, 1e-9)
     title = (
         f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {trial.nodes} nodes, "
@@ -81,7 +77,17 @@ def one(trial: Trial, store: Path) -> int:
         f"{run.events / cpu / 1000:.0f} k events/s; judged in {played.judging_s:.1f} CPU s\n"
         f"  digest {run.digest}"
     )
-    report(title, results, where=str(directory.path), reproduce=reproduce)
+    report(title, results, where=str(path), reproduce=reproduce)
+    if results.outcome is Outcome.INVALID and given["shrink"]:
+        from harness.commands.shrink import shrink_and_report  # noqa: PLC0415  only where it failed
+
+        try:
+            shrink_and_report(
+                trial, played, first_invalid(results),
+                bounds=AT_ONCE, jobs=given["jobs"], store=given["store"], source=path,
+            )  # fmt: skip
+        except UsageError as error:  # the verdict stands, shrunk or not
+            click.echo(f"harness: not shrunk: {error}", err=True)
     return results.outcome.exit_code
 
 
@@ -104,7 +110,7 @@ def many(trial: Trial, given: dict[str, Any]) -> int:
     to_stdout(tally(played, len(trials), time.monotonic() - began))
     if failure is not None:
         to_stdout(f"first failure: seed {failure.trial.seed}: {failure.summary}")
-        return one(failure.trial, given["store"])
+        return one(failure.trial, given)
     undecided = [s for s in played if s.outcome is not Outcome.VALID]
     if undecided:
         to_stdout(

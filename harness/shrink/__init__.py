@@ -8,6 +8,10 @@ Zeller, Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TS
 from harness.shrink.freeze import freeze
 from harness.shrink.reductions import reduce
 from harness.shrink.search import Bounds, Search, fails_in
+from harness.shrink.shrunk import Shrunk, first_invalid, shrink
 from harness.shrink.size import Size, size_of
 
-__all__ = ["Bounds", "Search", "Size", "fails_in", "freeze", "reduce", "size_of"]
+__all__ = [
+    "Bounds", "Search", "Shrunk", "Size", "fails_in", "first_invalid", "freeze", "reduce", "shrink",
+    "size_of",
+]  # fmt: skip

@@ -13,15 +13,15 @@ from harness.shrink.search import Search, Spent
 from harness.shrink.size import size_of
 from harness.shrink.targets import only, renumbered, targets_of
 from harness.shrink.times import REDUCTIONS as OF_TIME
-from harness.sim import NETWORKS
 from harness.trial import Trial
 from nemesis.actions import Fault, Shape, Weather, Window
 from workloads.script import ScriptedOp
 
 T = TypeVar("T")
 
-OTHER_SEEDS = tuple(str(number) for number in range(8))
-"""Tried at the end: what is left out changes what chance does, and another draw may do as well."""
+OTHER_SEEDS = 0, 4, 24
+"""How many each candidate is tried with, one round after the other: what is left out changes what
+chance does, and another draw may do as well. The later rounds have shorter trials to play."""
 
 FEW = 8
 """Up to so many nodes or clients all pairs or sets of them are tried."""
@@ -30,17 +30,20 @@ FEW = 8
 def reduce(search: Search) -> None:
     """Make the best trial smaller until nothing can go, or the bounds of the search are reached."""
     with suppress(Spent):  # what was found until then is kept in search.best
-        until_nothing_goes(search)
-        search.seeds = OTHER_SEEDS
-        until_nothing_goes(search)
+        for count in OTHER_SEEDS:
+            search.seeds = tuple(str(number) for number in range(count))
+            until_nothing_goes(search, REDUCTIONS)
+        steady_network(search)
+        search.seeds = ()
+        until_nothing_goes(search, REDUCTIONS)
 
 
-def until_nothing_goes(search: Search) -> None:
+def until_nothing_goes(search: Search, reductions: Sequence[Callable[[Search], None]]) -> None:
     """All reductions, as often as that makes the trial smaller."""
     before = None
     while (now := size_of(search.best)) != before:
         before = now
-        for reduction in REDUCTIONS:
+        for reduction in reductions:
             reduction(search)
 
 
@@ -250,16 +253,21 @@ def _milder(window: Window) -> list[Window]:
 
 
 def kinder_world(search: Search) -> None:
-    """Nothing asked at the end; a network that loses and delays less; none of the options."""
+    """Nothing asked at the end; a network that loses nothing; none of the options."""
     trial = search.best
     if trial.final:
         search.attempt([replace(trial, final=False)])
-    names = list(NETWORKS)
-    kinder = names[: names.index(search.best.network) : -1]
-    search.attempt([replace(search.best, network=name) for name in kinder])
+    if search.best.network == Trial.network:
+        search.attempt([replace(search.best, network="perfect")])
     for name in trial.options:
         rest = {n: v for n, v in search.best.options.items() if n != name}
         search.attempt([replace(search.best, options=rest)])
+
+
+def steady_network(search: Search) -> None:
+    """Every message takes the same time. Only at the end: before, other seeds mean other delays."""
+    if search.best.network != "steady":
+        search.attempt([replace(search.best, network="steady")])
 
 
 def fewer_nodes(search: Search) -> None:

@@ -21,6 +21,9 @@ from harness.errors import UsageError
 from harness.simulated import Played, play
 from harness.trial import Trial
 
+PROCESSES_PAY_S = 0.1
+"""Trials shorter than this are played one by one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
@@ -58,7 +61,7 @@ def _leave_interrupts_to_the_parent() -> None:
 
 
 class Search:
-    """The best trial so far. A context: it holds processes if ``jobs`` is more than 1.
+    """The best trial so far. A context: it holds processes where trials are long and ``jobs`` > 1.
 
     ``heard`` is told the search each time that a trial is taken.
     """
@@ -80,14 +83,9 @@ class Search:
         self._began = time.monotonic()
         self._passed: dict[str, None] = {}
         self._pool: ProcessPoolExecutor | None = None
+        self._slow = False
 
     def __enter__(self) -> Self:
-        if self.jobs > 1:
-            self._pool = ProcessPoolExecutor(
-                self.jobs,
-                mp_context=get_context("forkserver"),
-                initializer=_leave_interrupts_to_the_parent,
-            )
         return self
 
     def __exit__(
@@ -113,12 +111,14 @@ class Search:
             trials.append((place, candidate))
             trials += [(place, replace(candidate, seed=seed)) for seed in self.seeds]
         fresh = [(place, t) for place, t in trials if name_of(t) not in self._passed]
-        for first in range(0, len(fresh), self.jobs):
+        while fresh:
             if self.trials >= self.bounds.trials:
                 raise Spent
             if time.monotonic() - self._began > self.bounds.seconds:
                 raise Spent
-            batch = fresh[first : first + min(self.jobs, self.bounds.trials - self.trials)]
+            width = self.jobs if self._slow else 1
+            batch = fresh[: min(width, self.bounds.trials - self.trials)]
+            fresh = fresh[len(batch) :]
             for (place, trial), fails in zip(batch, self._play([t for _, t in batch]), strict=True):
                 self.trials += 1
                 if fails:
@@ -129,6 +129,20 @@ class Search:
         return None
 
     def _play(self, trials: Sequence[Trial]) -> list[bool]:
-        if self._pool is None or len(trials) == 1:
-            return [fails_in(trial, self.check) for trial in trials]
-        return list(self._pool.map(fails_in, trials, [self.check] * len(trials)))
+        began = time.monotonic()
+        if len(trials) == 1:
+            found = [fails_in(trials[0], self.check)]
+        else:
+            found = list(self._processes().map(fails_in, trials, [self.check] * len(trials)))
+        self._slow = time.monotonic() - began > PROCESSES_PAY_S
+        return found
+
+    def _processes(self) -> ProcessPoolExecutor:
+        """Made when first needed: they take a second to come up."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self.jobs,
+                mp_context=get_context("forkserver"),
+                initializer=_leave_interrupts_to_the_parent,
+            )
+        return self._pool

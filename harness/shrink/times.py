@@ -27,7 +27,7 @@ def smaller_gaps(search: Search) -> None:
             return
         before, after = moments[number], moments[number + 1]
         gap = after - before
-        gaps = [0, *(gap // share // MS * MS for share in (16, 8, 4, 2))]
+        gaps = [0, *(gap // share // MS * MS for share in (8, 2))]
         gaps = sorted({g for g in gaps if g < gap})
         search.attempt([_sooner(search.best, after, gap - g) for g in gaps])
         number -= 1
@@ -68,7 +68,7 @@ def shorter_windows(search: Search) -> None:
         for begins_later in (False, True):
             plan = list(search.best.windows())
             at_ms, for_ms, fault = plan[number].at_ms, plan[number].for_ms, plan[number].fault
-            shorter = sorted({max(1, for_ms // share) for share in (64, 16, 8, 4, 2)})
+            shorter = sorted({max(1, for_ms // share) for share in (32, 4, 2)})
             windows = [
                 Window(at_ms + for_ms - ms if begins_later else at_ms, ms, fault)
                 for ms in shorter
