@@ -60,7 +60,7 @@ class _Frame(NamedTuple):
 _ATOM, _STRING, _OPEN, _CLOSE, _CHAR, _PREFIX = range(1, 7)
 _TOKEN = re.compile(
     r"""(?:[\s,]++|;[^\n]*+)*+(?:
-      ([^\s,;"\\()\[\]{}\#^'`@~][^\s,;"\\()\[\]{}^`@~]*+|\#\#\w++)
+      ([^\s,;"\\()\[\]{}\#^'`@~][^\s,;"\\()\[\]{}^`@~]*+|\#\#-?\w++)
     | "((?:[^"\\]++|\\.)*+)"
     | ([\[({]|\#\{)
     | ([\])}])
@@ -73,7 +73,7 @@ _TOKEN = re.compile(
 _BEGINS = (_OPEN, _PREFIX)
 _CLOSERS = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 _INT = re.compile(r"([+-]?(?:0|[1-9][0-9]*))N?", re.ASCII)
-_FLOAT = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)M?", re.ASCII)
+_FLOAT = re.compile(r"([+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)M?", re.ASCII)
 _RATIO = re.compile(r"[+-]?[0-9]+/[0-9]+", re.ASCII)
 _HEX = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-7]{1,3}|.)", re.DOTALL)

@@ -21,6 +21,7 @@ Json: TypeAlias = object
 _BLANK = re.compile(r"(?:[\s,]++|;[^\n]*+)*+")
 _OP = re.compile(r"(?:#[\w./-]+\s*)?\{\s*(?::[A-Za-z]|#_|;|\})")
 _NEXT_OP = re.compile(r"\n[\s(\[]*(?:#[\w./-]+\s*)?\{\s*:(?:index|type|process|f|time)\b")
+_LAST_WORD = re.compile(r"""[^\s,;"()\[\]{}]+\Z""")
 _UNTIL = {"[": "]", "(": ")"}
 
 
@@ -54,7 +55,8 @@ def _ops(source: Source, torn: list[str]) -> Iterator[tuple[int, Json]]:
     try:
         yield from forms(text, begin + len(until), until=until)
     except EdnError as error:
-        if not error.torn or _NEXT_OP.search(text, error.position):
+        torn_off = error.torn or _LAST_WORD.match(text, error.position)
+        if not torn_off or _NEXT_OP.search(text, error.position):
             raise source.error(error.position, str(error)) from error
         line = source.line_of(error.position)
         what = str(error) if error.position >= len(text) else f"the op is cut off ({error})"

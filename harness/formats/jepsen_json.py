@@ -46,8 +46,8 @@ def _ops(source: Source, torn: list[str]) -> Iterator[tuple[int, Json]]:
     position += array
     while (position := skip(text, position).end()) < len(text):  # type: ignore[union-attr]
         if array and text[position] == "]":
-            if text[position + 1 :].strip():
-                raise source.error(position + 1, "nothing was expected after the end")
+            if (rest := skip(text, position + 1).end()) < len(text):  # type: ignore[union-attr]
+                raise source.error(rest, "nothing was expected after the end")
             return
         try:
             op, end = decode(text, position)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from checker.phrases import plural
 from harness.errors import UsageError
 from harness.formats.edn import EdnError, forms
 from harness.formats.jepsen import Parsed, rows_of
@@ -28,6 +29,8 @@ _OP = re.compile(
     re.ASCII,
 )
 _BEGUN = re.compile(rf"{_LOGGED}(?:\d+|:?nemesis)[ \t]+:")
+_WHOLE = re.compile(r"""(?:[\])}"]|\tnil)$""")
+"""A last line that does not end is whole where its value cannot go on: 1 may have been 17."""
 _SNIFFED_LINES = 1000
 
 
@@ -54,31 +57,27 @@ def _ops(source: Source, torn: list[str]) -> Iterator[tuple[int, Json]]:
     in_log: bool | None = None
     lines = source.lines()
     for number, line in enumerate(lines, 1):
+        ends = line.endswith("\n")
         try:
             op = _op(source, position, line)
         except UsageError:
-            if number < len(lines) or line.endswith("\n"):
+            if ends:
                 raise
-            torn.append(f"{source.name}:{number}: the last line is torn and was left out")
-            break
-        if op is not None:
-            if in_log is None:
-                in_log = op.pop("log") is not None
+            op = None
+        if op is not None and (ends or _WHOLE.search(line)):
+            in_log = op.pop("log") is not None
             yield position, op
+        elif not ends:
+            torn.append(f"{source.name}:{number}: the last line is torn and was left out")
         elif line.strip():
             if in_log is False:
-                raise source.error(position, f"not an op of a history.txt: {line.strip()[:60]!r}")
+                raise source.error(position, f"not an op: {line.strip()[:60]!r}")
             passed += 1
         position += len(line)
-    else:
-        if lines and not lines[-1].endswith("\n"):
-            torn.append(
-                f"{source.name}:{len(lines)}: the last line does not end: it is taken as it is"
-            )
     if passed and not in_log:
-        raise source.error(0, "the first lines are no ops")
+        raise source.error(0, f"not an op: {lines[0].strip()[:60]!r}")
     if passed:
-        torn.append(f"{source.name}: {passed} lines of the log are no ops and were passed over")
+        torn.append(f"{source.name}: {plural(passed, 'line')} of the log passed over: no ops")
 
 
 def _op(source: Source, position: int, line: str) -> dict[str, Json] | None:
@@ -86,7 +85,7 @@ def _op(source: Source, position: int, line: str) -> dict[str, Json] | None:
     found = _OP.match(line)
     if found is None:
         if _BEGUN.match(line):
-            raise source.error(position, f"not an op of a history.txt: {line.strip()[:60]!r}")
+            raise source.error(position, f"not an op: {line.strip()[:60]!r}")
         return None
     process = found["process"]
     value, error = _value_and_error(source, position, found["rest"])

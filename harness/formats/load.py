@@ -13,7 +13,7 @@ from harness.formats import FORMATS
 from harness.formats.jepsen import Parsed
 from harness.formats.source import STDIN, Source, read_head, read_source
 from harness.store.find import STORE, find_history
-from harness.store.load import load_history
+from harness.store.load import load_history, no_garbage_yet
 from harness.store.record import HISTORY
 from harness.tables import find, nearest
 
@@ -70,7 +70,8 @@ def load(
 
 
 def _loaded(source: Source, path: Path | None, name: str, tuples: bool | None) -> Loaded:
-    rows, warnings = named(name).parse(source, tuples=tuples)
+    with no_garbage_yet():
+        rows, warnings = named(name).parse(source, tuples=tuples)
     try:
         history = History.of(rows)
     except ValueError as error:
@@ -102,7 +103,7 @@ def _module(format: str) -> ModuleType:
 
 
 def _about(format: str) -> str:
-    return (_module(format).__doc__ or "").partition("\n")[0]
+    return (_module(format).__doc__ or "").partition("\n")[0].replace("``", "")
 
 
 def _path(where: str, root: Path) -> Path:

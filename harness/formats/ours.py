@@ -1,4 +1,7 @@
-"""Our own ``history.jsonl``: :mod:`harness.store.rows` has the format of a line."""
+"""Our own ``history.jsonl``: a JSON object a row.
+
+:mod:`harness.store.rows` has the format of a line.
+"""
 
 from __future__ import annotations
 

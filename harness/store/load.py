@@ -70,7 +70,7 @@ def parse_rows(path: Path | str, lines: list[str]) -> tuple[list[Row], list[str]
         except UsageError:
             warnings.append(f"{path}:{torn}: the last line is torn and was left out")
             lines = lines[:-1]
-    with _no_garbage_yet():
+    with no_garbage_yet():
         return _rows(path, lines), warnings
 
 
@@ -87,7 +87,7 @@ def _rows(path: Path | str, lines: list[str]) -> list[Row]:
 
 
 @contextmanager
-def _no_garbage_yet() -> Iterator[None]:
+def no_garbage_yet() -> Iterator[None]:
     """While only new objects are made, looking for garbage finds none, and doubles the time."""
     was_on = gc.isenabled()
     gc.disable()
