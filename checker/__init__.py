@@ -32,4 +32,5 @@ CHECKS = {
     "availability": "checker.availability:check",
     "vacuity": "checker.vacuity:check",
     "proofs": "checker.proofs:check",
+    "crashes": "checker.crashes:check",
 }

@@ -8,9 +8,10 @@ everything else for its canonical JSON text.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Hashable, Sequence
 from itertools import count
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,6 @@ Objects: TypeAlias = NDArray[np.object_]
 
 _PLAIN = frozenset({int, str, type(None)})
 _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-_NOTHING = np.array(None, object)
 _DENSE_SPAN = 4
 """Ints whose range is at most this many times their number are used as codes as they are."""
 
@@ -65,11 +65,10 @@ def encode(values: Sequence[Json] | Objects) -> tuple[Ints, int]:
     if not isinstance(values, np.ndarray):
         values = objects(values)
     listed = values.tolist()
+    dense = _dense(listed)
+    if dense is not None:
+        return dense
     kinds = set(map(type, listed))
-    if kinds <= {int, type(None)}:
-        dense = _dense(values, nones=type(None) in kinds)
-        if dense is not None:
-            return dense
     keys = listed if kinds <= _PLAIN else [identity(v) for v in listed]
     table: dict[Hashable, int] = dict.fromkeys(keys, -1)
     table.pop(None, None)
@@ -79,18 +78,28 @@ def encode(values: Sequence[Json] | Objects) -> tuple[Ints, int]:
     return np.fromiter(map(table.__getitem__, keys), np.int64, len(keys)), size
 
 
-def _dense(values: Objects, *, nones: bool) -> tuple[Ints, int] | None:
-    """Ints as their own codes, shifted to start at 0; None where they are spread too widely."""
-    there = np.not_equal(values, _NOTHING) if nones else np.ones(len(values), np.bool_)
-    try:
-        ints = (values[there] if nones else values).astype(np.int64)
-    except OverflowError:
+def _dense(values: list[Json]) -> tuple[Ints, int] | None:
+    """Ints as their own codes, shifted to start at 0; None if some are none, or spread too widely.
+
+    One pass, since memory is what this waits for: ``array`` refuses what is no int, but takes a bool
+    for one, and needs some int in the place of a None. Both are sought only where they can be.
+    """
+    some = next((value for value in values if value is not None), 0)
+    if type(some) is not int:
         return None
+    try:
+        raw = array("q", [some if v is None else v for v in cast("list[int | None]", values)])
+    except (TypeError, OverflowError):
+        return None
+    ints = np.frombuffer(raw, np.int64)
     low, high = (int(ints.min()), int(ints.max())) if len(ints) else (0, -1)
     if high - low > _DENSE_SPAN * len(values) + 1024:
         return None
-    if not nones:
-        return ints - low, high - low + 1
-    codes = np.full(len(values), -1, np.int64)
-    codes[there] = ints - low
+    codes = ints - low
+    for place in np.flatnonzero((ints == some) | (ints == 0) | (ints == 1)).tolist():
+        value = values[place]
+        if value is None:
+            codes[place] = -1
+        elif isinstance(value, bool):
+            return None
     return codes, high - low + 1

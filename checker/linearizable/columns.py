@@ -123,8 +123,13 @@ def _is_pair(value: Json) -> bool:
 
 def _kinds(names: Objects) -> NDArray[np.int8]:
     kinds = np.full(len(names), OTHER, np.int8)
-    for f in set(names.tolist()) & KINDS.keys():
-        kinds[names == f] = KINDS[f]
+    left = np.arange(len(names))
+    for f, kind in KINDS.items():
+        same = names[left] == f
+        kinds[left[same]] = kind
+        left = left[~same]
+        if not len(left):
+            break
     return kinds
 
 

@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 import pytest
 
 import checker
-from checker import availability, proofs, stats, vacuity
+from checker import availability, crashes, proofs, stats, vacuity
 from checker.history import FAIL, INFO, INVOKE, NEMESIS, OK, History, Row
 from checker.verdict import Outcome
 from tests.checker.golden import golden, pairs
@@ -15,6 +15,7 @@ JUDGED: dict[str, tuple[Callable, Outcome]] = {
     "availability": (availability.check, Outcome.INVALID),
     "vacuity": (vacuity.check, Outcome.VACUOUS),
     "proofs": (proofs.check, Outcome.INVALID_HARNESS),
+    "crashes": (crashes.check, Outcome.INVALID),
     "stats": (stats.check, Outcome.VACUOUS),
 }
 MS = 1_000_000
