@@ -21,6 +21,10 @@ SHORT_RUN = 250
 """A run of no more events than this is shown whole."""
 
 
+UPDATES = ("write", "cas")
+"""Their answer is no news."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """What is asked to be shown; None: whatever there is."""
@@ -160,7 +164,7 @@ def _words(row: Row) -> str:
     if row.type == INVOKE:
         return f"{row.f} {key}" + ("" if row.value is None else f" {show(row.value)}")
     if row.type == OK:
-        return f"{row.f} {key} = {show(row.value)}"
+        return f"{row.f} {key}{' ' if row.f in UPDATES else ' = '}{show(row.value)}"
     return f"{row.f} {key}: {row.error or ('nobody knows' if row.type == INFO else 'refused')}"
 
 

@@ -269,7 +269,7 @@ def _fine(talk: Conversation) -> bool:
 def _node_words(moment: Moment) -> str:
     if moment.src is not None or moment.kind == "<- itself":
         name, fields = message_words(moment.text)
-        return f"{name} {fields}" + (f" ({moment.kind})" if moment.kind in LOST else "")
+        return f"{name} {fields}"
     if moment.kind in ("request", "reply"):
         return f"{moment.kind} {request_words(request_of(moment))}"
     return f"{moment.kind} {moment.text}"

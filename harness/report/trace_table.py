@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from harness.report.conversation import (
     MS,
@@ -39,16 +39,16 @@ def table(talk: Conversation) -> Iterator[str]:
     yield f"{'time ms':>12}   {names} what"
     for moment in talk.moments:
         mark = ">" if moment.evident else " "
-        line = (
-            f"{mark}{moment.time_ns / MS:11.3f}   {lanes(moment, talk.trial.nodes)} {words(moment)}"
-        )
+        hit = {n for b in talk.bands if b.from_ns <= moment.time_ns < b.to_ns for n in b.nodes}
+        drawn = lanes(moment, talk.trial.nodes, hit)
+        line = f"{mark}{moment.time_ns / MS:11.3f}   {drawn} {words(moment)}"
         yield line if len(line) <= LONGEST else line[: LONGEST - 3] + "..."
     if talk.omitted:
         yield f"({talk.omitted}; others with --from, --to)"
 
 
-def lanes(moment: Moment, nodes: int) -> str:
-    """The nodes' lanes at this moment.
+def lanes(moment: Moment, nodes: int, hit: Collection[int] = ()) -> str:
+    """The nodes' lanes at this moment; those of nodes that are ``hit``, dead or paused, are broken.
 
     >>> lanes(Moment(5, 2, "message", '["Ack"]', src=0, sent_ns=1), 3)
     '├───┼──▶│   '
@@ -56,8 +56,10 @@ def lanes(moment: Moment, nodes: int) -> str:
     '│✗──┤   │   '
     >>> lanes(Moment(5, 1, "timer", "tick"), 3)
     '│   ◷   │   '
+    >>> lanes(Moment(5, 0, "nemesis", "kill-one"), 3, hit={1})
+    '│   ┊   │   '
     """
-    line = ["│" if place % LANE == 0 else " " for place in range(nodes * LANE)]
+    line = list("".join(("┊" if node in hit else "│").ljust(LANE) for node in range(nodes)))
     at = moment.node * LANE
     if moment.src is None:
         if moment.kind != "nemesis":
