@@ -21,7 +21,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import networkx as nx
 import numpy as np
@@ -33,6 +33,8 @@ from checker.phrases import of_key, of_node, plural, show
 from checker.values import Json, identity
 from checker.verdict import Outcome, Verdict
 from checker.windows import value_of
+
+_MOST_STRETCHES = 100
 
 
 @dataclass(frozen=True)
@@ -221,12 +223,32 @@ def _contradiction(edges: list[tuple[Step, Step]], updates: int) -> list[tuple[S
         return []
     inside = np.flatnonzero(label[tail] == label[head])
     component = label[tail[inside[0]]]
+    if pair := _swapped([edges[i] for i in inside[label[tail[inside]] == component].tolist()]):
+        return pair
     graph: nx.DiGraph[int] = nx.DiGraph()
     for i in inside[label[tail[inside]] == component].tolist():
         a, b = edges[i]
         if not graph.has_edge(a.item, b.item):
             graph.add_edge(a.item, b.item, steps=(a, b))
     return _shortest_cycle(graph)
+
+
+def _swapped(edges: list[tuple[Step, Step]]) -> list[tuple[Step, Step]]:
+    """Two updates that two runs have the other way round: the plainest contradiction.
+
+    Neighbours, in the one run, of those that both have: if any two are swapped, two such are.
+    """
+    stretches: list[dict[int, Step]] = []
+    for a, b in edges:
+        if not stretches or next(reversed(stretches[-1].values())) != a:
+            stretches.append({a.item: a})
+        stretches[-1][b.item] = b
+    for one, other in combinations(stretches[:_MOST_STRETCHES], 2):
+        both = [item for item in one if item in other]
+        for x, y in pairwise(both):
+            if other[x].row > other[y].row:
+                return [(one[x], one[y]), (other[y], other[x])]
+    return []
 
 
 def _shortest_cycle(graph: nx.DiGraph[int]) -> list[tuple[Step, Step]]:

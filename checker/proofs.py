@@ -51,7 +51,7 @@ def check(history: History) -> Verdict:
 
 
 def _name(history: History, row: int) -> str:
-    healing = value_of(history, row).get("phase") == "end"
+    healing = value_of(history, row).get("phase") in ("end", "heal")
     return f"{history.f[row]} {'did not heal' if healing else 'did not bite'}"
 
 
