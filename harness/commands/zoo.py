@@ -1,0 +1,155 @@
+"""``harness zoo``: how soon the tester finds what is known to be broken."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from harness.commit import commit
+from harness.errors import UsageError
+from harness.report.progress import Progress
+from harness.zoo import Campaign, Record, load, select
+from harness.zoo.markdown import (
+    configuration_text,
+    page,
+    seconds_text,
+    seen_text,
+    trials_text,
+)
+from harness.zoo.mutant import HERE
+
+INTERRUPTED = 130
+SPEAK_EVERY_S = 10.0
+
+
+@click.command("zoo")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--seeds-per", "hunts", type=click.IntRange(1, 1000), default=3, show_default=True,
+    help="Hunts for each mutant, each with seeds of its own; the median counts.",
+)  # fmt: skip
+@click.option(
+    "--jobs", "-j", type=click.IntRange(1, 256), default=os.cpu_count() or 1, show_default=True,
+    help="Processes.",
+)  # fmt: skip
+@click.option(
+    "--budget-s", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
+    help="CPU seconds after which a hunt is given up.",
+)  # fmt: skip
+@click.option("--seed", default="zoo", show_default=True, help="What all seeds are made from.")
+@click.option(
+    "--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write the table there, too.",
+)  # fmt: skip
+@click.option(
+    "--of", "place", default=HERE, show_default=True, metavar="PACKAGE.MODULE:NAME",
+    help="Another zoo: a tuple of harness.zoo.Mutant.",
+)  # fmt: skip
+def command(**given: Any) -> int:
+    """Hunt protocols that are broken on purpose, and count how soon each is found.
+
+    NAME is a mutant or a protocol; default: all. The unmutated protocol must pass the very same
+    trials. Exit code 1 if a mutant is not found, or a twin fails. Needs a checkout: mutants are
+    kept with the tests.
+
+    \b
+    Examples:
+      harness zoo                                        all, three hunts for each
+      harness zoo abd epaxos/one-ballot --seeds-per 10
+      harness zoo --seeds-per 10 --markdown docs/zoo.md
+    """
+    mutants = select(load(given["place"]), given["names"])
+    path: Path | None = given["markdown"]
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"--markdown {path}: there is no directory {path.parent}")
+    campaign = Campaign(
+        mutants,
+        hunts=given["hunts"],
+        jobs=given["jobs"],
+        budget_s=given["budget_s"],
+        base=given["seed"],
+    )
+    began = time.monotonic()
+    interrupted = not play(campaign)
+    records = campaign.records()
+    show(records)
+    about = (
+        f"Commit {commit()}, seed {given['seed']}: {given['hunts']} hunts for each mutant, at most "
+        f"{given['budget_s']:g} CPU seconds each; {campaign.cpu_s:.0f} CPU seconds of hunting, "
+        f"{time.monotonic() - began:.0f} s in all on {given['jobs']} processes."
+    )
+    click.echo(about)
+    if interrupted:
+        click.echo("interrupted: what is not above is not known")
+        return INTERRUPTED
+    if path is not None:
+        path.write_text(page(records, about=about), encoding="utf-8")
+    return 0 if all(record.good for record in records) else 1
+
+
+def play(campaign: Campaign) -> bool:
+    """Play it to its end, telling of each mutant when it is known; False if it was interrupted."""
+    progress, spoken = Progress(), time.monotonic()
+    try:
+        for records in campaign:
+            known = f"{len(campaign.complete)} of {len(campaign.mutants)}"
+            for record in records:
+                progress.say(f"{known}  {record.mutant.name}: {said(record)}")
+            if records:
+                spoken = time.monotonic()
+            elif time.monotonic() - spoken > SPEAK_EVERY_S:
+                spoken = time.monotonic()
+                progress.say(f"{known}  {campaign.trials} trials, {campaign.cpu_s:.0f} CPU s")
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def said(record: Record) -> str:
+    """A record in a line."""
+    if record.problem:
+        return record.problem
+    return (
+        f"found after {trials_text(record.median_trials)} trials, "
+        f"{seconds_text(record.median_s)} CPU s, by {seen_text(record)}; "
+        f"its twin passed {record.twin_trials}"
+    )
+
+
+def show(records: Sequence[Record]) -> None:
+    """The table, to stdout; and what is wrong, a line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in (
+        ("mutant", "left"), ("found", "right"), ("trials", "right"), ("CPU s", "right"),
+        ("seen by", "left"), ("twin", "right"), ("hunted with", "left"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for record in records:
+        if record.hunts:
+            table.add_row(*cells(record), style="" if record.good else "red")
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+    console.print(table)
+    for record in records:
+        if record.hunts and record.problem:
+            console.print(f"{record.mutant.name}: {record.problem}", markup=False, soft_wrap=True)
+
+
+def cells(record: Record) -> list[str]:
+    return [
+        record.mutant.name,
+        f"{record.found}/{len(record.hunts)}",
+        trials_text(record.median_trials),
+        seconds_text(record.median_s),
+        seen_text(record),
+        "FAILS" if record.twin_complaints else f"{record.twin_trials} valid",
+        configuration_text(record.mutant.trial),
+    ]

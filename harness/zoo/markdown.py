@@ -1,0 +1,125 @@
+"""The zoo's page: what was found, how soon, by whom, and the command that shows each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import inf
+
+from harness.trial import Trial
+from harness.zoo.mutant import Mutant
+from harness.zoo.record import Record
+
+COLUMNS = (
+    "mutant",
+    "found",
+    "trials",
+    "CPU s",
+    "seen by",
+    "configuration",
+    "the bug, and its source",
+)
+
+
+def page(records: Sequence[Record], *, about: str) -> str:
+    """The whole page. ``about``: what was asked for, and of which commit.
+
+    A hunt's cost is the median over its hunts, the greater of the middle two.
+    """
+    return "\n".join([*_head(records, about), *_configurations(records), *_tables(records), ""])
+
+
+def _head(records: Sequence[Record], about: str) -> Iterator[str]:
+    good = sum(record.good for record in records)
+    yield "# The zoo: the track record of the tester"
+    yield ""
+    yield "Made by `harness zoo --markdown docs/zoo.md`; do not edit."
+    yield ""
+    yield f"{about} {good} of {len(records)} mutants were found, and their twins passed."
+    yield ""
+    yield (
+        "Each mutant is a protocol with one bug, a few lines in `tests/mutants/`. A hunt plays trials, "
+        "seed after seed, until the check that is expected to see it says *invalid*. Trials and CPU "
+        "seconds, checking included, are those to the finding, at the median. The protocol without "
+        "the bug played every one of the same trials, and each had to be valid."
+    )
+    yield ""
+
+
+def _configurations(records: Sequence[Record]) -> Iterator[str]:
+    yield "## Configurations"
+    yield ""
+    for number, options in enumerate(dict.fromkeys(_options(r.mutant) for r in records), 1):
+        yield f"{number}. `{options}`"
+    yield ""
+
+
+def _tables(records: Sequence[Record]) -> Iterator[str]:
+    numbers = {o: n for n, o in enumerate(dict.fromkeys(_options(r.mutant) for r in records), 1)}
+    for twin, of_twin in groupby(records, key=lambda record: record.mutant.twin):
+        own = list(of_twin)
+        yield f"## {twin}"
+        yield ""
+        yield f"| {' | '.join(COLUMNS)} |"
+        yield f"|{'---|' * len(COLUMNS)}"
+        for record in own:
+            yield f"| {' | '.join(_cells(record, numbers[_options(record.mutant)]))} |"
+        yield ""
+        yield from (f"- **{r.mutant.name}**: {r.problem}" for r in own if r.problem)
+        yield "To see one:"
+        yield ""
+        yield "```"
+        yield from (record.example.command for record in own if record.example is not None)
+        yield "```"
+        yield ""
+
+
+def _cells(record: Record, configuration: int) -> list[str]:
+    return [
+        record.mutant.name,
+        f"{record.found} of {len(record.hunts)}",
+        trials_text(record.median_trials),
+        seconds_text(record.median_s),
+        seen_text(record),
+        str(configuration),
+        record.mutant.source.replace("|", "\\|"),
+    ]
+
+
+def _options(mutant: Mutant) -> str:
+    """The configuration without who plays it, and with which seed."""
+    words = mutant.trial.command("sim").split(" ")
+    return " ".join(words[4 : words.index("--seed")])
+
+
+def trials_text(trials: float) -> str:
+    """How many trials, or that there were not enough."""
+    return "not found" if trials == inf else f"{trials:.0f}"
+
+
+def seconds_text(seconds: float) -> str:
+    """CPU seconds with the digits that matter.
+
+    >>> seconds_text(0.044), seconds_text(12.34)
+    ('0.04', '12.3')
+    """
+    if seconds == inf:
+        return "-"
+    return f"{seconds:.2f}" if seconds < 1 else f"{seconds:.1f}"
+
+
+def seen_text(record: Record) -> str:
+    """The checks that objected, with how often where that was not every time."""
+    return ", ".join(
+        name if count == record.found else f"{name} ({count} of {record.found})"
+        for name, count in record.seen_by.most_common()
+    )
+
+
+def configuration_text(trial: Trial) -> str:
+    """The nodes, the time and the faults in a few words.
+
+    >>> configuration_text(Trial(protocol="abd", nodes=3, time_ms=2000, nemesis="kill"))
+    '3 nodes, 2 s, kill'
+    """
+    return f"{trial.nodes} nodes, {trial.time_ms / 1000:g} s, {trial.nemesis}"

@@ -1,0 +1,74 @@
+"""What is known of a mutant after its hunts, and whether the tester is good enough for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from statistics import median_high
+
+from harness.zoo.hunt import Hunt
+from harness.zoo.mutant import Mutant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """``hunts`` that are over; ``twin_trials`` played by the twin, and what was said of any.
+
+    A hunt that found nothing counts as longer than all that did.
+    """
+
+    mutant: Mutant
+    hunts: Sequence[Hunt]
+    twin_trials: int
+    twin_complaints: Sequence[str]
+
+    @property
+    def found(self) -> int:
+        return sum(hunt.found is not None for hunt in self.hunts)
+
+    @property
+    def median_trials(self) -> float:
+        """Trials to find, at the median: the greater of the middle two. Infinite: not found."""
+        return self._median([float(hunt.trials) for hunt in self.hunts])
+
+    @property
+    def median_s(self) -> float:
+        """CPU seconds to find, likewise."""
+        return self._median([hunt.cpu_s for hunt in self.hunts])
+
+    def _median(self, costs: list[float]) -> float:
+        found = [hunt.found is not None for hunt in self.hunts]
+        return median_high([c if f else inf for c, f in zip(costs, found, strict=True)] or [inf])
+
+    @property
+    def seen_by(self) -> Counter[str]:
+        """Which checks objected to the trials that ended a hunt."""
+        return Counter(
+            name for hunt in self.hunts if hunt.found for name, _ in hunt.found.objections
+        )
+
+    @property
+    def good(self) -> bool:
+        """Found at the median, by the check that should; and nothing is wrong with the twin."""
+        return self.median_trials < inf and self.twin_trials > 0 and not self.twin_complaints
+
+    @property
+    def problem(self) -> str:
+        """Why it is not good, in words; nothing if it is."""
+        if self.twin_complaints:
+            return f"its twin fails: {self.twin_complaints[0]}"
+        if self.median_trials == inf:
+            return f"not found by {self.mutant.check} in {self._spent()}"
+        return "" if self.twin_trials else "its twin was not played"
+
+    def _spent(self) -> str:
+        missed = [hunt for hunt in self.hunts if hunt.found is None]
+        trials, cpu_s = sum(h.trials for h in missed), sum(h.cpu_s for h in missed)
+        return f"{len(missed)} of {len(self.hunts)} hunts ({trials} trials, {cpu_s:.0f} CPU s)"
+
+    @property
+    def example(self) -> Hunt | None:
+        """A hunt that found it, if any did."""
+        return next((hunt for hunt in self.hunts if hunt.found is not None), None)
