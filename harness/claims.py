@@ -20,7 +20,7 @@ from workloads.kernel import Check
 Checks: TypeAlias = Mapping[str, Check]
 
 LINEARIZABLE = "linearizable"
-_GENERAL = frozenset({"agreement", "availability", "vacuity", "proofs", "stats"})
+_GENERAL = frozenset({"agreement", "availability", "vacuity", "proofs", "stats", "crashes"})
 """Checks of a trial rather than of an object: :mod:`harness.judge` applies them."""
 
 _OBSERVE, _LEVEL = "observe_failed_cas", "model"
@@ -121,20 +121,20 @@ def _levelled(check: Check) -> bool:
 
 
 def guess(history: History) -> str | None:
-    """The model that the ops look like; None where they look like none."""
-    asked: set[str] = set()
-    micro_ops: set[object] = set()
-    lists = False
-    for op in history.ops():
-        asked.add(op.f)
-        if op.f == "txn" and isinstance(op.argument, list):
-            micro_ops.update(m[0] for m in op.argument if isinstance(m, list) and m)
-        if op.f == "read" and op.type == OK and isinstance(op.result, list):
-            lists = True
-    if not asked:
-        return "register"
+    """The model that the ops look like; None where they look like none, or like more than one."""
+    ops = list(history.ops())
+    asked = {op.f for op in ops}
     if asked == {"txn"}:
-        return next((name for f, name in _MICRO_OPS.items() if f in micro_ops), None)
-    if asked <= {"add", "read"}:
-        return "set" if lists else "counter"
-    return next((name for ops, name in _BY_OPS if asked <= ops), None)
+        used = {f for op in ops for f in _micro_ops(op.argument)}
+        return next((name for f, name in _MICRO_OPS.items() if f in used), None)
+    if asked in ({"add"}, {"add", "read"}):
+        read = {type(op.result) for op in ops if op.f == "read" and op.type == OK}
+        added = {type(op.argument) for op in ops if op.f == "add"}
+        if read == {list}:
+            return "set"
+        return "counter" if read | added == {int} else None
+    return next((name for known, name in _BY_OPS if asked <= known), None)
+
+
+def _micro_ops(txn: object) -> list[object]:
+    return [m[0] for m in txn if isinstance(m, list) and m] if isinstance(txn, list) else []

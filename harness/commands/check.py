@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from checker.history import History
 from checker.verdict import Outcome, combine
 from harness.claims import Checks, at_isolation, claims, guess, observing_failed_cas
 from harness.errors import HarnessError, UsageError
@@ -175,7 +174,7 @@ def one(where: str, request: Request) -> Judged:
         warn(warning)
     history = only_keys(loaded.history, request.keys) if request.keys else loaded.history
     saved = trial_of(loaded)
-    claim, checks = claimed(request, saved, history, loaded.name)
+    claim, checks = claimed(request, saved, loaded)
     faults = saved is not None and (saved.nemesis != NO_FAULTS or saved.plan is not None)
     bounded = {name: request.patience.bound(check) for name, check in checks.items()}
     results = judge(history, bounded, faults=faults)
@@ -194,9 +193,7 @@ def only(results: Results, checks: Checks) -> Results:
     )
 
 
-def claimed(
-    request: Request, saved: Trial | None, history: History, name: str
-) -> tuple[str, Checks]:
+def claimed(request: Request, saved: Trial | None, loaded: Loaded) -> tuple[str, Checks]:
     """What a history is held to, in words and as checks: what was asked for, or what fits it."""
     if request.model is not None:
         claim, checks = f"model {request.model}", claims(request.model)
@@ -205,10 +202,12 @@ def claimed(
         checks = Trial(protocol="", workload=workload).made_workload().checks
         claim = f"workload {workload}"
     else:
-        looks = guess(history)
+        looks = guess(loaded.history)
         if looks is None:
-            some = ", ".join(sorted({op.f for op in history.ops()})[:6])
-            raise UsageError(f"{name}: what are {some} ops of? Say it by --model or --workload")
+            some = ", ".join(sorted({op.f for op in loaded.history.ops()})[:6])
+            raise UsageError(
+                f"{loaded.name}: what are {some} ops of? Say it by --model or --workload"
+            )
         claim, checks = f"model {looks}, by its ops", claims(looks)
     if request.isolation is not None:
         checks = at_isolation(checks, request.isolation)

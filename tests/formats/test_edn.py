@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -29,6 +30,15 @@ VALUES = st.recursive(
 )
 
 
+def refused(reading: Callable[[], object]) -> int:
+    """The position of the error; -1 if there is none."""
+    try:
+        reading()
+    except EdnError as error:
+        return error.position
+    return -1
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -46,7 +56,7 @@ VALUES = st.recursive(
         ("(1, (2), [])", [1, [2], []]),
         ("#{3 1 2}", [1, 2, 3]),
         ("#{:b [2 1] {:a #{}}}", sorted(["b", [2, 1], {"a": []}], key=canonical)),
-        ("{:a 1, b 2, \"c\" 3}", {"a": 1, "b": 2, "c": 3}),
+        ('{:a 1, b 2, "c" 3}', {"a": 1, "b": 2, "c": 3}),
         ("{0 100, nil 1, [1 2] 3, true 4}", {"0": 100, "nil": 1, "[1,2]": 3, "true": 4}),
         ("#jepsen.history.Op{:index 0}", {"index": 0}),
         ('#inst "2026-11-21T10:15:00Z"', "2026-11-21T10:15:00Z"),
@@ -125,15 +135,9 @@ def test_a_beginning_of_a_list_is_read_or_torn_or_refused(
 ) -> None:
     whole = edn([value, value], chance)
     text = whole[: data.draw(st.integers(0, len(whole)))]
-    try:
-        read(text)
-    except EdnError as error:
-        assert 0 <= error.position <= len(text)
+    assert refused(lambda: read(text)) in range(-1, len(text) + 1)
 
 
 @given(st.text('[](){}#_"\\;:a1 \n^', max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
-        list(forms(text))
-    except EdnError as error:
-        assert 0 <= error.position <= len(text)
+    assert refused(lambda: list(forms(text))) in range(-1, len(text) + 1)

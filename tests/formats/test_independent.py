@@ -67,5 +67,5 @@ def test_an_answer_of_another_key_is_refused(answer: str) -> None:
 
 def test_an_op_without_a_key_is_refused() -> None:
     text = "{:process 0, :type :invoke, :f :write, :value 7}\n"
-    with pytest.raises(UsageError, match="h:1: this op has no .key value."):
+    with pytest.raises(UsageError, match=r"h:1: this op has no \[key value\]"):
         jepsen_edn.parse(Source(name="h", text=text), tuples=True)

@@ -101,7 +101,7 @@ READ_JSON = '{"process":0,"type":"invoke","f":"read","value":null}'
         (text, "0\t:invoke\t:write\t1 2\n", "h:1: one value was expected"),
         (text, "1\t:ok\t:read\tnil\n", "h:1: process 1 completes what it did not invoke"),
         (json, f"[{READ_JSON},\n{{not}},\n{READ_JSON}]", "h:2: not JSON: Expecting property name"),
-        (json, f"{READ_JSON}\n{{\"process\":1}}\n", "h:2: an op without a :type"),
+        (json, f'{READ_JSON}\n{{"process":1}}\n', "h:2: an op without a :type"),
         (json, f"[{READ_JSON}]\n{READ_JSON}", "h:2: nothing was expected after the end"),
         (json, f"[{READ_JSON},\n17]", "h:2: an op is a map, not 17"),
     ],
