@@ -164,19 +164,32 @@ def _restarts(history: History) -> defaultdict[int, _Restarts]:
     """From the nemesis' actions, which a row reports when they are done, and from ``started``."""
     found: defaultdict[int, _Restarts] = defaultdict(lambda: _Restarts(history))
     spans: list[tuple[int, int, int]] = []
+    before_ns = 0
     for row in history.of_nemesis():
         value, end_ns = value_of(history, row), int(history.time_ns[row])
-        began, actions = value.get("started_ns"), value.get("actions")
-        for action in actions if isinstance(actions, (list, tuple)) else ():
-            if isinstance(action, Mapping) and action.get("do") in ("kill", "start"):
+        began = value.get("started_ns", before_ns)
+        assert isinstance(began, int)
+        for action in _actions(value):
+            if action.get("do") in ("kill", "start"):
                 node = action["node"]
                 assert isinstance(node, int)
-                spans.append((end_ns, began if isinstance(began, int) else end_ns, node))
+                spans.append((end_ns, began, node))
+        before_ns = end_ns
     for row, node, _ in history.notes("started"):
         spans.append((int(history.time_ns[row]), int(history.time_ns[row]), node))
     for end_ns, begin_ns, node in sorted(spans):
         found[node].add(min(begin_ns, end_ns), end_ns)
     return found
+
+
+def _actions(value: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    """What a row of the nemesis says that it did; a final heal says so in its proof only."""
+    for name in ("actions", "proof"):
+        listed = value.get(name)
+        for item in listed if isinstance(listed, (list, tuple)) else ():
+            action = item.get("action") if name == "proof" and isinstance(item, Mapping) else item
+            if isinstance(action, Mapping):
+                yield action
 
 
 def _extend(runs: list[_Run], step: Step) -> None:

@@ -30,6 +30,8 @@ from checker.verdict import Outcome
 _NOT_TRIED, _ILLEGAL, _NONE = -2, -1, -1
 _MOST_STATES = 100
 _LEAST_STEPS = 100_000
+_OPEN_PER_CONFIGURATION = 30
+"""A configuration weighs as much as so many entries in the lists of what is open."""
 _PATIENCE = 20
 """After so small a share of all steps without a further answer the depth first walk gives up."""
 
@@ -72,7 +74,7 @@ class Decision:
 
 def decide(ops: Iterable[Op], model: Model, budget: Budget) -> Decision:
     """Judge the ops of one object, in order of invocation."""
-    timeline = Timeline(ops, model)
+    timeline = Timeline(ops, model, most=budget.configurations * _OPEN_PER_CONFIGURATION)
     return _Walk(timeline, Transitions(model, timeline.classes), budget).run()
 
 
@@ -82,10 +84,12 @@ class Timeline:
     ``answered`` are the ops in order of their answers. Before each answer, ``open_at`` are the open
     ops in the order in which they will be answered, ``fresh`` those of them that were not yet open
     before the previous answer, and ``crashed_at`` how many crashed ops of each class had been
-    invoked, as (class, number). Ops of a class ask and answer the same.
+    invoked, as (class, number). Ops of a class ask and answer the same. A timeline that would hold
+    more than ``most`` open ops in all ends early: ``beyond`` is the op whose answer is the first that
+    it leaves out.
     """
 
-    def __init__(self, ops: Iterable[Op], model: Model) -> None:
+    def __init__(self, ops: Iterable[Op], model: Model, *, most: int) -> None:
         self.ops = [op for op in ops if op.type != FAIL or model.fails]
         self.classes: list[Op] = []
         self.class_of: list[int] = []
@@ -109,9 +113,10 @@ class Timeline:
         self.open_at: list[tuple[int, ...]] = []
         self.fresh: list[tuple[int, ...]] = []
         self.crashed_at: list[tuple[tuple[int, int], ...]] = []
-        self._play()
+        self.beyond: Op | None = None
+        self._play(most)
 
-    def _play(self) -> None:
+    def _play(self, most: int) -> None:
         invoked = [(op.invoked, number) for number, op in enumerate(self.ops)]
         ended = [
             (op.completed, ~number)
@@ -119,6 +124,7 @@ class Timeline:
             if op.type != INFO and op.completed is not None
         ]
         ended.sort()
+        self.all_answers = len(ended)
         place = {~number: i for i, (_, number) in enumerate(ended)}
         opened: list[int] = []
         free: list[int] = []
@@ -128,6 +134,10 @@ class Timeline:
         counts: tuple[tuple[int, int], ...] = ()
         for _, number in sorted([*invoked, *ended]):
             if number < 0:
+                most -= len(opened)
+                if most < 0:
+                    self.beyond = self.ops[~number]
+                    break
                 self.answered.append(~number)
                 self.open_at.append(tuple(sorted(opened, key=place.__getitem__)))
                 self.fresh.append(tuple(new))
@@ -231,8 +241,13 @@ class _Walk:
         if outcome is Outcome.UNKNOWN:
             outcome = self.broad()
         if outcome is Outcome.VALID:
+            beyond = self.timeline.beyond
             return Decision(
-                outcome=outcome, answers=self.answers, explained=self.answers, steps=self.steps
+                outcome=outcome if beyond is None else Outcome.UNKNOWN,
+                answers=self.timeline.all_answers,
+                explained=self.answers,
+                steps=self.steps,
+                stuck=beyond,
             )
         return self.stopped(outcome)
 
@@ -382,7 +397,7 @@ class _Walk:
         others = [other for other in timeline.open_at[self.explained] if other != number]
         return Decision(
             outcome=outcome,
-            answers=self.answers,
+            answers=timeline.all_answers,
             explained=self.explained,
             steps=self.steps,
             stuck=timeline.ops[number],

@@ -54,7 +54,7 @@ def test_golden_stale_reads_are_counted() -> None:
     assert check(golden("linearizable", "stale-read", "ok")).details["anomalous"] == 0
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(DRAWS)
 def test_linearizable_histories_have_no_anomalous_read(draws) -> None:
     history = register_history(draws, cas=True, unique=True)

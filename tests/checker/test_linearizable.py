@@ -60,7 +60,7 @@ def test_a_lost_write_is_told_with_why_the_value_is_old() -> None:
     )
 
 
-@settings(max_examples=1200)
+@settings(max_examples=700)
 @given(DRAWS)
 def test_reads_and_writes_agree_with_brute_force(draws) -> None:
     """And for these the evidence alone is a history that cannot be explained."""
@@ -70,7 +70,7 @@ def test_reads_and_writes_agree_with_brute_force(draws) -> None:
         assert not explainable(only(history, verdict.evidence), (None,), register)
 
 
-@settings(max_examples=1200)
+@settings(max_examples=700)
 @given(DRAWS)
 def test_cas_agrees_with_brute_force(draws) -> None:
     agrees_with_brute_force(register_history(draws, cas=True, unique=True))

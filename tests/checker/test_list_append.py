@@ -115,7 +115,7 @@ def test_the_lattice_is_closed() -> None:
     assert set(refuted(["G0"])) == set(WEAKER)
 
 
-@settings(max_examples=800)
+@settings(max_examples=400)
 @given(DRAWS)
 def test_there_is_no_false_alarm(draws) -> None:
     history = append_history(draws)
@@ -126,7 +126,7 @@ def test_there_is_no_false_alarm(draws) -> None:
         assert not serializable(history, run_appends, strict=False)
 
 
-@settings(max_examples=800)
+@settings(max_examples=400)
 @given(DRAWS)
 def test_with_all_answered_and_read_in_the_end_the_verdict_is_exact(draws) -> None:
     history = append_history(draws, final=True)

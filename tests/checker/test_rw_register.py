@@ -71,7 +71,7 @@ def test_values_must_be_unique() -> None:
         check(txns((0, 0, 1, "w x 1"), (0, 2, 3, "w x 1")))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(DRAWS)
 def test_there_is_no_false_alarm(draws) -> None:
     history = write_history(draws)

@@ -41,7 +41,7 @@ def test_models_agree_with_brute_force(name: str, draws) -> None:
     agrees(object_history(draws, name, unique=False), resolve_name(MODELS[name]))
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(DRAWS)
 def test_failed_cas_are_observations_of_a_cas_register(draws) -> None:
     history = register_history(draws, cas=True, unique=False)
@@ -94,6 +94,15 @@ def test_it_gives_up_when_its_memory_is_full() -> None:
     verdict = search(busy(30), REGISTER, budget=budget)
     assert verdict.outcome is Outcome.UNKNOWN
     assert verdict.details["steps"] < 2_000_000
+
+
+def test_it_checks_a_prefix_of_what_would_not_fit_into_memory() -> None:
+    rows = []
+    for i in range(300):
+        rows += [row(3 * i, i, INVOKE, "write", i), row(3 * i + 1, i, OK, "write", i)]
+    verdict = search(History.of(rows), REGISTER, budget=Budget(configurations=5))
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert (verdict.details["explained"], verdict.details["answers"]) == (150, 300)
 
 
 def test_the_first_answer_that_cannot_be_is_told_with_what_was_possible() -> None:

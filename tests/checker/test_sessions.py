@@ -87,7 +87,7 @@ def test_nothing_read_is_vacuous_and_a_repeated_value_is_unknown() -> None:
         check(ops(), guarantees=("happiness",))
 
 
-@settings(max_examples=800)
+@settings(max_examples=400)
 @given(DRAWS)
 def test_sequential_agrees_with_brute_force(draws) -> None:
     history = register_history(draws, cas=True, unique=True)
