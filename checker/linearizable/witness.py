@@ -12,6 +12,7 @@ from checker.values import Json, identity
 from checker.witness import Witness
 
 _MOST_OPS = 6
+_INITIAL = "initial value after a write"
 
 
 def explain(history: History, table: Columns, finding: Finding, place: int) -> Witness:
@@ -93,6 +94,8 @@ class _Explainer:
     def order(self, witness: Witness, end: int, later: int) -> None:
         early = self.partner(end)
         source, made = self.left(later), self.left(early)
+        if self.history.f[later] == "read":
+            witness.title = Kind.STALE.value if source is not None else _INITIAL
         witness.precede(self.history, end, later)
         witness.edges.append((later, early, f"{show(made)} comes from {show(source)} by cas"))
         if identity(source) == identity(made):
@@ -130,7 +133,7 @@ class _Explainer:
         slot = self.slot_left(newer)
         writer = self.writer(slot)
         if self.left(back) is None:
-            return "initial value after a write"
+            return _INITIAL
         ops = self.table.ops
         if writer and int(ops.ret[np.searchsorted(ops.inv, writer[0])]) < back:
             used = ((ops.kind == READ) & (ops.new == slot)) | (ops.old == slot)

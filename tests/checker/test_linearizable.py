@@ -24,8 +24,8 @@ TITLES = {
     "empty-read": "initial value after a write",
     "crashed-write": "new-old inversion",
     "cas-fork": "two successful cas from one value",
-    "cas-order": "cas chain against real time",
-    "cas-crashed": "cas chain against real time",
+    "cas-order": "stale read",
+    "cas-crashed": "stale read",
     "cas-without-beginning": "cas chain without a beginning",
     "keys-apart": "value never written",
 }
