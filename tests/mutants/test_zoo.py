@@ -1,0 +1,50 @@
+"""Every mutant is found by the check that must see it, and its twin passes the very same trials.
+
+One hunt for each from a pinned seed, so that a run is the same everywhere. What costs too much for
+that is marked so in the zoo, with what it costs, and hunted by ``harness zoo`` only.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.trial import Trial
+from harness.zoo.hunt import Hunt, judged
+from harness.zoo.mutant import Mutant
+from protocols import PROTOCOLS
+from tests.mutants import abd, epaxos, multipaxos
+from tests.mutants.zoo import ELUSIVE, ZOO
+
+BASE = "zoo"
+CHEAP = [mutant for mutant in ZOO if mutant.costly_s is None]
+
+
+def hunted(mutant: Mutant) -> Hunt:
+    """The first hunt of ``harness zoo``, to its end."""
+    hunt = Hunt(mutant=mutant, base=BASE, index=0)
+    while not hunt.over(float("inf")):
+        hunt.take(judged(hunt.nth(hunt.trials)))
+    return hunt
+
+
+@pytest.mark.parametrize("mutant", CHEAP, ids=lambda mutant: mutant.name)
+def test_a_mutant_is_found_and_its_twin_passes_the_same_trials(mutant):
+    hunt = hunted(mutant)
+    assert hunt.found is not None, f"{mutant.check} saw nothing in {hunt.trials} trials"
+    for number in range(hunt.trials):
+        assert judged(hunt.twins_nth(number)).objections == (), hunt.twins_nth(number)
+
+
+def test_no_mutant_is_left_out():
+    """Whatever is in a table of mutants is hunted, or it is said why it cannot be."""
+    tables = {"abd": abd.MUTANTS, "multipaxos": multipaxos.MUTANTS, "epaxos": epaxos.MUTANTS}
+    assert {mutant.name for mutant in ZOO} | set(ELUSIVE) == {
+        f"{protocol}/{name}" for protocol, table in tables.items() for name in table
+    }
+
+
+@pytest.mark.parametrize("mutant", ZOO, ids=lambda mutant: mutant.name)
+def test_an_entry_says_what_is_wrong_with_which_protocol(mutant):
+    assert mutant.twin in PROTOCOLS
+    assert issubclass(mutant.trial.replica(), Trial(protocol=mutant.twin).replica())
+    assert len(mutant.source.split()) > 5
