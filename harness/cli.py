@@ -6,11 +6,13 @@ Exit codes are Jepsen's: 0 valid, 1 invalid, 2 unknown (also vacuous and invalid
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,6 +48,18 @@ class Verbs(click.Group):
         command = import_module(f"harness.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As ever, but where nobody reads on: click and rich end with 1, which says *invalid* here."""
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, SystemExit) as error:
+            if not isinstance(error, BrokenPipeError) and not isinstance(
+                error.__context__, BrokenPipeError
+            ):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return CRASHED
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -87,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = status if isinstance(status, int) else 0
     except click.exceptions.Exit as error:
         code = error.exit_code
-    except click.Abort:
+    except click.Abort:  # what click makes of a KeyboardInterrupt
+        say("interrupted")
         code = INTERRUPTED
     except click.ClickException as error:
         error.show()
@@ -95,9 +110,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         say("interrupted")
         code = INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = CRASHED
     except Exception as error:  # noqa: BLE001  the last place where a sentence can be made of it
         code = failed(error, debug=debug)
     sys.exit(code)

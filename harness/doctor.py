@@ -177,7 +177,7 @@ def probe_inside() -> list[Finding]:
             return [Finding("hosts", True, made), _filter(remote), _weather(remote)]
     except HarnessError as error:
         problem, _, remedy = str(error).partition("\n  type: ")
-        return [Finding("hosts", False, problem, remedy or "harness hosts --debug")]
+        return [Finding("hosts", False, problem, remedy or "harness --debug hosts -n 1 -- true")]
 
 
 def _filter(remote: Remote) -> Finding:

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checker import agreement, availability, proofs, stats, vacuity
+from checker import agreement, availability, crashes, proofs, stats, vacuity
 from checker.history import History
 from checker.verdict import Outcome, Verdict, combine
 from workloads.kernel import Check
@@ -36,7 +36,11 @@ def judge(history: History, checks: Mapping[str, Check], *, faults: bool) -> Res
     which a fault did not bite or heal is the harness' own failure, and the system must have come
     back after each.
     """
-    general: dict[str, Check] = {"agreement": agreement.check, "stats": stats.check}
+    general: dict[str, Check] = {
+        "agreement": agreement.check,
+        "crashes": crashes.check,
+        "stats": stats.check,
+    }
     if faults:
         general |= {
             "availability": availability.check,

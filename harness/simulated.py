@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -131,7 +132,13 @@ def campaign(trials: Sequence[Trial], jobs: int) -> Iterator[Short]:
         yield from map(play_short, trials)
         return
     waiting = iter(trials)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    # Ctrl-C reaches every process of the terminal's: these end at once and without a word.
+    with ProcessPoolExecutor(
+        jobs,
+        mp_context=get_context("forkserver"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_DFL),
+    ) as pool:
         running: set[Future[Short]] = {
             pool.submit(play_short, trial) for trial in islice(waiting, 2 * jobs)
         }

@@ -25,8 +25,11 @@ def command() -> int:
     for finding in findings:
         line = Text("  ok  " if finding.ok else "  --  ", style="green" if finding.ok else "yellow")
         line.append(f"{finding.name:{width}}  ", style="bold")
-        line.append(finding.detail, style="default")
+        first, *more = finding.detail.splitlines()
+        line.append(first, style="default")
         console.print(line)
+        for text in more:
+            console.print(Text(f"      {'':{width}}  {text.strip()}"))
         if not finding.ok and finding.remedy:
             console.print(Text(f"      {'':{width}}  -> {finding.remedy}"))
     return 0 if all(finding.ok for finding in findings) else 2

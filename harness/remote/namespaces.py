@@ -117,4 +117,8 @@ def loopback_up() -> None:
     up_and_running = 0x1 | 0x40
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sh22x", b"lo", up_and_running)
-        fcntl.ioctl(any_socket, 0x8914, request)
+        try:
+            fcntl.ioctl(any_socket, 0x8914, request)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            raise OSError(error.errno, f"bringing up lo: {reason}") from error

@@ -28,6 +28,15 @@ from harness.remote.hosts_packages import install
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Debian leaves the sbin directories out of an ordinary user's PATH."""
 
+_NEEDED = (
+    ("CAP_SETUID", 7),
+    ("CAP_SETGID", 6),
+    ("CAP_NET_ADMIN", 12),
+    ("CAP_SYS_CHROOT", 18),
+    ("CAP_SYS_ADMIN", 21),
+)
+"""What root must have to make hosts, and the kernel's number of each."""
+
 Range = tuple[int, int]
 """First id outside, and how many."""
 
@@ -57,6 +66,13 @@ def modes() -> tuple[Mode, ...]:
     if os.geteuid() != 0:
         found.append(Mode("keep"))
     return tuple(found)
+
+
+def unfit(mode: Mode, setgroups: Path = Path("/proc/self/setgroups")) -> str | None:
+    """Why hosts would be made by this mode, and then let nobody in; None if there is no reason."""
+    if mode.name != "root" or not setgroups.exists() or setgroups.read_text().strip() != "deny":
+        return None
+    return "this root is alone in its user namespace (setgroups is denied), and sshd needs others"
 
 
 def _subordinate(table: str, uid: int) -> Range | None:
@@ -124,7 +140,11 @@ def _remedies() -> list[str]:
     else:
         container = []
     if os.geteuid() == 0:
-        return container or ["root lacks CAP_SYS_ADMIN here: run where it has it"]
+        lacking = missing_capabilities()
+        if not lacking and not container:
+            return ["run where root may make namespaces, and there are other users beside it"]
+        lacks = [f"root lacks {' and '.join(lacking)} here: run where it has it"] if lacking else []
+        return [*lacks, *container]
     switches = [
         ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
         ("kernel/unprivileged_userns_clone", "0", "1"),
@@ -138,6 +158,13 @@ def _remedies() -> list[str]:
     if not program("newuidmap"):
         remedies.append(f"type: {install(['newuidmap'])}")
     return [*remedies, *container, "or run the same command as root (sudo)"]
+
+
+def missing_capabilities(status: Path = Path("/proc/self/status")) -> list[str]:
+    """Those that making hosts needs and this process does not have (capabilities(7))."""
+    lines = status.read_text().splitlines()
+    held = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    return [name for name, number in _NEEDED if not held >> number & 1]
 
 
 def _in_container() -> bool:

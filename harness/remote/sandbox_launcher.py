@@ -44,6 +44,9 @@ def launch(argv: Sequence[str]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     attempts: list[tuple[rootless.Mode, str]] = []
     for mode in rootless.modes():
+        if problem := rootless.unfit(mode):
+            attempts.append((mode, problem))
+            continue
         try:
             outer, init = _start(mode, argv)
         except OSError as error:

@@ -106,6 +106,7 @@ def test_a_protocol_is_valid_under_all_faults_at_once(protocol: str, tmp_path: P
     assert {name: c["outcome"] for name, c in results["checks"].items()} == {
         "linearizable": "valid",
         "agreement": "valid",
+        "crashes": "valid",
         "stats": "valid",
         "availability": "valid",
         "vacuity": "valid",
