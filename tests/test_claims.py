@@ -13,7 +13,7 @@ from harness.errors import UsageError
 
 def history(*ops: tuple[str, object, object]) -> History:
     """Ops one after the other: (f, argument, result)."""
-    rows = []
+    rows: list[Row] = []
     for f, argument, result in ops:
         rows += [Row(len(rows), 0, INVOKE, f, None, argument)]
         rows += [Row(len(rows), 0, OK, f, None, result)]
@@ -24,7 +24,7 @@ LIGHT = Model(
     name="light",
     init=False,
     step=lambda on, op: (
-        not on if op.f == "switch" else on if op.result == on or op.type != OK else ILLEGAL
+        on is False if op.f == "switch" else on if op.result == on or op.type != OK else ILLEGAL
     ),
 )
 NUMBER = 3

@@ -43,10 +43,11 @@ class EdnError(ValueError):
 
 
 class Form(NamedTuple):
-    """A value and the character at which it begins."""
+    """A value, with the characters at which it begins and ends."""
 
     position: int
     value: Json
+    end: int
 
 
 class _Frame(NamedTuple):
@@ -147,7 +148,7 @@ def forms(text: str, begin: int = 0, *, until: str = "") -> Iterator[Form]:
             if stack:
                 items.append(value)
             else:
-                yield Form(position, value)
+                yield Form(position, value, token.end())
     if stack:
         raise EdnError(f"{opener} is not closed", stack[-1].position, torn=True)
     if until:
@@ -167,13 +168,13 @@ def _mismatch(text: str, stack: list[_Frame], opener: str, position: int) -> NoR
     raise EdnError(f"{closer} cannot close the {opener} of line {line}", position)
 
 
-def _other(token: re.Match[str], kind: int) -> Form:
+def _other(token: re.Match[str], kind: int) -> tuple[int, Json]:
     """The rarer scalars."""
     position = token.start(kind) - 1
     if kind == _STRING:
-        return Form(position, _unescape(token[kind], position))
+        return position, _unescape(token[kind], position)
     if kind == _CHAR:
-        return Form(position, _char(token[kind], position))
+        return position, _char(token[kind], position)
     found = token[kind]
     at_end = found in '"\\#' and (found == '"' or token.end() == len(token.string))
     what = "a string is not closed" if found == '"' else f"{found!r} cannot be read"

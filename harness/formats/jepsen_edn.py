@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from harness.formats.edn import EdnError, forms
+from harness.formats.edn import EdnError
+from harness.formats.edn_shapes import map_forms
 from harness.formats.jepsen import Parsed, rows_of
 from harness.formats.source import Source
 
@@ -53,7 +54,8 @@ def _ops(source: Source, torn: list[str]) -> Iterator[tuple[int, Json]]:
     begin = _BLANK.match(text).end()  # type: ignore[union-attr]
     until = _UNTIL.get(text[begin : begin + 1], "")
     try:
-        yield from forms(text, begin + len(until), until=until)
+        for position, value, _ in map_forms(text, begin + len(until), until=until):
+            yield position, value
     except EdnError as error:
         torn_off = error.torn or _LAST_WORD.match(text, error.position)
         if not torn_off or _NEXT_OP.search(text, error.position):
