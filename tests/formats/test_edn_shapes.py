@@ -13,11 +13,10 @@ from harness.formats.edn import EdnError, Form, forms
 from harness.formats.edn_shapes import map_forms
 from tests.formats.printing import edn
 
-WORDS = st.sampled_from(
-    ["nil", "0", "-17", "012", "1N", "1.5", ":a", ":a/b-c", "::a", ":", "true", "sym", "[]", "[1 2]",
+ODD = ["nil", "0", "-17", "012", "1N", "1.5", ":a", ":a/b-c", "::a", ":", "true", "sym", "[]", "[1 2]",
      "[:r 3 nil]", "[ 1]", "[1,2]", "[[1]]", '"x"', '"a, :f 1}"', '"\\n"', '"', "#{1}", "{:a 1}",
-     '#inst "x"', "[1 2", "9999999999999999999", "2]", ":x;c\n"]
-)  # fmt: skip
+     '#inst "x"', "[1 2", "9999999999999999999", "2]", ":x;c\n"]  # fmt: skip
+WORDS = st.sampled_from(ODD)
 KEYS = st.sampled_from([":type", ":f", ":value", ":process", ":a/b", '"s"', "7"])
 
 
@@ -72,3 +71,10 @@ def test_as_the_reader_reads_what_is_cut_off_or_damaged(
 def test_a_pattern_is_learned_and_its_values_are_the_readers(word: str) -> None:
     text = f"{{:f :read, :value {word}}}\n" * 3
     assert [form.value for form in map_forms(text)] == [form.value for form in forms(text)]
+
+
+@pytest.mark.parametrize("word", ODD)
+@pytest.mark.parametrize("end", ["}", ", :f 1}", "} {:f 1}", ",}", " ; c\n}", ""])
+def test_where_a_pattern_was_learned_odd_words_are_still_the_readers(word: str, end: str) -> None:
+    learned = "{:value 1}\n{:value :a, :f 1}\n"
+    same(f"{learned}{{:value {word}{end}\n{learned}")
