@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import TypeVar
 
+from checker.history import Row
 from harness.shrink.freeze import with_faults, with_script
 from harness.shrink.search import Search, Spent
 from harness.shrink.size import size_of
@@ -15,13 +16,19 @@ from harness.shrink.targets import only, renumbered, targets_of
 from harness.shrink.times import REDUCTIONS as OF_TIME
 from harness.trial import Trial
 from nemesis.actions import Fault, Shape, Weather, Window
-from workloads.script import ScriptedOp
+from workloads.script import MS, ScriptedOp
 
 T = TypeVar("T")
 
 OTHER_SEEDS = 0, 4, 24
 """How many each candidate is tried with, one round after the other: what is left out changes what
 chance does, and another draw may do as well. The later rounds have shorter trials to play."""
+
+MANY_SEEDS = tuple(str(number) for number in range(60))
+"""For a guess that is worth it."""
+
+NEAR_MS = 300
+"""Of ops that come so long before the evidence, it is first hoped that they do not matter."""
 
 FEW = 8
 """Up to so many nodes or clients all pairs or sets of them are tried."""
@@ -32,16 +39,18 @@ def reduce(search: Search) -> None:
     with suppress(Spent):  # what was found until then is kept in search.best
         for count in OTHER_SEEDS:
             search.seeds = tuple(str(number) for number in range(count))
-            until_nothing_goes(search, REDUCTIONS)
+            until_nothing_goes(search, OF_PARTS)
+            search.seeds = ()
+            for reduction in OF_TIME:
+                reduction(search)
         steady_network(search)
-        search.seeds = ()
-        until_nothing_goes(search, REDUCTIONS)
+        until_nothing_goes(search, (*OF_PARTS, *OF_TIME))
 
 
 def until_nothing_goes(search: Search, reductions: Sequence[Callable[[Search], None]]) -> None:
-    """All reductions, as often as that makes the trial smaller."""
+    """All reductions, as often as that leaves the trial with fewer parts."""
     before = None
-    while (now := size_of(search.best)) != before:
+    while (now := size_of(search.best)._replace(time_ms=0)) != before:
         before = now
         for reduction in reductions:
             reduction(search)
@@ -82,23 +91,50 @@ def script_of(trial: Trial) -> list[ScriptedOp]:
 
 def ops_that_matter(search: Search) -> None:
     """Only the ops that the evidence speaks of, or of its keys, or those before its end."""
-    ops = script_of(search.best)
-    if not ops:
+    ops, evidence = script_of(search.best), evidence_of(search)
+    if not ops or not evidence:
         return
-    run = search.look()
-    rows = run.run.rows
-    evidence = [rows[i] for i in run.results.checks[search.check].evidence]
-    if not evidence:
-        return
-    last_ns = max(row.time_ns for row in evidence)
+    first_ns, last_ns = evidence[0].time_ns, max(row.time_ns for row in evidence)
     keys = [row.key for row in evidence if row.process >= 0]
-    asked = {(row.time_ns, row.process % search.best.threads): 0 for row in evidence}
-    choices = (
-        [op for op in ops if (op.at_ns, op.thread) in asked],
-        [op for op in ops if op.key in keys and op.at_ns <= last_ns],
-        [op for op in ops if op.at_ns <= last_ns],
-    )
-    search.attempt([with_script(search.best, some) for some in choices if len(some) < len(ops)])
+    before = [op for op in ops if op.at_ns <= last_ns]
+    near = [op for op in before if op.at_ns >= first_ns - NEAR_MS * MS]
+    for some, seeds in (
+        (asked_in(evidence, search.best), MANY_SEEDS[:20]),
+        ([op for op in near if op.key in keys], MANY_SEEDS[:8]),
+        ([op for op in before if op.key in keys], MANY_SEEDS[:4]),
+        (before, ()),
+    ):
+        fewer = with_script(search.best, some)
+        if len(some) < len(ops) and search.attempt([fewer], (*search.seeds, *seeds)) is not None:
+            return
+
+
+def evidence_of(search: Search) -> list[Row]:
+    """The rows that the verdict on the best trial rests on."""
+    played = search.look()
+    return [played.run.rows[i] for i in played.results.checks[search.check].evidence]
+
+
+def asked_in(evidence: Sequence[Row], trial: Trial) -> list[ScriptedOp]:
+    """The ops of the trial that were invoked in these rows."""
+    asked = {(row.time_ns, row.process % trial.threads): 0 for row in evidence}
+    return [op for op in script_of(trial) if (op.at_ns, op.thread) in asked]
+
+
+def evidence_close_together(search: Search) -> None:
+    """A guess for bugs that need luck more than circumstances: the ops of the evidence alone, when
+    they were or one after the other within a few ms, with many seeds.
+    """
+    trial = search.best
+    ops = asked_in(evidence_of(search), trial)
+    if not search.seeds or not ops or (len(ops) == len(script_of(trial)) and not trial.windows()):
+        return
+    calm = with_faults(trial, [])
+    candidates = [
+        with_script(calm, [op._replace(at_ns=n * gap_ms * MS) for n, op in enumerate(ops)])
+        for gap_ms in (1, 2, 4)
+    ]
+    search.attempt([*candidates, with_script(trial, ops)], MANY_SEEDS)
 
 
 def shorter_history(search: Search) -> None:
@@ -295,11 +331,12 @@ def _among(trial: Trial, kept: tuple[int, ...], *, move: bool) -> Trial:
     return with_script(replace(with_faults(trial, plan), nodes=len(kept)), ops)
 
 
-REDUCTIONS: tuple[Callable[[Search], None], ...] = (
+OF_PARTS: tuple[Callable[[Search], None], ...] = (
     ops_that_matter,
     shorter_history,
     fewer_windows,
     kinder_world,
+    evidence_close_together,
     fewer_ops,
     fewer_windows,
     smaller_faults,
@@ -307,5 +344,4 @@ REDUCTIONS: tuple[Callable[[Search], None], ...] = (
     fewer_nodes,
     fewer_keys,
     plainer_values,
-    *OF_TIME,
 )

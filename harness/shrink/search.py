@@ -29,7 +29,7 @@ PROCESSES_PAY_S = 0.1
 class Bounds:
     """When to stop, whatever is left to try."""
 
-    trials: int = 3_000
+    trials: int = 5_000
     seconds: float = 120.0
 
 
@@ -101,15 +101,18 @@ class Search:
         """Play the best trial so far, to see what it does."""
         return play(self.best)
 
-    def attempt(self, candidates: Sequence[Trial]) -> int | None:
+    def attempt(
+        self, candidates: Sequence[Trial], seeds: Sequence[str] | None = None
+    ) -> int | None:
         """Take the first candidate that fails; its place, or None if there is none.
 
-        Raises Spent when the bounds are reached; ``best`` is the best so far even then.
+        Each is tried with its own seed and with ``seeds``, by default the search's own. Raises Spent when the bounds are reached; ``best`` is the best so far even then.
         """
+        others = self.seeds if seeds is None else seeds
         trials: list[tuple[int, Trial]] = []
         for place, candidate in enumerate(candidates):
             trials.append((place, candidate))
-            trials += [(place, replace(candidate, seed=seed)) for seed in self.seeds]
+            trials += [(place, replace(candidate, seed=seed)) for seed in others]
         fresh = [(place, t) for place, t in trials if name_of(t) not in self._passed]
         while fresh:
             if self.trials >= self.bounds.trials:
