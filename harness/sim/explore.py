@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from checker.verdict import Verdict
 from harness.sim.explore_scope import Scope
 from harness.sim.explore_world import Move, World, Worlds
+from harness.sim.explore_path import spelled_out, trimmed
 
 SPEAK_EVERY = 2_000
 """Worlds expanded between two looks at whether to stop."""
@@ -150,13 +152,8 @@ class _Search:
 
     def _judge(self, world: World) -> Counterexample | None:
         """The counterexample that this world is, if it is one."""
-        worlds = self.worlds
-        if world in worlds.broken:
-            return self._counterexample("exception", None, world)
-        for bad, place in ((worlds.stories.bad, 0), (worlds.facts.bad, 2)):
-            if world[place] in bad:
-                return self._counterexample(*bad[world[place]], world)
-        return None
+        wrong = self.worlds.wrong(world)
+        return None if wrong is None else self._counterexample(*wrong, world)
 
     def _counterexample(self, check: str, verdict: Verdict | None, world: World) -> Counterexample:
         path = [world]
@@ -165,8 +162,10 @@ class _Search:
         path.reverse()
         moves = [
             next(move for move, after in self.worlds.moves(a) if after == b)
-            for a, b in zip(path, path[1:], strict=False)
+            for a, b in pairwise(path)
         ]
+        if self.worlds.scope.thrifty:
+            moves = trimmed(self.worlds, spelled_out(self.worlds, moves), check)
         return Counterexample(
             check=check, verdict=verdict, broken=self.worlds.broken.get(world, ""), moves=tuple(moves)
         )

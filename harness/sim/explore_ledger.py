@@ -40,13 +40,17 @@ class Flying:
         number = self._changes.get(change)
         if number is None:
             letters = list(self.bags[bag])
-            if landed >= 0 and not (self._repeats and not self._to_itself(landed)):
+            if landed >= 0 and not self.repeated(landed):
                 letters.remove(landed)
             for letter in sent:
-                if not self._repeats or letter not in letters or self._to_itself(letter):
+                if letter not in letters or not self.repeated(letter):
                     letters.append(letter)
             number = self._changes[change] = self._number(letters)
         return number
+
+    def repeated(self, letter: int) -> bool:
+        """Whether the network may repeat this message for ever."""
+        return self._repeats and self._letters[letter].src != self._letters[letter].dst
 
     def drop(self, bag: int, letter: int) -> int:
         """The bag without one ``letter``, whatever the network does with it."""
@@ -64,9 +68,6 @@ class Flying:
 
     def _own(self, letter: int, node: int) -> Letter:
         return Letter(node, node, self._letters[letter].text)
-
-    def _to_itself(self, letter: int) -> bool:
-        return self._letters[letter].src == self._letters[letter].dst
 
     def _number(self, letters: list[int]) -> int:
         bag = tuple(sorted(letters))

@@ -1,5 +1,7 @@
 """Worlds: all nodes, what is under way between them, what clients saw; and what may happen next.
 
+Two thrifts leave out most worlds, and no behaviour (``Scope.thrifty``):
+
 **Dead letters.** Worlds that differ only in messages that can have no effect any more behave alike,
 and most worlds differ in nothing else. Whether a message to a node is dead in the node's state is a
 question about all states that the node can come to from there. It is answered by guessing and then
@@ -7,21 +9,29 @@ proving: a message that has no effect *now* is taken for dead and dropped; when 
 ``rethink`` looks whether it would have had an effect in any later state of its node that was
 explored, and if so, marks it as alive from that state on; then all is explored again. When no guess
 was wrong, none mattered: a first effect of a dropped message would be in a state that is reached
-without it, so it was explored. (A counterexample of a run that guessed wrong is true, since a
-dropped message is a lost one, but perhaps not a shortest.)
+without it, so it was explored. (A counterexample of a run that guessed wrong is true all the same:
+a dropped message is a lost one.)
+
+**Plain answers.** Where messages may be repeated without bound, one that leaves its receiver as it
+was and only has it send something is delivered as soon as can be. In the world after it all can
+happen that can happen in the world before it, for it has the same messages under way, and more.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, assert_never
 
-from harness.sim.explore_ledger import STARTED, Facts, Flying, Stories
+from checker.verdict import Verdict
+from harness.sim.explore_ledger import STARTED, Bag, Facts, Flying, Stories
 from harness.sim.explore_nodes import Local, Nodes, Step
 from harness.sim.explore_scope import ANY, Scope
 from protocols.kernel import Cluster, Command
 
 World: TypeAlias = tuple[int, ...]
 """(history, messages, notes, crashes left, firings left, repetitions left, the nodes' states)."""
+
+EXCEPTION = "exception"
+"""The name of the check that no replica raises one."""
 
 NODES_FROM = 6
 """Where in a World the nodes' states begin."""
@@ -75,17 +85,23 @@ class Worlds:
         self._alive: set[tuple[int, int]] = set()
         self._dropped: set[tuple[int, int]] = set()
         """(message, state of its receiver): not to be dropped then; was dropped then."""
-        self._tidied: dict[tuple[int, int], int] = {}
+        self._tidied: dict[tuple[int, int], tuple[int, Bag]] = {}
 
-    def first(self) -> World:
+    def first(self, *, plainly: bool = False) -> World:
         """All nodes are up, for the first time; nothing was asked."""
         scope = self.scope
         world: World = (
             0, 0, 0, scope.crashes, scope.timers, max(scope.duplicates, 0), *[-1] * scope.nodes
         )  # fmt: skip
         for node in range(scope.nodes):
-            world = self._after(world, node, self.nodes.start(node, {}))
+            world = self._after(world, node, self.nodes.start(node, {}), plainly=plainly)
         return world
+
+    def wrong(self, world: World) -> tuple[str, Verdict | None] | None:
+        """The check that this world fails and what it says; an exception has no verdict."""
+        if world in self.broken:
+            return EXCEPTION, None
+        return self.stories.bad.get(world[0]) or self.facts.bad.get(world[2])
 
     def moves(self, world: World) -> list[tuple[Move, World]]:
         """All that may happen next, but for what changes nothing.
@@ -123,6 +139,45 @@ class Worlds:
                 found.append((Crash(node), self._crash(world, node, step(local, None))))
         return found
 
+    def play(self, world: World, move: Move) -> World | None:
+        """The world after one move, without thrift; None where the move is not possible."""
+        locals = world[NODES_FROM:]
+        match move:
+            case Deliver(letter, stays):
+                node = self.nodes.letters[letter].dst
+                if letter not in self.flying.bags[world[1]] or (stays and not world[5]):
+                    return None
+                step = self.nodes.step(locals[node], letter)
+                later = self._after(world, node, step, -1 if stays else letter, plainly=True)
+                return (*later[:5], later[5] - stays, *later[6:])
+            case Ask(op, node):
+                if op not in self.stories.left[world[0]]:
+                    return None
+                asked = (self.stories.ask(world[0], op, node), *world[1:])
+                return self._after(asked, node, self.nodes.step(locals[node], -1 - op), plainly=True)
+            case Fire(node, timer):
+                if not world[4] or timer not in self.nodes.locals[locals[node]].timers:
+                    return None
+                later = self._after(world, node, self.nodes.step(locals[node], timer), plainly=True)
+                return (*later[:4], later[4] - 1, *later[5:])
+            case Crash(node):
+                if not world[3]:
+                    return None
+                return self._crash(world, node, self.nodes.step(locals[node], None), plainly=True)
+        assert_never(move)
+
+    def plain_answers(self, world: World) -> list[Move]:
+        """The messages under way that would be answered plainly, with something new."""
+        bag = self.flying.bags[world[1]]
+        return [
+            Deliver(letter, False)
+            for letter in self.flying.apart[world[1]]
+            for local in (world[NODES_FROM + self.nodes.letters[letter].dst],)
+            if self.flying.repeated(letter)
+            and self.is_plain(letter, local)
+            and any(sent not in bag for sent in self.nodes.step(local, letter).sent)
+        ]
+
     def _firings(self, world: World, node: int, local: Local) -> list[tuple[Move, World]]:
         found: list[tuple[Move, World]] = []
         for timer in local.timers:
@@ -132,7 +187,9 @@ class Worlds:
                 found.append((Fire(node, timer), (*later[:4], later[4] - 1, *later[5:])))
         return found
 
-    def _crash(self, world: World, node: int, started: Step) -> World:
+    def _crash(
+        self, world: World, node: int, started: Step, *, plainly: bool = False
+    ) -> World:
         story, bag, facts, crashes = world[:4]
         crashed = (
             self.stories.crash(story, node),
@@ -141,9 +198,9 @@ class Worlds:
             crashes - 1,
             *world[4:],
         )
-        return self._after(crashed, node, started)
+        return self._after(crashed, node, started, plainly=plainly)
 
-    def _after(self, world: World, node: int, step: Step, landed: int = -1) -> World:
+    def _after(self, world: World, node: int, step: Step, landed: int = -1, *, plainly: bool = False) -> World:
         """The world when ``node`` has made a step."""
         story, bag, facts = world[:3]
         place = NODES_FROM + node
@@ -156,33 +213,60 @@ class Worlds:
             bag = self.flying.change(bag, landed, step.sent)
         if step.broken:
             self.broken[story, bag, facts, *later] = step.broken
-        elif self.scope.thrifty:
-            bag = self._tidy(bag, step.after, node)
+        elif self.scope.thrifty and not plainly:
             letters = self.nodes.letters
-            for other in dict.fromkeys([letters[letter].dst for letter in step.sent]):
-                if other != node and (local := later[NODES_FROM - 3 + other]) >= 0:
-                    bag = self._tidy(bag, local, other)
+            hit = dict.fromkeys([node, *[letters[letter].dst for letter in step.sent]])
+            bag = self._settle(bag, later[NODES_FROM - 3 :], list(hit))
         return (story, bag, facts, *later)
 
-    # --- dead letters -----------------------------------------------------------------------------
+    # --- thrift -----------------------------------------------------------------------------------
 
-    def _tidy(self, bag: int, local: int, node: int) -> int:
-        """The bag without the messages to ``node`` that its state ``local`` ignores, as it seems for
-        ever.
+    def _settle(self, bag: int, locals: World, hit: list[int]) -> int:
+        """The bag without dead letters, and with all plain answers, to what these nodes may get."""
+        while hit:
+            node = hit.pop()
+            if locals[node] < 0:
+                continue  # it is yet to be started, or broke
+            bag, answers = self._tidy(bag, locals[node], node)
+            for letter in answers:
+                dst = self.nodes.letters[letter].dst
+                if letter not in self.flying.bags[bag] and not self._dead(letter, locals[dst]):
+                    bag = self.flying.change(bag, -1, (letter,))
+                    hit.append(dst)
+        return bag
+
+    def _tidy(self, bag: int, local: int, node: int) -> tuple[int, Bag]:
+        """The bag without the messages to ``node`` that are dead in its state ``local``; and what
+        it plainly answers to the others.
         """
-        number = self._tidied.get((bag, local))
-        if number is None:
-            number = bag
+        tidied = self._tidied.get((bag, local))
+        if tidied is None:
+            left, answers = bag, dict[int, None]()
             for letter in self.flying.bags[bag]:
-                if (
-                    self.nodes.letters[letter].dst == node
-                    and (letter, local) not in self._alive
-                    and self.nodes.step(local, letter).idle
-                ):
-                    self._dropped.add((letter, local))
-                    number = self.flying.drop(number, letter)
-            self._tidied[bag, local] = number
-        return number
+                if self.nodes.letters[letter].dst != node:
+                    continue
+                if self._dead(letter, local):
+                    left = self.flying.drop(left, letter)
+                elif self.flying.repeated(letter) and self.is_plain(letter, local):
+                    answers.update(dict.fromkeys(self.nodes.step(local, letter).sent))
+            tidied = self._tidied[bag, local] = (left, tuple(answers))
+        return tidied
+
+    def _dead(self, letter: int, local: int) -> bool:
+        """Whether this message is dropped in this state of its receiver."""
+        if local < 0 or (letter, local) in self._alive or not self.nodes.step(local, letter).idle:
+            return False
+        self._dropped.add((letter, local))
+        return True
+
+    def is_plain(self, letter: int, local: int) -> bool:
+        """Whether this message only makes its receiver, in this state, send to others."""
+        step = self.nodes.step(local, letter)
+        return (
+            step.after == local
+            and not (step.replies or step.notes)
+            and all(self.flying.repeated(sent) for sent in step.sent)
+        )
 
     def rethink(self) -> bool:
         """Whether some message was dropped that might have had an effect later; then explore again."""
