@@ -1,11 +1,13 @@
-"""Checks within a time: what is not decided by then is *unknown*, with how far it came.
+"""Checks within a time and a memory: what is not decided by then is *unknown*, with how far it came.
 
-A search counts its steps, and how long a step takes is found out by a short search first. Should
-that be far off, or the check be one that cannot be told, an alarm ends it; so does Ctrl-C.
+A search counts its steps and configurations, and how long a step takes is found out by a short
+search first. Should that be far off, or the check be one that cannot be told, a watch ends it; so
+does Ctrl-C.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -13,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from checker.history import History
@@ -27,17 +30,18 @@ _FIRST_STEPS = 1_000_000
 _STEPS_PER_SECOND = 2_000_000
 """Where nothing was measured."""
 _SHARE = 0.8
-"""Of the time that is left: what a search is planned to take."""
+"""Of the time or the memory that is left: what a search may take."""
+_WATCH_EVERY_S = 0.05
 
 
-class OutOfTimeError(Exception):
-    """The alarm."""
+class LimitError(Exception):
+    """A check took more than it may. The message says of what."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """``seconds`` for each check, None: what the checkers think fit; ``memory_mib`` likewise, of a
-    search's configurations. ``tell`` is told when a check goes on for long.
+    """``seconds`` for each check, None: what the checkers think fit. ``memory_mib`` is what a check may
+    take beside the history, None: most of what is free. ``tell`` is told when a check goes on for long.
     """
 
     seconds: float | None = None
@@ -52,10 +56,12 @@ class Patience:
         began = time.monotonic()
         so_far: list[Verdict] = []
         try:
-            with alarm(self.seconds):
+            with watch(self.seconds, self.memory_mib):
                 return self._search(check, history, so_far, began)
-        except OutOfTimeError:
-            why = f"out of time after {time.monotonic() - began:.1f} s"
+        except LimitError as error:
+            why = f"{error} after {time.monotonic() - began:.1f} s"
+        except MemoryError:
+            why = f"out of memory after {time.monotonic() - began:.1f} s"
         except KeyboardInterrupt:
             why = f"interrupted after {time.monotonic() - began:.1f} s"
         if not so_far:
@@ -93,22 +99,41 @@ class Patience:
 
 
 @contextmanager
-def alarm(seconds: float | None) -> Iterator[None]:
-    """Raise OutOfTimeError inside after so many seconds. Only in the main thread: that is the one
-    which signals reach; in others there is no alarm.
+def watch(seconds: float | None, memory_mib: int | None) -> Iterator[None]:
+    """Raise LimitError inside after so many seconds, or when the process has grown by so much.
+
+    Only in the main thread: that is the one which signals reach; others are not watched.
     """
-    if seconds is None or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    end = None if seconds is None else time.monotonic() + seconds
+    most = resident_bytes() + (free_bytes() if memory_mib is None else memory_mib << 20)
 
-    def ring(number: int, frame: FrameType | None) -> None:
+    def look(number: int, frame: FrameType | None) -> None:
         del number, frame
-        raise OutOfTimeError
+        if end is not None and time.monotonic() >= end:
+            raise LimitError("out of time")
+        if resident_bytes() > most:
+            raise LimitError("out of memory")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _WATCH_EVERY_S, _WATCH_EVERY_S)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def resident_bytes() -> int:
+    """What this process holds in memory."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def free_bytes() -> int:
+    """What this process may take of the memory that nobody uses, others being left a share."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    kib = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return int(int(kib) * 1024 * _SHARE)

@@ -13,7 +13,7 @@ from checker.history import INVOKE, OK, History, Row
 from checker.linearizable.frontier import Budget
 from checker.verdict import Outcome, Verdict
 from harness.claims import claims
-from harness.patience import OutOfTimeError, Patience, alarm
+from harness.patience import LimitError, Patience, free_bytes, resident_bytes, watch
 
 NOTHING = History.of([])
 VALID = Verdict(outcome=Outcome.VALID, summary="fine")
@@ -64,7 +64,7 @@ def test_without_a_time_a_search_has_the_checkers_own_budget() -> None:
     assert search.budgets[1] == Budget(configurations=(1 << 20) // 500)
 
 
-def test_an_alarm_ends_a_check_that_cannot_be_told() -> None:
+def test_a_watch_ends_a_check_that_cannot_be_told() -> None:
     began = time.monotonic()
     verdict = Patience(seconds=0.1).bound(endless)(NOTHING)
     assert verdict.outcome is Outcome.UNKNOWN
@@ -73,7 +73,12 @@ def test_an_alarm_ends_a_check_that_cannot_be_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "why"), [(OutOfTimeError(), "out of time"), (KeyboardInterrupt(), "interrupted")]
+    ("error", "why"),
+    [
+        (LimitError("out of time"), "out of time after"),
+        (MemoryError(), "out of memory after"),
+        (KeyboardInterrupt(), "interrupted after"),
+    ],
 )
 def test_an_end_tells_what_was_known_by_then(error: BaseException, why: str) -> None:
     verdict = Patience(seconds=100).bound(Search(2_000_000, error))(NOTHING)
@@ -89,15 +94,34 @@ def test_a_verdict_is_not_unknown_for_lack_of_steps_alone() -> None:
     assert len(search.budgets) == 1
 
 
-def test_the_alarm_is_taken_back() -> None:
+def test_a_check_that_grows_too_large_is_ended() -> None:
+    def greedy(history: History) -> Verdict:
+        held: list[bytes] = []
+        for _ in range(400):
+            held.append(b"x" * (1 << 20))
+            time.sleep(0.001)  # what takes memory takes time
+        return Verdict(outcome=Outcome.VALID, summary=f"{len(held)} MiB")
+
+    verdict = Patience(memory_mib=50).bound(greedy)(NOTHING)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.summary.startswith("out of memory after 0.")
+    assert Patience(memory_mib=2000).bound(greedy)(NOTHING).outcome is Outcome.VALID
+
+
+def test_memory_is_measured_in_bytes() -> None:
+    assert 10 << 20 < resident_bytes() < 10 << 30
+    assert 0 < free_bytes() < 1 << 50
+
+
+def test_the_watch_is_taken_back() -> None:
     before = signal.getsignal(signal.SIGALRM)
-    with alarm(100):
+    with watch(100, None):
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGALRM) is before
 
 
-def test_threads_have_no_alarm_and_need_none() -> None:
+def test_other_threads_are_not_watched() -> None:
     found: list[Verdict] = []
     check = Patience(seconds=5).bound(Search(1))
     thread = threading.Thread(target=lambda: found.append(check(NOTHING)))

@@ -84,7 +84,7 @@ class Judged:
     "--memory",
     type=click.IntRange(min=1),
     metavar="MIB",
-    help="For what a search remembers; what would need more is unknown.",
+    help="For each check, beside the history; what would need more is unknown.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The results as JSON.")
 @click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
