@@ -122,12 +122,12 @@ def _levelled(check: Check) -> bool:
 
 def guess(history: History) -> str | None:
     """The model that the ops look like; None where they look like none, or like more than one."""
-    ops = list(history.ops())
-    asked = {op.f for op in ops}
+    asked = {f for f, p in zip(history.f, history.process.tolist(), strict=True) if p >= 0}
     if asked == {"txn"}:
-        used = {f for op in ops for f in _micro_ops(op.argument)}
+        used = {f for op in history.ops() for f in _micro_ops(op.argument)}
         return next((name for f, name in _MICRO_OPS.items() if f in used), None)
     if asked in ({"add"}, {"add", "read"}):
+        ops = list(history.ops())
         read = {type(op.result) for op in ops if op.f == "read" and op.type == OK}
         added = {type(op.argument) for op in ops if op.f == "add"}
         if read == {list}:
