@@ -19,9 +19,9 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from checker.verdict import Verdict
+from harness.sim.explore_path import spelled_out, trimmed
 from harness.sim.explore_scope import Scope
 from harness.sim.explore_world import Move, World, Worlds
-from harness.sim.explore_path import spelled_out, trimmed
 
 SPEAK_EVERY = 2_000
 """Worlds expanded between two looks at whether to stop."""
@@ -65,6 +65,8 @@ class Explored:
     progress: Progress
     counterexample: Counterexample | None
     histories: int
+    answered: bool
+    """Whether any op was answered in any of them; if not, they show nothing."""
     undecided: int
     """Histories of which a check could not say whether they are right."""
 
@@ -94,6 +96,7 @@ def explore(
         progress=search.progress(),
         counterexample=found,
         histories=len(stories),
+        answered=stories.answered,
         undecided=len(stories.unknown),
     )
 
@@ -135,9 +138,9 @@ class _Search:
                     self.left = len(self.frontier) - place + len(later)
                     if len(before) >= most_states or tell(self.progress()):
                         return None
-                found = moves(world)
-                self.moves += len(found)
-                for _, next_world in found:
+                nexts = moves(world)
+                self.moves += len(nexts)
+                for _, next_world in nexts:
                     if next_world in before:
                         continue
                     before[next_world] = world
@@ -167,5 +170,8 @@ class _Search:
         if self.worlds.scope.thrifty:
             moves = trimmed(self.worlds, spelled_out(self.worlds, moves), check)
         return Counterexample(
-            check=check, verdict=verdict, broken=self.worlds.broken.get(world, ""), moves=tuple(moves)
+            check=check,
+            verdict=verdict,
+            broken=self.worlds.broken.get(world, ""),
+            moves=tuple(moves),
         )

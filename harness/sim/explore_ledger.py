@@ -100,6 +100,8 @@ class Stories:
         """The ops of each history that were not asked for yet."""
         self.over: list[bool] = []
         """Whether each op has been asked for, and has ended."""
+        self.answered = False
+        """Whether any op was answered in any history."""
         self._commands, self._checks = commands, checks
         self._stories: list[Story] = []
         self._waiting: list[dict[int, int]] = []
@@ -167,6 +169,7 @@ class Stories:
     def _judge(self, number: int, turns: tuple[tuple[Asked | Answered, ...], ...]) -> None:
         if len(turns) % 2:
             return  # an invocation more breaks nothing
+        self.answered |= any(entry[1] for turn in turns[1::2] for entry in turn)
         rows: list[Row] = []
         for place, turn in enumerate(turns):
             for entry in turn:
@@ -239,7 +242,7 @@ class Facts:
         return number
 
     def _judge(self, number: int) -> None:
-        notes = [(node, note) for node, all in enumerate(self._facts[number]) for note in all]
+        notes = [(node, note) for node, noted in enumerate(self._facts[number]) for note in noted]
         rows = [
             Row(i * 1_000_000, node_process(node), INFO, kind, None, loads(text))
             for i, (node, (kind, text)) in enumerate(notes)

@@ -5,8 +5,8 @@ state share its steps too. A world is then a few small numbers, and to go from w
 look steps up: the protocol's own code runs some thousands of times for millions of worlds.
 
 To make a step from a state, the replica is built anew by playing again what led there since it was
-last started (measured against copies: see ``docs/decisions`` and the report of issue 4). That asks
-nothing of a protocol but what the kernel does: same events, same state.
+last started. That asks nothing of a protocol but what the kernel does: same events, same state; a
+copy would ask that all of it can be copied, and be a small part of the time in any case.
 """
 
 from __future__ import annotations
@@ -84,6 +84,15 @@ class Letter:
     src: int
     dst: int
     text: str
+
+
+@dataclass(slots=True)
+class _Effects:
+    """What left a node in one step, so far."""
+
+    sent: list[int] = field(default_factory=list)
+    replies: list[tuple[int, bool, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Nodes:
@@ -164,34 +173,33 @@ class Nodes:
             del timers[what]
         elif what is not None and what < 0:
             asked |= 1 << (-1 - what)
-        written = dict(disk)
-        sent: list[int] = []
-        replies: list[tuple[int, bool, str]] = []
-        notes: list[tuple[str, str]] = []
-        self._carry_out(node, effects, timers, written, sent, replies, notes)
+        done, written = _Effects(), dict(disk)
+        self._carry_out(node, effects, done, timers, written)
         armed, saved = tuple(sorted(timers)), dict(sorted(written.items()))
         text = f"{node}|{asked}|{canonical(saved)}|{armed}|{state_text(replica)}"
         number = self._numbers.setdefault(text, len(self.locals))
         if number == len(self.locals):
             started_from = disk if before is None else before.started_from
             self.locals.append(Local(number, node, saved, armed, asked, before, what, started_from))
-        idle = before is not None and number == before.number and not (sent or replies or notes)
-        return Step(number, tuple(sent), tuple(replies), tuple(notes), idle)
+        idle = (
+            before is not None
+            and number == before.number
+            and not (done.sent or done.replies or done.notes)
+        )
+        return Step(number, tuple(done.sent), tuple(done.replies), tuple(done.notes), idle)
 
     def _carry_out(
         self,
         node: int,
         effects: list[Effect],
+        done: _Effects,
         timers: dict[str, None],
         disk: dict[str, str],
-        sent: list[int],
-        replies: list[tuple[int, bool, str]],
-        notes: list[tuple[str, str]],
     ) -> None:
         for effect in effects:
             match effect:
                 case Send(dst, msg):
-                    sent.append(self._letter(Letter(node, dst, self.codec.encode(msg))))
+                    done.sent.append(self._letter(Letter(node, dst, self.codec.encode(msg))))
                 case SetTimer(timer):
                     timers[timer] = None
                 case CancelTimer(timer):
@@ -201,9 +209,9 @@ class Nodes:
                 case Persist(key, value):
                     disk[key] = dumps(value)
                 case Reply(request, value, ok):
-                    replies.append((op_of(request), ok, dumps(value)))
+                    done.replies.append((op_of(request), ok, dumps(value)))
                 case Note(kind, value):
-                    notes.append((kind, dumps(value)))
+                    done.notes.append((kind, dumps(value)))
 
     def _letter(self, letter: Letter) -> int:
         number = self._letter_numbers.setdefault(letter, len(self.letters))

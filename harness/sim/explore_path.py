@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from checker.history import INFO, NEMESIS, Row, node_process
 from checker.phrases import of_node
-from harness.sim.explore_ledger import Stories, answered, invoked
+from harness.sim.explore_ledger import answered, invoked
 from harness.sim.explore_nodes import Step
 from harness.sim.explore_world import NODES_FROM, Ask, Crash, Deliver, Fire, Move, World, Worlds
 from nemesis.actions import Kill, Start
@@ -41,7 +41,9 @@ def trimmed(worlds: Worlds, moves: Sequence[Move], check: str) -> list[Move]:
                 fewer
                 for i in reversed(range(len(kept)))
                 for j in (range(i) if width == 2 else (i,))
-                if _fails(worlds, fewer := [m for k, m in enumerate(kept) if k not in (i, j)], check)
+                if _fails(
+                    worlds, fewer := [m for k, m in enumerate(kept) if k not in (i, j)], check
+                )
             ),
             None,
         )
@@ -74,7 +76,7 @@ def conversation(worlds: Worlds, moves: Sequence[Move]) -> list[str]:
     lines: list[str] = []
     for number, move in enumerate(moves, 1):
         step = _step(worlds, world, move)
-        said = "; ".join(_said(worlds, world, step))
+        said = "; ".join(_said(worlds, step))
         lines.append(f"{number:3}  {_told(worlds, move)}" + (f"  =>  {said}" if said else ""))
         world = _must(worlds.play(world, move))
     return lines
@@ -92,7 +94,7 @@ def rows(worlds: Worlds, moves: Sequence[Move]) -> list[Row]:
             found.append(invoked(time_ns, commands, move.op, move.node))
             waiting = {**waiting, move.op: move.node}
         if isinstance(move, Crash):
-            found += _crash_rows(worlds, time_ns, move.node, waiting, stories)
+            found += _crash_rows(worlds, time_ns, move.node, waiting)
         for kind, text in step.notes:
             node = _node(worlds, move)
             found.append(Row(time_ns, node_process(node), INFO, kind, None, loads(text), node=node))
@@ -102,11 +104,7 @@ def rows(worlds: Worlds, moves: Sequence[Move]) -> list[Row]:
     return found
 
 
-def _crash_rows(
-    worlds: Worlds, time_ns: int, node: int, waiting: object, stories: Stories
-) -> list[Row]:
-    del stories
-    assert isinstance(waiting, dict)
+def _crash_rows(worlds: Worlds, time_ns: int, node: int, waiting: Mapping[int, int]) -> list[Row]:
     value = {
         "phase": "begin", "window": None, "started_ns": time_ns,
         "actions": actions_to_json((Kill(node), Start(node))),
@@ -155,9 +153,8 @@ def _told(worlds: Worlds, move: Move) -> str:
     assert_never(move)
 
 
-def _said(worlds: Worlds, world: World, step: Step) -> list[str]:
+def _said(worlds: Worlds, step: Step) -> list[str]:
     """What a step said, in words."""
-    del world
     said: list[str] = []
     by_text: dict[str, list[int]] = {}
     for number in step.sent:

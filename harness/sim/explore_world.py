@@ -110,12 +110,12 @@ class Worlds:
         it can happen with it. So can all that can happen after its loss; therefore nothing is ever
         lost here, and a world is judged whatever is still under way.
         """
-        story, bag, facts, crashes, firings, copies, *locals = world
-        states, letters, step = self.nodes.locals, self.nodes.letters, self.nodes.step
+        story, bag, _, crashes, firings, copies, *states = world
+        letters, step = self.nodes.letters, self.nodes.step
         found: list[tuple[Move, World]] = []
         for letter in self.flying.apart[bag]:
             node = letters[letter].dst
-            local = locals[node]
+            local = states[node]
             done = step(local, letter)
             if done.idle:
                 continue
@@ -129,41 +129,43 @@ class Worlds:
             where = self.scope.ops[op].node
             for node in range(self.scope.nodes) if where == ANY else (where,):
                 asked = (self.stories.ask(story, op, node), *world[1:])
-                later = self._after(asked, node, step(locals[node], -1 - op))
+                later = self._after(asked, node, step(states[node], -1 - op))
                 found.append((Ask(op, node), later))
         if firings:
-            for node, local in enumerate(locals):
-                found += self._firings(world, node, states[local])
+            for node, local in enumerate(states):
+                found += self._firings(world, node, self.nodes.locals[local])
         if crashes:
-            for node, local in enumerate(locals):
+            for node, local in enumerate(states):
                 found.append((Crash(node), self._crash(world, node, step(local, None))))
         return found
 
     def play(self, world: World, move: Move) -> World | None:
         """The world after one move, without thrift; None where the move is not possible."""
-        locals = world[NODES_FROM:]
+        states = world[NODES_FROM:]
         match move:
             case Deliver(letter, stays):
                 node = self.nodes.letters[letter].dst
                 if letter not in self.flying.bags[world[1]] or (stays and not world[5]):
                     return None
-                step = self.nodes.step(locals[node], letter)
+                step = self.nodes.step(states[node], letter)
                 later = self._after(world, node, step, -1 if stays else letter, plainly=True)
                 return (*later[:5], later[5] - stays, *later[6:])
             case Ask(op, node):
                 if op not in self.stories.left[world[0]]:
                     return None
                 asked = (self.stories.ask(world[0], op, node), *world[1:])
-                return self._after(asked, node, self.nodes.step(locals[node], -1 - op), plainly=True)
+                return self._after(
+                    asked, node, self.nodes.step(states[node], -1 - op), plainly=True
+                )
             case Fire(node, timer):
-                if not world[4] or timer not in self.nodes.locals[locals[node]].timers:
+                if not world[4] or timer not in self.nodes.locals[states[node]].timers:
                     return None
-                later = self._after(world, node, self.nodes.step(locals[node], timer), plainly=True)
+                later = self._after(world, node, self.nodes.step(states[node], timer), plainly=True)
                 return (*later[:4], later[4] - 1, *later[5:])
             case Crash(node):
                 if not world[3]:
                     return None
-                return self._crash(world, node, self.nodes.step(locals[node], None), plainly=True)
+                return self._crash(world, node, self.nodes.step(states[node], None), plainly=True)
         assert_never(move)
 
     def plain_answers(self, world: World) -> list[Move]:
@@ -187,9 +189,7 @@ class Worlds:
                 found.append((Fire(node, timer), (*later[:4], later[4] - 1, *later[5:])))
         return found
 
-    def _crash(
-        self, world: World, node: int, started: Step, *, plainly: bool = False
-    ) -> World:
+    def _crash(self, world: World, node: int, started: Step, *, plainly: bool = False) -> World:
         story, bag, facts, crashes = world[:4]
         crashed = (
             self.stories.crash(story, node),
@@ -200,7 +200,9 @@ class Worlds:
         )
         return self._after(crashed, node, started, plainly=plainly)
 
-    def _after(self, world: World, node: int, step: Step, landed: int = -1, *, plainly: bool = False) -> World:
+    def _after(
+        self, world: World, node: int, step: Step, landed: int = -1, *, plainly: bool = False
+    ) -> World:
         """The world when ``node`` has made a step."""
         story, bag, facts = world[:3]
         place = NODES_FROM + node
@@ -221,16 +223,16 @@ class Worlds:
 
     # --- thrift -----------------------------------------------------------------------------------
 
-    def _settle(self, bag: int, locals: World, hit: list[int]) -> int:
+    def _settle(self, bag: int, states: World, hit: list[int]) -> int:
         """The bag without dead letters, and with all plain answers, to what these nodes may get."""
         while hit:
             node = hit.pop()
-            if locals[node] < 0:
+            if states[node] < 0:
                 continue  # it is yet to be started, or broke
-            bag, answers = self._tidy(bag, locals[node], node)
+            bag, answers = self._tidy(bag, states[node], node)
             for letter in answers:
                 dst = self.nodes.letters[letter].dst
-                if letter not in self.flying.bags[bag] and not self._dead(letter, locals[dst]):
+                if letter not in self.flying.bags[bag] and not self._dead(letter, states[dst]):
                     bag = self.flying.change(bag, -1, (letter,))
                     hit.append(dst)
         return bag
@@ -286,22 +288,22 @@ class Worlds:
         """The states, after those, from which a state can be reached that does not ignore it."""
         states, step = self.nodes.locals, self.nodes.step
         into: dict[int, list[int]] = {local: [] for local in dropped_in}
-        open, awake = list(dropped_in), dict[int, None]()
-        while open:
-            local = open.pop()
+        ahead, awake = list(dropped_in), dict[int, None]()
+        while ahead:
+            local = ahead.pop()
             for after in dict.fromkeys([done.after for done in states[local].steps.values()]):
                 if after < 0:
                     continue
                 if after not in into:
                     into[after] = []
-                    open.append(after)
+                    ahead.append(after)
                 into[after].append(local)
             if not step(local, letter).idle:
                 awake[local] = None
-        open = list(awake)
-        while open:
-            for local in into[open.pop()]:
+        ahead = list(awake)
+        while ahead:
+            for local in into[ahead.pop()]:
                 if local not in awake:
                     awake[local] = None
-                    open.append(local)
+                    ahead.append(local)
         return list(awake)
