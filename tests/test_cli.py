@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness.cli import COMMANDS, main
+
+ROOT = Path(__file__).parents[1]
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -180,3 +185,29 @@ def test_a_broken_history_names_file_and_line(
 
     assert code == 254
     assert "broken.jsonl:2: not JSON" in err
+
+
+def test_a_reader_that_goes_away_is_no_verdict(tmp_path: Path) -> None:
+    """`| head -1`: click and rich would end with 1, which means *invalid*."""
+    for words in (["list"], ["sim", "-p", "abd", "--nodes", "3", "--time", "1", "--seed", "1"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *words],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (255, "")
+
+
+def test_a_workload_that_the_protocol_does_not_serve(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "sim", "-p", "abd", "-w", "cas")
+
+    assert code == 254
+    assert "abd does not offer cas" in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,8 +37,10 @@ def install(programs: Sequence[str], os_release: Path = Path("/etc/os-release"))
     if family is None:
         return f"install {', '.join(programs)} with this distribution's package manager"
     packages = sorted({_PACKAGES[family][program] for program in programs})
-    sudo = "" if os.geteuid() == 0 else "sudo "
-    return f"{sudo}{_INSTALL[family]} {shlex.join(packages)}"
+    command = f"{_INSTALL[family]} {shlex.join(packages)}"
+    if os.geteuid() == 0:
+        return command
+    return f"sudo {command}" if shutil.which("sudo") else f"su -c {shlex.quote(command)}"
 
 
 def _family(os_release: Path) -> str | None:

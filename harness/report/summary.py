@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
+from checker.phrases import span
 from checker.verdict import Outcome
 from harness.judge import Results
 
@@ -46,7 +47,7 @@ def evidence(results: Results, where: str | None) -> Iterator[str]:
             continue
         rows = ""
         if verdict.evidence:
-            rows = f", rows {min(verdict.evidence)}..{max(verdict.evidence)}"
+            rows = f", {span(verdict.evidence)}"
         stored = f"   (evidence in {where}/results.json)" if where else ""
         yield f"{name} is {verdict.outcome.value}: {verdict.summary}{rows}{stored}"
         for sentence in verdict.explanation:

@@ -28,5 +28,7 @@ def test_install(tmp_path, monkeypatch, os_release, expected):
     monkeypatch.setattr(hosts_packages.os, "geteuid", lambda: 0)
     assert hosts_packages.install(["sshd", "ip", "tc"], path) == expected
     monkeypatch.setattr(hosts_packages.os, "geteuid", lambda: 1000)
-    sudo = "" if expected.startswith("install") else "sudo "
-    assert hosts_packages.install(["sshd", "ip", "tc"], path) == sudo + expected
+    for sudo, typed in (("/usr/bin/sudo", f"sudo {expected}"), (None, f"su -c '{expected}'")):
+        monkeypatch.setattr(hosts_packages.shutil, "which", lambda _, sudo=sudo: sudo)
+        said = hosts_packages.install(["sshd", "ip", "tc"], path)
+        assert said == (expected if expected.startswith("install") else typed)

@@ -79,3 +79,22 @@ def test_a_machine_that_allows_it_is_told_no_switch(monkeypatch):
 
 def test_a_container_is_told_its_options(monkeypatch):
     assert "--privileged" in barred(monkeypatch, {}, container=True)
+
+
+def test_a_root_that_lacks_capabilities_is_told_which(monkeypatch, tmp_path):
+    status = tmp_path / "status"
+    status.write_text("Name:\tpython\nCapEff:\t00000000a80425fb\n")  # a container's default
+    assert rootless.missing_capabilities(status) == ["CAP_NET_ADMIN", "CAP_SYS_ADMIN"]
+    monkeypatch.setattr(rootless.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(rootless, "missing_capabilities", lambda: ["CAP_SYS_ADMIN"])
+    monkeypatch.setattr(rootless, "_in_container", lambda: False)
+    assert rootless._remedies() == ["root lacks CAP_SYS_ADMIN here: run where it has it"]
+
+
+def test_a_root_that_is_alone_in_its_user_namespace_cannot_serve_ssh(tmp_path):
+    setgroups = tmp_path / "setgroups"
+    setgroups.write_text("deny\n")
+    assert "sshd needs others" in rootless.unfit(Mode("root"), setgroups)
+    assert rootless.unfit(Mode("keep"), setgroups) is None
+    setgroups.write_text("allow\n")
+    assert rootless.unfit(Mode("root"), setgroups) is None
