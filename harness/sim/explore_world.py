@@ -122,9 +122,7 @@ class Worlds:
             landed = self._after(world, node, done, letter)
             found.append((Deliver(letter, False), landed))
             if copies and letters[letter].src != node:
-                copied = self._after(world, node, done)
-                copied = (*copied[:5], copies - 1, *copied[6:])
-                found.append((Deliver(letter, True), copied))
+                found.append((Deliver(letter, True), self._after(_spend(world, 5), node, done)))
         for op in self.stories.left[story]:
             where = self.scope.ops[op].node
             for node in range(self.scope.nodes) if where == ANY else (where,):
@@ -148,8 +146,9 @@ class Worlds:
                 if letter not in self.flying.bags[world[1]] or (stays and not world[5]):
                     return None
                 step = self.nodes.step(states[node], letter)
-                later = self._after(world, node, step, -1 if stays else letter, plainly=True)
-                return (*later[:5], later[5] - stays, *later[6:])
+                if stays:
+                    return self._after(_spend(world, 5), node, step, plainly=True)
+                return self._after(world, node, step, letter, plainly=True)
             case Ask(op, node):
                 if op not in self.stories.left[world[0]]:
                     return None
@@ -160,8 +159,8 @@ class Worlds:
             case Fire(node, timer):
                 if not world[4] or timer not in self.nodes.locals[states[node]].timers:
                     return None
-                later = self._after(world, node, self.nodes.step(states[node], timer), plainly=True)
-                return (*later[:4], later[4] - 1, *later[5:])
+                step = self.nodes.step(states[node], timer)
+                return self._after(_spend(world, 4), node, step, plainly=True)
             case Crash(node):
                 if not world[3]:
                     return None
@@ -185,8 +184,7 @@ class Worlds:
         for timer in local.timers:
             done = self.nodes.step(local.number, timer)
             if not done.idle:
-                later = self._after(world, node, done)
-                found.append((Fire(node, timer), (*later[:4], later[4] - 1, *later[5:])))
+                found.append((Fire(node, timer), self._after(_spend(world, 4), node, done)))
         return found
 
     def _crash(self, world: World, node: int, started: Step, *, plainly: bool = False) -> World:
@@ -307,3 +305,8 @@ class Worlds:
                     awake[local] = None
                     ahead.append(local)
         return list(awake)
+
+
+def _spend(world: World, place: int) -> World:
+    """The world with one less left of what is counted at ``place``."""
+    return (*world[:place], world[place] - 1, *world[place + 1 :])
