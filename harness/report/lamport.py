@@ -31,7 +31,7 @@ CHAR = 6.1
 
 STYLE = """
 text { font: 10px ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace; fill: #24292f; }
-.halo { paint-order: stroke; stroke: #fff; stroke-width: 3px; stroke-linejoin: round; }
+.halo { paint-order: stroke; stroke: #fff; stroke-width: 5px; stroke-linejoin: round; }
 .title { font-size: 14px; font-weight: bold; } .head { font-size: 12px; font-weight: bold; }
 .time, .quiet { fill: #6e7781; } .bad { fill: #b42318; font-weight: bold; }
 .lane { stroke: #d0d7de; stroke-width: 1.5; } .message { stroke: #2f5d8a; stroke-width: 1.2; }

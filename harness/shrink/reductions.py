@@ -40,10 +40,11 @@ def reduce(search: Search) -> None:
         for count in OTHER_SEEDS:
             search.seeds = tuple(str(number) for number in range(count))
             until_nothing_goes(search, OF_PARTS)
-            search.seeds = ()
+            search.seeds = search.seeds[: OTHER_SEEDS[1]] if count == OTHER_SEEDS[-1] else ()
             for reduction in OF_TIME:
                 reduction(search)
         steady_network(search)
+        search.seeds = ()
         until_nothing_goes(search, (*OF_PARTS, *OF_TIME))
 
 
