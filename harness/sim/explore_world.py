@@ -117,7 +117,7 @@ class Worlds:
             node = letters[letter].dst
             local = states[node]
             done = step(local, letter)
-            if done.idle:
+            if done.idle or (done.after == local and self._answered_already(letter, local)):
                 continue
             landed = self._after(world, node, done, letter)
             found.append((Deliver(letter, False), landed))
@@ -258,6 +258,9 @@ class Worlds:
             return False
         self._dropped.add((letter, local))
         return True
+
+    def _answered_already(self, letter: int, local: int) -> bool:
+        return self.scope.thrifty and self.flying.repeated(letter) and self.is_plain(letter, local)
 
     def is_plain(self, letter: int, local: int) -> bool:
         """Whether this message only makes its receiver, in this state, send to others."""
