@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import struct
 import subprocess
@@ -14,6 +13,12 @@ from collections import Counter
 import pytest
 
 from harness.remote import netem
+from harness.remote.rootless import missing_capabilities
+
+needs_a_network = pytest.mark.skipif(
+    bool(missing_capabilities()),
+    reason=f"a network of one's own needs {', '.join(missing_capabilities())}",
+)
 
 DROP, ACCEPT = 0, 1
 SOURCE, OTHER = "10.0.0.2", "10.0.0.3"
@@ -139,7 +144,7 @@ def test_a_packet_is_read_from_the_kernels_words() -> None:
     assert netem._packet(data, 20, len(data)) == (42, b"IP")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an NFQUEUE needs CAP_NET_ADMIN")
+@needs_a_network
 def test_as_a_process_it_takes_a_free_queue_and_answers() -> None:
     """In a network namespace of its own."""
     inside = ["unshare", "--net", sys.executable, netem.__file__, "777"]
@@ -152,7 +157,7 @@ def test_as_a_process_it_takes_a_free_queue_and_answers() -> None:
     assert counts[0]["queue_dropped"] == counts[0]["user_dropped"] == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an NFQUEUE needs CAP_NET_ADMIN")
+@needs_a_network
 def test_a_queue_that_is_taken_is_left_to_its_owner() -> None:
     code = """
 from harness.remote import netem
