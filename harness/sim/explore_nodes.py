@@ -6,7 +6,8 @@ look steps up: the protocol's own code runs some thousands of times for millions
 
 To make a step from a state, the replica is built anew by playing again what led there since it was
 last started. That asks nothing of a protocol but what the kernel does: same events, same state; a
-copy would ask that all of it can be copied, and be a small part of the time in any case.
+copy would ask that all of it can be copied, and costs more in such small scopes (a state of ABD,
+multi-Paxos, EPaxos: 9, 20, 28 µs; pickled 23, 44, 84; deep copies 51, 89, 183).
 """
 
 from __future__ import annotations
