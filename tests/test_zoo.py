@@ -52,7 +52,7 @@ BAD_TWIN = (BROKEN_TWIN,)
 UNSEEN = (BLIND,)
 
 
-def zoo(place: str, *more: str):
+def zoo(place: str, *more: str) -> tuple[int, str]:
     """The command in this process: its exit code and what it wrote."""
     runner = CliRunner()
     arguments = ["--of", f"tests.test_zoo:{place}", "--seeds-per", "2", "--jobs", "1", *more]

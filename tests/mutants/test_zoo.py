@@ -37,10 +37,10 @@ def test_a_mutant_is_found_and_its_twin_passes_the_same_trials(mutant):
 
 def test_no_mutant_is_left_out():
     """Whatever is in a table of mutants is hunted, or it is said why it cannot be."""
-    tables = {"abd": abd.MUTANTS, "multipaxos": multipaxos.MUTANTS, "epaxos": epaxos.MUTANTS}
-    assert {mutant.name for mutant in ZOO} | set(ELUSIVE) == {
-        f"{protocol}/{name}" for protocol, table in tables.items() for name in table
-    }
+    known = {f"abd/{name}" for name in abd.MUTANTS}
+    known |= {f"multipaxos/{name}" for name in multipaxos.MUTANTS}
+    known |= {f"epaxos/{name}" for name in epaxos.MUTANTS}
+    assert {mutant.name for mutant in ZOO} | set(ELUSIVE) == known
 
 
 @pytest.mark.parametrize("mutant", ZOO, ids=lambda mutant: mutant.name)

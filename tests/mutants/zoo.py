@@ -72,6 +72,13 @@ RACES = replace(
 )
 """Several replicas recover what is slow or lost, of whom some do not live to tell the others."""
 
+BRIDGE = replace(RACES, rate=50, nemesis="partition-bridge,packet-jitter", interval_ms=1_000)
+"""Two replicas recover the same through a third, and hear of each other's decision from it, late.
+
+Which is what Sutra's counterexample needs: the one with the older vote reaches the third between
+its newer vote and the news that this was decisive.
+"""
+
 TWICE = replace(STORM, nodes=5, threads=10, nemesis="partition,packet-duplicate", interval_ms=300)
 """Up to half of the messages come twice. Of three nodes two are a majority with oneself."""
 
@@ -137,7 +144,8 @@ ZOO: tuple[Mutant, ...] = (
         epaxos.MUTANTS,
         "agreement",
         {
-            "one-ballot": (RACES, 600),
+            "one-ballot": (BRIDGE, 300),
+            "noop-over-pre-accepted": (RACES, 100),
             "no-components": (CALM, 10),
             "unequal-fast-path": (CALM, 10),
             "leaders-deps": (CALM, 10),
