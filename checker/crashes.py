@@ -4,6 +4,8 @@ The heal at the end of a trial on hosts starts whatever does not run, and its ro
 ``{"phase": "heal", "proof": [{"action": {"do": "start", "node": 2}, ...}, ...]}``. A node that no
 fault had killed should not have needed it. What the clients saw may be right all the same, since
 the others carried on: but the system did not keep running, and that is never *valid*.
+
+The simulator sees the failure itself, and notes ``crashed`` with its text.
 """
 
 from __future__ import annotations
@@ -20,9 +22,13 @@ HEAL = "heal"
 
 
 def check(history: History) -> Verdict:
-    """*Invalid* where the heal had to start a node that no fault had killed; valid without a heal."""
+    """*Invalid* where a node noted its crash, or the heal started one that no fault had killed."""
     killed: set[Json] = set()
     crashed: dict[int, int] = {}
+    texts: dict[int, str] = {}
+    for row, node, text in history.notes("crashed"):
+        crashed.setdefault(node, row)
+        texts.setdefault(node, f"{of_node(node)} failed: {text}")
     for row in history.of_nemesis():
         value = value_of(history, row)
         if value.get("phase") == HEAL:
@@ -34,14 +40,15 @@ def check(history: History) -> Verdict:
         killed.difference_update(_nodes(value.get("actions"), "start"))
     if not crashed:
         return Verdict(outcome=Outcome.VALID, summary="no node ended by itself")
-    names = [of_node(node) for node in sorted(crashed)]
+    names = {node: of_node(node) for node in sorted(crashed)}
     return Verdict(
         outcome=Outcome.INVALID,
-        summary=f"{', '.join(names)} ended by {'itself' if len(names) == 1 else 'themselves'}",
+        summary=f"{', '.join(names.values())} ended by {'itself' if len(names) == 1 else 'themselves'}",
         evidence=tuple(dict.fromkeys(crashed.values())),
         explanation=tuple(
-            f"no fault had killed {name}, and the heal found it dead: the end of its log says why"
-            for name in names
+            texts.get(node)
+            or f"no fault had killed {name}, and the heal found it dead: the end of its log says why"
+            for node, name in names.items()
         ),
         details={"nodes": sorted(crashed)},
     )

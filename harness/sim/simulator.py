@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from heapq import heappop, heappush
 from random import Random
+from traceback import extract_tb
 from typing import assert_never, cast
 
 from checker.history import FAIL, INFO, Row, node_process
@@ -70,7 +71,7 @@ TO_ITSELF_NS = 100 * US
 PATIENT_GC = 100_000, 20, 20
 """A run makes many small things and hardly a cycle: looking for some less often saves 15 %."""
 
-COUNTERS = ("lost", "duplicated", "cut", "to_dead", "refused", "timeouts")
+COUNTERS = ("lost", "duplicated", "cut", "to_dead", "refused", "timeouts", "crashed")
 
 REPLY = STOP + 1
 NAMES = {
@@ -336,9 +337,21 @@ class Simulator:
         agenda = self.agenda
         now_ns = agenda.now_ns
         replica.now_ms = (now_ns + node.skew_ns) // MS
-        effects = replica.step(event)
+        try:
+            effects = replica.step(event)
+        except Exception as error:  # noqa: BLE001  as on a host: its process ends, the others go on
+            self._crash(node, error)
+            return
         if effects:
             self._do(node, effects, now_ns)
+
+    def _crash(self, node: Node, error: Exception) -> None:
+        """The replica failed by its own fault. What it said in this step is lost with it."""
+        self.counters["crashed"] += 1
+        where = extract_tb(error.__traceback__)[-1]
+        text = f"{error!r} in {where.name}, {where.filename.rpartition('/')[2]}:{where.lineno}"
+        self._note(node, Note("crashed", text))
+        self._kill(node)
 
     def _do(self, node: Node, effects: list[Effect], now_ns: int) -> None:
         """Carry out the effects of one step.

@@ -12,7 +12,7 @@ from harness.sim.agenda import TO_ITSELF
 from harness.sim.simulator import Simulator
 from nemesis.actions import CLEAR, Cut, Kill, Mend, Pause, Resume, Shape, Start, Weather
 from protocols.kernel import Command, Requested
-from tests.sim.probe import MS, Probe, Script, ends, play, setup, window
+from tests.sim.probe import MS, Script, ends, play, setup, window
 from workloads.generators import Ask
 
 
@@ -286,12 +286,13 @@ def test_a_final_phase_that_does_not_end_by_itself_is_said_to_be_unfinished():
     assert 2_000 * MS <= run.end_ns <= 3_100 * MS
 
 
-def test_an_error_of_a_replica_comes_through_and_says_where():
-    class Broken(Probe):
-        def on_timer(self, timer):
-            raise AssertionError("the bug")
+def test_an_error_of_a_users_fault_comes_through_and_says_where():
+    def broken(*_):
+        raise AssertionError("the bug")
 
-    broken = replace(setup([(7, 0, "later", [3, 3])], seed=138), protocol=Broken)
+    trial = replace(
+        setup([(7, 0, "later", [3, 3])], seed=138), plan=(Window(10, 5, "mine"),), resolve=broken
+    )
     with pytest.raises(AssertionError, match="the bug") as caught:
-        simulate(broken)
+        simulate(trial)
     assert any("seed 138, at 10" in note for note in caught.value.__notes__)
