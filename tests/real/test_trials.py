@@ -120,7 +120,7 @@ def test_a_protocol_is_valid_under_all_faults_at_once(protocol: str, tmp_path: P
 
 def test_a_mutant_is_found_on_real_hosts(tmp_path: Path) -> None:
     """Paxi's ABD: a tag without the writer's name (PROTOCOLS.md 1.2). One hot key shows it."""
-    words = "test -p tests.mutants.abd:NoTieBreak --nemesis partition --time 8".split()
+    words = ["test", "-p", "tests.mutants.abd:NoTieBreak", "--nemesis", "partition", "--time", "8"]
     code, out, _ = harness(tmp_path, *words, "--rate", "400", "--keys", "1", "--seed", "1")
 
     assert code == 1, out

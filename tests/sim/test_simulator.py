@@ -10,7 +10,7 @@ from checker.history import INFO, OK, History
 from harness.sim import Network, divergence, simulate
 from harness.sim.agenda import TO_ITSELF
 from harness.sim.simulator import Simulator
-from nemesis.actions import CLEAR, Cut, Kill, Mend, Pause, Resume, Shape, Start, Weather
+from nemesis.actions import CLEAR, Cut, Kill, Mend, Pause, Resume, Shape, Start, Weather, Window
 from protocols.kernel import Command, Requested
 from tests.sim.probe import MS, Script, ends, play, setup, window
 from workloads.generators import Ask
