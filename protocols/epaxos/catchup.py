@@ -202,12 +202,13 @@ class CatchUp:
     def forget(self) -> None:
         """Forget what the checkpoint has and all replicas have executed, or what is too old."""
         r = self.replica
+        said = [self.frontiers[n].executed for n in r.peers if n in self.frontiers]
+        if len(said) < len(r.peers):
+            said.append(r.instances.none)
+        everywhere = [min(column) for column in zip(*said, strict=True)] if said else None
         for row, mark in enumerate(r.instances.rows):
-            everywhere = min(
-                (self.frontiers[n].executed[row] if n in self.frontiers else 0 for n in r.peers),
-                default=mark.executed,
-            )
-            upto = min(self.saved[row], max(everywhere, mark.executed - self.retain))
+            executed = mark.executed if everywhere is None else everywhere[row]
+            upto = min(self.saved[row], max(executed, mark.executed - self.retain))
             while mark.forgotten < upto:
                 mark.forgotten += 1
                 if mark.instances.pop(mark.forgotten, None) is not None:

@@ -193,9 +193,11 @@ class EPaxos(Replica[Msg]):
         if agreeing >= self.size.fast:
             self.commit(iid, command, initial)
             return
+        if 1 + len(lead.answers) < self.size.slow:
+            return
         awaited = sum(n not in lead.answers and self.pace.alive(n) for n in self.peers)
         hopeless = agreeing + awaited < self.size.fast
-        if 1 + len(lead.answers) >= self.size.slow and (hopeless or not patient):
+        if hopeless or not patient:
             self.choose(iid, ZERO, command, self.union(initial, lead.answers))
 
     def agrees(self, deps: Deps, initial: Deps) -> bool:
@@ -362,8 +364,9 @@ class EPaxos(Replica[Msg]):
         self._known(row, before)
 
     def _known(self, row: int, before: int) -> None:
-        for number in range(before + 1, self.instances.rows[row].known + 1):
-            self.executor.wake((row, number))
+        if self.executor.waiters:
+            for number in range(before + 1, self.instances.rows[row].known + 1):
+                self.executor.wake((row, number))
 
     def key(self, iid: InstanceId) -> str:
         return f"i/{iid[0]}/{iid[1]}"

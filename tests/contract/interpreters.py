@@ -141,7 +141,7 @@ class Simulated:
             replies=self.audience.replies,
             notes=[(row.f, row.value) for row in self.simulator.rows],
             timers=sorted(it.alarms),
-            durable={key: loads(text) for key, text in it.disk.items()},
+            durable=it.durable(),
             state=state_of(it.replica),
             leader=it.replica.leader() if it.replica else None,
         )
