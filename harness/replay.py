@@ -17,7 +17,6 @@ from harness.store.record import HISTORY, PLAN, RESULTS, TRIAL
 from harness.store.rows import encode
 from harness.trial import Trial
 from protocols.kernel import Json
-from protocols.wire import loads
 
 SIMULATED = "sim"
 
@@ -109,7 +108,7 @@ def states(setup: Setup, at_ms: int) -> dict[str, Json]:
             "incarnation": node.incarnation,
             "state": None if replica is None else plain(replica.state()),
             "timers_due_ms": {name: alarm.due_ns / 1e6 for name, alarm in node.alarms.items()},
-            "disk": {key: loads(text) for key, text in node.disk.items()},
+            "disk": node.durable(),
         }
     return shown
 
