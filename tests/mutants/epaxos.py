@@ -1,10 +1,8 @@
 """EPaxos broken on purpose, each mutant in a few lines, with where the bug was seen.
 
-``TRIALS`` are the options of ``harness sim`` with which chance finds each, seed after seed, within
-seconds. ``one-ballot`` is the exception: two recoveries of one instance must follow each other with
-an isolated replica in between, which comes once in some hundred trials; its ``--seed 22`` shows it.
-There ``--rtt`` is below what the network does, so that replicas lose their patience in the middle
-of each other's rounds. A test plays the schedule itself (``test_epaxos_paper.sutra``).
+In which trials chance finds each is in ``tests/mutants/zoo.py``. ``one-ballot`` is the rare one: two
+recoveries of one instance must follow each other with an isolated replica in between. A test plays
+that schedule itself (``test_epaxos_paper.sutra``).
 """
 
 from __future__ import annotations
@@ -101,11 +99,4 @@ MUTANTS: dict[str, type[EPaxos]] = {
     "leaders-deps": LeadersDeps,
     "noop-over-pre-accepted": NoopOverPreAccepted,
     "no-tie-break": NoTieBreak,
-}
-
-TRIALS: dict[str, str] = dict.fromkeys(
-    MUTANTS, "--nodes 3 --keys 3 --nemesis partition,kill,pause,packet --time 10"
-) | {
-    "one-ballot": "--nodes 3 --keys 1 --nemesis partition,packet --interval 0.7 --rtt 2 --rate 40"
-    " --concurrency 12 --time 10"
 }
