@@ -79,6 +79,8 @@ class Pace:
         self.leading: dict[InstanceId, Lead] = {}
         self.resends: dict[InstanceId, Resend] = {}
         self.open: dict[InstanceId, Watch] = {}
+        self.soonest = 0
+        """No watch is due before this tick, but of instances that are led here."""
         """Everything heard of that is not committed."""
         self.ticks = 0
         self.stride = 0
@@ -119,7 +121,8 @@ class Pace:
         """It must be committed some day; if it is not, recover it."""
         if iid not in self.open:
             self.replica.instances.touch(iid)
-            self.open[iid] = Watch(self.ticks, self.ticks + self._patience(iid, 0))
+            watch = self.open[iid] = Watch(self.ticks, self.ticks + self._patience(iid, 0))
+            self.soonest = min(self.soonest, watch.due)
             self.wake_up()
 
     def hurry(self, iid: InstanceId) -> None:
@@ -129,11 +132,13 @@ class Pace:
             self.watch(iid)
             watch = self.open[iid]
             watch.due = min(watch.due, self.ticks + 1 + STAGGER * self._rank(iid))
+            self.soonest = min(self.soonest, watch.due)
 
     def _postpone(self, iid: InstanceId) -> None:
         watch = self.open.get(iid)
         if watch is not None:
             watch.due = self.ticks + self._patience(iid, watch.tries)
+            self.soonest = min(self.soonest, watch.due)
 
     def _patience(self, iid: InstanceId, tries: int) -> int:
         """Longer for those further from the owner, after each try, and while the owner lives."""
@@ -165,9 +170,12 @@ class Pace:
         for iid, lead in list(self.leading.items()):
             if self.leading.get(iid) is lead:
                 self._tick_lead(iid, lead)
-        for iid, watch in list(self.open.items()):
-            if watch.due <= self.ticks and iid in self.open and iid not in self.leading:
-                self._recover(iid, watch)
+        if self.soonest <= self.ticks:
+            for iid, watch in list(self.open.items()):
+                if watch.due <= self.ticks and iid in self.open and iid not in self.leading:
+                    self._recover(iid, watch)
+            later = (watch.due for iid, watch in self.open.items() if iid not in self.leading)
+            self.soonest = min(later, default=self.ticks + SUSPECT)
 
     def again(self, *, busy: bool) -> None:
         """Set the timer for the next tick; ``busy``: there is work besides what is watched here."""
@@ -186,7 +194,9 @@ class Pace:
     def _tick_lead(self, iid: InstanceId, lead: Lead) -> None:
         """Send again what was not answered; take the slow path if the fast one takes too long."""
         resend = self.resends[iid]
-        if isinstance(lead, Proposal) and self.ticks > resend.since + 1:
+        enough = isinstance(lead, Proposal) and len(lead.answers) >= self.replica.size.slow - 1
+        if enough and self.ticks > resend.since + 1:
+            assert isinstance(lead, Proposal)
             self.replica.decide_path(iid, lead, patient=False)
             if self.leading.get(iid) is not lead:
                 return

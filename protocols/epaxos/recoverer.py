@@ -43,6 +43,8 @@ class Recoverer:
         self.replica = replica
         self.seen: dict[InstanceId, Ballot] = {}
         """The highest ballot that refused us, for instances that are not committed."""
+        self.waiting: set[InstanceId] = set()
+        """Recoveries that came to wait for others; some may be over."""
 
     # --- leading ---
 
@@ -133,6 +135,7 @@ class Recoverer:
             r.choose(iid, recovery.ballot, choice.command, choice.deps)
             return
         recovery.stage = Stage.WAITING
+        self.waiting.add(iid)
         assert recovery.examined is not None
         r.broadcast(Waiting(*iid, recovery.examined.witnesses), r.peers)
         for other in recovery.conflicts:
@@ -144,25 +147,27 @@ class Recoverer:
         """The deadlock of recoveries that wait for each other ends here."""
         r = self.replica
         other = (msg.row, msg.number)
-        if not overrules(msg.witnesses, r.size):
-            return
-        for iid, recovery in list(r.pace.leading.items()):
-            if (
-                isinstance(recovery, Recovery)
-                and recovery.stage is Stage.WAITING
-                and other in recovery.conflicts
-            ):
+        if overrules(msg.witnesses, r.size):
+            for iid, recovery in self._waiting_for(other):
                 r.choose(iid, recovery.ballot, None, r.instances.none)
 
     def on_committed(self, other: InstanceId) -> None:
         """A commit may be what a recovery waits for."""
-        for iid, recovery in list(self.replica.pace.leading.items()):
-            if (
-                isinstance(recovery, Recovery)
-                and recovery.stage is Stage.WAITING
-                and other in recovery.conflicts
-            ):
+        if self.waiting:
+            for iid, recovery in self._waiting_for(other):
                 self._look(iid, recovery)
+
+    def _waiting_for(self, other: InstanceId) -> list[tuple[InstanceId, Recovery]]:
+        """The recoveries that wait for ``other``, the oldest first; those that are over are forgotten."""
+        found: dict[InstanceId, Recovery] = {}
+        leading = self.replica.pace.leading
+        for iid in list(self.waiting):
+            recovery = leading.get(iid)
+            if not isinstance(recovery, Recovery) or recovery.stage is not Stage.WAITING:
+                self.waiting.discard(iid)
+            elif other in recovery.conflicts:
+                found[iid] = recovery
+        return [(iid, found[iid]) for iid in leading if iid in found] if found else []
 
     def _look(self, iid: InstanceId, recovery: Recovery) -> None:
         """Propose the command if every conflict is gone, no-op if one stands, else keep waiting."""
