@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
+
+# A script's background job, as some CI runners start us, has Ctrl-C ignored, and so would have all
+# that the tests start: those that press it would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # CI explores nothing new: a red build must be the change's own fault. A nightly run explores.
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
