@@ -29,6 +29,8 @@ class SshStream:
         """Raises ConnectError if the command has ended, or takes nothing for 30 s."""
         assert "\n" not in line, line
         with self._sending:
+            if self._outputs.ended:  # the server may take more for a moment, for nobody
+                raise self._ended()
             try:
                 self._channel.sendall(f"{line}\n".encode())
             except (OSError, paramiko.SSHException) as error:

@@ -10,9 +10,6 @@ from harness.simulated import play
 from harness.trial import Trial
 from harness.zoo.mutant import Mutant
 
-CRASH = "replica"
-"""Who objects where the replica itself raised an error: one of its assertions."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
@@ -35,16 +32,11 @@ def judged(trial: Trial) -> Judged:
     Only one that says *invalid* objects under its bare name.
     """
     began = time.process_time()
-    try:
-        results = play(trial).results
-    except Exception as error:  # noqa: BLE001  a mutant may stumble over its own state anywhere
-        objections = [(CRASH, f"{type(error).__name__}: {error}")]
-    else:
-        objections = [
-            (name if v.outcome is Outcome.INVALID else f"{name} {v.outcome.value}", v.summary)
-            for name, v in results.checks.items()
-            if v.outcome is not Outcome.VALID
-        ]
+    objections = [
+        (name if v.outcome is Outcome.INVALID else f"{name} {v.outcome.value}", v.summary)
+        for name, v in play(trial).results.checks.items()
+        if v.outcome is not Outcome.VALID
+    ]
     return Judged(objections=tuple(objections), cpu_s=time.process_time() - began)
 
 
