@@ -202,13 +202,6 @@ class Replica(ABC, Generic[Message]):
             self.on_start(event.durable)
         return effects
 
-    def receive(self, src: NodeId, msg: Message) -> list[Effect]:
-        """``step(Received(src, msg))``, without making the event: most events are messages."""
-        effects: list[Effect] = []
-        self._effects = effects
-        self.on_message(src, msg)
-        return effects
-
     @abstractmethod
     def on_start(self, durable: Mapping[str, Json]) -> None:
         """Build the state from what was persisted (as JSON gives it back: tuples became lists)."""

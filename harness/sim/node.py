@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 from harness.sim.agenda import Entry
 from harness.sim.clients import Call
-from harness.sim.jsonable import plain
 from harness.sim.network import MS, Wire
 from harness.sim.setup import Setup
 from protocols.kernel import Cluster, Replica, RequestId, request_ids
@@ -28,8 +26,7 @@ class Alarm:
 class Node:
     """``replica`` is None while the node is down; ``parked`` gathers events while it is paused.
 
-    ``disk`` holds bytes, so that no object outlives its incarnation: ``marshal``, at a fifth of the
-    price of JSON; what it cannot write (records) is JSON text. ``durable`` gives both back as JSON.
+    ``disk`` holds JSON text, so that no object outlives its incarnation.
     """
 
     __slots__ = (
@@ -41,7 +38,7 @@ class Node:
         self.id = id
         self.replica: Replica[Any] | None = None
         self.incarnation = 0
-        self.disk: dict[str, bytes | str] = {}
+        self.disk: dict[str, str] = {}
         self.alarms: dict[str, Alarm] = {}
         self.calls: dict[RequestId, Call] = {}
         self.parked: list[Entry] | None = None
@@ -64,18 +61,12 @@ class Node:
         """Make a copy of ``value`` durable; None forgets the key."""
         if value is None:
             self.disk.pop(key, None)
-            return
-        try:
-            self.disk[key] = marshal.dumps(value)  # type: ignore[arg-type]
-        except ValueError:
+        else:
             self.disk[key] = dumps(value)
 
     def durable(self) -> dict[str, object]:
-        """What is on the disk, as JSON would give it back."""
-        return {
-            key: loads(saved) if isinstance(saved, str) else plain(marshal.loads(saved))  # noqa: S302
-            for key, saved in self.disk.items()
-        }
+        """What is on the disk, as JSON gives it back."""
+        return {key: loads(text) for key, text in self.disk.items()}
 
     def crash(self) -> list[Call]:
         """Lose all but the disk; the calls whose connection breaks are returned."""
