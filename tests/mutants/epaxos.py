@@ -1,6 +1,6 @@
 """EPaxos broken on purpose, each mutant in a few lines, with where the bug was seen.
 
-In which trials chance finds each is in ``tests/mutants/zoo.py``. ``one-ballot`` is the rare one: two
+In which trials chance finds each is in ``ZOO``, below. ``one-ballot`` is the rare one: two
 recoveries of one instance must follow each other with an isolated replica in between. A test plays
 that schedule itself (``test_epaxos_paper.sutra``).
 """
@@ -16,6 +16,7 @@ from protocols.epaxos.instances import COMMITTED, Instance
 from protocols.epaxos.messages import Deps, InstanceId, RecoverOk
 from protocols.epaxos.recovery import Choice, Examine
 from protocols.kernel import NodeId
+from tests.mutants.trials import BRIDGE, CALM, RACES, kin
 
 
 class OneBallot(EPaxos):
@@ -100,3 +101,20 @@ MUTANTS: dict[str, type[EPaxos]] = {
     "noop-over-pre-accepted": NoopOverPreAccepted,
     "no-tie-break": NoTieBreak,
 }
+
+
+ZOO = (
+    *kin(
+        "epaxos",
+        MUTANTS,
+        "agreement",
+        {
+            "one-ballot": (BRIDGE, 300),
+            "noop-over-pre-accepted": (RACES, 100),
+            "no-components": (CALM, 10),
+            "unequal-fast-path": (CALM, 10),
+            "leaders-deps": (CALM, 10),
+            "no-tie-break": (CALM, 10),
+        },
+    ),
+)

@@ -14,6 +14,7 @@ from protocols.log import Log, Vote
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Prepare, Promise
 from protocols.statemachine import READS, Answer, KeyValue
+from tests.mutants.trials import CALM, CHURN, LEADERS, LIMP, STORM, kin
 
 
 class OmitsChosen(MultiPaxos):
@@ -150,3 +151,31 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "snapshot-drops-votes": SnapshotDropsVotes,
     "reads-locally": ReadsLocally,
 }
+
+
+ZOO = (
+    *kin(
+        "multipaxos",
+        MUTANTS,
+        "agreement",
+        {
+            "omits-chosen": (STORM, 50),
+            "forgets-promise": (LIMP, 150),
+            "forgets-vote": (STORM, 20),
+            "ignores-votes": (STORM, 20),
+            "adopts-lowest": (CHURN, 200),
+            "reuses-ballot": (STORM, 100),
+            "accepts-lower": (LEADERS, 50),
+            "half-is-majority": (STORM, 10),
+            "trusts-old-vote": (STORM, 50),
+            "loses-sessions": (LEADERS, 100),
+            "snapshot-drops-votes": (LEADERS, 50),
+        },
+    ),
+    *kin(
+        "multipaxos",
+        MUTANTS,
+        "linearizable",
+        {"runs-twice": (STORM, 20), "reads-locally": (CALM, 10)},
+    ),
+)

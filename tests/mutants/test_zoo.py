@@ -12,8 +12,7 @@ from harness.trial import Trial
 from harness.zoo.hunt import Hunt, judged
 from harness.zoo.mutant import Mutant
 from protocols import PROTOCOLS
-from tests.mutants import abd, epaxos, multipaxos
-from tests.mutants.zoo import ELUSIVE, ZOO
+from tests.mutants.zoo import ELUSIVE, MODULES, ZOO
 
 BASE = "zoo"
 CHEAP = [mutant for mutant in ZOO if mutant.costly_s is None]
@@ -37,9 +36,7 @@ def test_a_mutant_is_found_and_its_twin_passes_the_same_trials(mutant):
 
 def test_no_mutant_is_left_out():
     """Whatever is in a table of mutants is hunted, or it is said why it cannot be."""
-    known = {f"abd/{name}" for name in abd.MUTANTS}
-    known |= {f"multipaxos/{name}" for name in multipaxos.MUTANTS}
-    known |= {f"epaxos/{name}" for name in epaxos.MUTANTS}
+    known = {f"{protocol}/{name}" for protocol, m in MODULES.items() for name in m.MUTANTS}
     assert {mutant.name for mutant in ZOO} | set(ELUSIVE) == known
 
 

@@ -1,162 +1,26 @@
-"""The zoo: every mutant, the configuration that it is hunted in, and the check that must see it.
+"""The zoo: every mutant of every protocol, in the table's order.
 
-Configurations are few, and all of small scope: few nodes, one register, seconds, and time-outs and
-windows scaled to fit (``rtt``), since these find most for a CPU second (PERFORMANCE.md 1.5).
+A module here has the mutants of one protocol: classes, ``MUTANTS`` by name, and ``ZOO``, which says
+in which trial each is hunted, by which check, and for how long. A new module is a line here.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from types import ModuleType
 
-from harness.trial import Trial
 from harness.zoo.mutant import Mutant
 from tests.mutants import abd, epaxos, multipaxos
 
-CALM = Trial(
-    protocol="none yet",
-    nodes=3,
-    threads=6,
-    time_ms=1_000,
-    rate=400,
-    keys=1,
-    rtt_ms=5,
-    client_timeout_ms=200,
-)
-"""No fault but what links do: messages overtake each other, and few are lost, late or sent twice."""
+MODULES: Mapping[str, ModuleType] = {
+    "abd": abd,
+    "multipaxos": multipaxos,
+    "epaxos": epaxos,
+}
 
-STORM = replace(CALM, time_ms=2_000, rate=200, nemesis="partition,kill", interval_ms=300)
-"""Partitions and crashes, at the same time, each for about as long as an election takes."""
+ZOO: tuple[Mutant, ...] = tuple(mutant for module in MODULES.values() for mutant in module.ZOO)
 
-UNEVEN = replace(STORM, nemesis="partition,kill,pause,packet")
-"""Everything at once; for what shows when some are slow."""
-LEADERS = replace(
-    STORM,
-    time_ms=4_000,
-    nemesis="partition,kill-leader,pause-leader",
-    interval_ms=150,
-    options={"snapshot_every": "5", "keep": "1", "batch": "8", "pipeline": "2"},
-)
-"""Leaders come and go faster than their followers catch up, and often only by a snapshot."""
-
-CHURN = replace(
-    STORM,
-    rtt_ms=2,
-    nemesis="partition-leader,kill-leader,packet-jitter",
-    interval_ms=100,
-    client_timeout_ms=50,
-    options={"snapshot_every": "200", "keep": "100", "batch": "2", "pipeline": "4"},
-)
-"""Time-outs shorter than a message may take: every slot is proposed in several ballots."""
-
-LIMP = replace(
-    STORM,
-    time_ms=3_000,
-    rate=100,
-    rtt_ms=3,
-    nemesis="partition-leader,kill-minority,packet-slow-node",
-    interval_ms=120,
-    client_timeout_ms=50,
-    options=CHURN.options,
-)
-"""An old leader is heard late, and by those who have restarted since they left it."""
-
-RACES = replace(
-    STORM,
-    threads=12,
-    time_ms=3_000,
-    rate=100,
-    rtt_ms=2,
-    nemesis="partition,packet,kill",
-    interval_ms=500,
-    client_timeout_ms=500,
-)
-"""Several replicas recover what is slow or lost, of whom some do not live to tell the others."""
-
-BRIDGE = replace(RACES, rate=50, nemesis="partition-bridge,packet-jitter", interval_ms=1_000)
-"""Two replicas recover the same through a third, and hear of each other's decision from it, late.
-
-Which is what Sutra's counterexample needs: the one with the older vote reaches the third between
-its newer vote and the news that this was decisive.
-"""
-
-TWICE = replace(STORM, nodes=5, threads=10, nemesis="partition,packet-duplicate", interval_ms=300)
-"""Up to half of the messages come twice. Of three nodes two are a majority with oneself."""
-
-
-def kin(
-    twin: str, classes: dict[str, type], check: str, hunted: dict[str, tuple[Trial, int]]
-) -> list[Mutant]:
-    """The mutants of one protocol: for each its trial, and how many a hunt may take."""
-    return [
-        Mutant(
-            name=f"{twin}/{name}",
-            trial=replace(trial, protocol=f"{classes[name].__module__}:{classes[name].__name__}"),
-            twin=twin,
-            check=check,
-            trials=trials,
-        )
-        for name, (trial, trials) in hunted.items()
-    ]
-
-
-ZOO: tuple[Mutant, ...] = (
-    *kin(
-        "abd",
-        abd.MUTANTS,
-        "linearizable",
-        {
-            "no-write-back": (UNEVEN, 150),
-            "no-tie-break": (CALM, 20),
-            "shared-tag": (CALM, 100),
-            "tag-regress": (CALM, 10),
-            "acks-before-persist": (STORM, 20),
-            "read-one": (CALM, 10),
-            "own-counter": (CALM, 10),
-            "counts-twice": (TWICE, 50),
-        },
-    ),
-    *kin(
-        "multipaxos",
-        multipaxos.MUTANTS,
-        "agreement",
-        {
-            "omits-chosen": (STORM, 50),
-            "forgets-promise": (LIMP, 150),
-            "forgets-vote": (STORM, 20),
-            "ignores-votes": (STORM, 20),
-            "adopts-lowest": (CHURN, 200),
-            "reuses-ballot": (STORM, 100),
-            "accepts-lower": (LEADERS, 50),
-            "half-is-majority": (STORM, 10),
-            "trusts-old-vote": (STORM, 50),
-            "loses-sessions": (LEADERS, 100),
-            "snapshot-drops-votes": (LEADERS, 50),
-        },
-    ),
-    *kin(
-        "multipaxos",
-        multipaxos.MUTANTS,
-        "linearizable",
-        {"runs-twice": (STORM, 20), "reads-locally": (CALM, 10)},
-    ),
-    *kin(
-        "epaxos",
-        epaxos.MUTANTS,
-        "agreement",
-        {
-            "one-ballot": (BRIDGE, 300),
-            "noop-over-pre-accepted": (RACES, 100),
-            "no-components": (CALM, 10),
-            "unequal-fast-path": (CALM, 10),
-            "leaders-deps": (CALM, 10),
-            "no-tie-break": (CALM, 10),
-        },
-    ),
-)
-
-ELUSIVE = {
-    "abd/forgets-counter": "a restarted coordinator finds its last tag in its own register, unless it "
-    "was killed in the tenth of a millisecond before its own message arrived there: not found in 150 "
-    "closed-loop trials with kills and loss, 25 CPU s",
+ELUSIVE: Mapping[str, str] = {
+    name: why for module in MODULES.values() for name, why in getattr(module, "ELUSIVE", {}).items()
 }
 """Mutants that no configuration here finds within reason, and why."""

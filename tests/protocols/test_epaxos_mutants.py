@@ -1,7 +1,7 @@
 """Every mutant of EPaxos is found by random schedules, and EPaxos itself is not.
 
 Two need more coincidences than a quick test can wait for. Chance finds them in the simulator, with
-the trials that ``tests/mutants/zoo.py`` names; here they play the paper tests' schedules.
+the trials that its ``ZOO`` names; here they play the paper tests' schedules.
 """
 
 from __future__ import annotations

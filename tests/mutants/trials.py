@@ -1,0 +1,98 @@
+"""The trials that mutants are hunted in, and how a protocol's mutants become entries of the zoo.
+
+Configurations are few, and all of small scope: few nodes, one register, seconds, and time-outs and
+windows scaled to fit (``rtt``), since these find most for a CPU second (PERFORMANCE.md 1.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.trial import Trial
+from harness.zoo.mutant import Mutant
+
+CALM = Trial(
+    protocol="none yet",
+    nodes=3,
+    threads=6,
+    time_ms=1_000,
+    rate=400,
+    keys=1,
+    rtt_ms=5,
+    client_timeout_ms=200,
+)
+"""No fault but what links do: messages overtake each other, and few are lost, late or sent twice."""
+
+STORM = replace(CALM, time_ms=2_000, rate=200, nemesis="partition,kill", interval_ms=300)
+"""Partitions and crashes, at the same time, each for about as long as an election takes."""
+
+UNEVEN = replace(STORM, nemesis="partition,kill,pause,packet")
+"""Everything at once; for what shows when some are slow."""
+LEADERS = replace(
+    STORM,
+    time_ms=4_000,
+    nemesis="partition,kill-leader,pause-leader",
+    interval_ms=150,
+    options={"snapshot_every": "5", "keep": "1", "batch": "8", "pipeline": "2"},
+)
+"""Leaders come and go faster than their followers catch up, and often only by a snapshot."""
+
+CHURN = replace(
+    STORM,
+    rtt_ms=2,
+    nemesis="partition-leader,kill-leader,packet-jitter",
+    interval_ms=100,
+    client_timeout_ms=50,
+    options={"snapshot_every": "200", "keep": "100", "batch": "2", "pipeline": "4"},
+)
+"""Time-outs shorter than a message may take: every slot is proposed in several ballots."""
+
+LIMP = replace(
+    STORM,
+    time_ms=3_000,
+    rate=100,
+    rtt_ms=3,
+    nemesis="partition-leader,kill-minority,packet-slow-node",
+    interval_ms=120,
+    client_timeout_ms=50,
+    options=CHURN.options,
+)
+"""An old leader is heard late, and by those who have restarted since they left it."""
+
+RACES = replace(
+    STORM,
+    threads=12,
+    time_ms=3_000,
+    rate=100,
+    rtt_ms=2,
+    nemesis="partition,packet,kill",
+    interval_ms=500,
+    client_timeout_ms=500,
+)
+"""Several replicas recover what is slow or lost, of whom some do not live to tell the others."""
+
+BRIDGE = replace(RACES, rate=50, nemesis="partition-bridge,packet-jitter", interval_ms=1_000)
+"""Two replicas recover the same through a third, and hear of each other's decision from it, late.
+
+Which is what Sutra's counterexample needs: the one with the older vote reaches the third between
+its newer vote and the news that this was decisive.
+"""
+
+TWICE = replace(STORM, nodes=5, threads=10, nemesis="partition,packet-duplicate", interval_ms=300)
+"""Up to half of the messages come twice. Of three nodes two are a majority with oneself."""
+
+
+def kin(
+    twin: str, classes: dict[str, type], check: str, hunted: dict[str, tuple[Trial, int]]
+) -> list[Mutant]:
+    """The mutants of one protocol: for each its trial, and how many a hunt may take."""
+    return [
+        Mutant(
+            name=f"{twin}/{name}",
+            trial=replace(trial, protocol=f"{classes[name].__module__}:{classes[name].__name__}"),
+            twin=twin,
+            check=check,
+            trials=trials,
+        )
+        for name, (trial, trials) in hunted.items()
+    ]
