@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import assert_never, cast
 
@@ -11,6 +11,7 @@ from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
 from protocols.log import Durable, Log, Vote, key_of
 from protocols.multipaxos.clients import Clients, named
 from protocols.multipaxos.leadership import Campaign, Leadership, fill, highest
+from protocols.multipaxos.machine import Machine
 from protocols.multipaxos.messages import (
     MESSAGES,
     Accept,
@@ -27,7 +28,7 @@ from protocols.multipaxos.messages import (
 )
 from protocols.multipaxos.transfer import Incoming, part
 from protocols.quorums import Tally
-from protocols.statemachine import COMMANDS, OUTDATED, READS, Answer, KeyValue, name_of
+from protocols.statemachine import COMMANDS, NOOP, OUTDATED, READS, Answer, KeyValue, name_of
 from protocols.wire import loads, read_as
 
 TICK = 5
@@ -36,11 +37,23 @@ TICK = 5
 WATCH = 8, 15
 """Round trips between two looks at whether a leader is alive: two in vain make a candidate."""
 
+CONTESTED, CAUGHT_UP = "a ballot was contested", "a winner caught up before it led"
+FILLED, INSTALLED = "a gap was filled with a no-op", "a snapshot was installed"
+
 
 class MultiPaxos(Replica[Message]):
-    """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots)."""
+    """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots).
+
+    Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
+    run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
+    nothing; ``executed`` and ``restored`` tell what has become of it.
+    """
 
     messages = MESSAGES
+    sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
+    machine: type[Machine] = KeyValue
+    served: Container[str] = COMMANDS
+    reads: Container[str] = READS
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
@@ -78,10 +91,11 @@ class MultiPaxos(Replica[Message]):
         self.campaigned = read_as(tuple[int, int], durable.get("campaigned", ZERO))
         slot, state = cast("tuple[int, Json]", durable.get("snapshot", (0, None)))
         self.snapshot = (slot, state)
-        self.store = KeyValue.restore(state) if slot else KeyValue()
+        self.store = self.machine.restore(state) if slot else self.machine()
         self.log = Log.load(durable, slot)
         for vote in self.log.since(slot + 1, self.log.chosen):
             self.run(vote.command)
+        self.restored()
         rtt = self.cluster.rtt_ms
         self.set_timer("tick", TICK * rtt)
         self.set_timer("watch", WATCH[0] * rtt, WATCH[1] * rtt)
@@ -118,9 +132,9 @@ class MultiPaxos(Replica[Message]):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
-        if command.f not in READS and self.store.ran(command):
+        if command.f not in self.reads and self.store.ran(command):
             self.answer(request, self.store.run(command))
-        elif command.f not in COMMANDS or not self.clients.add(request, command):
+        elif command.f not in self.served or not self.clients.add(request, command):
             self.reply(request, "refused: no such command, or too many", ok=False)
         else:
             self.submit([command])
@@ -212,14 +226,18 @@ class MultiPaxos(Replica[Message]):
         if campaign.promises.answers:
             chosen, donor = campaign.donor()
             if self.log.chosen < chosen:
+                self.note("sometimes", CAUGHT_UP)
                 self.ask(donor)
                 return
         first = self.log.chosen + 1
         adopted = self.adopt(chain(self.log.since(first), campaign.votes()))
+        proposed = fill(adopted, first)
+        if NOOP in proposed:
+            self.note("sometimes", FILLED)
         self.leadership = Leadership(
             campaign.ballot,
             first,
-            fill(adopted, first),
+            proposed,
             batch=self.batch,
             pipeline=self.pipeline,
             capacity=self.reach,
@@ -237,6 +255,7 @@ class MultiPaxos(Replica[Message]):
         self.seen = max(self.seen, msg.ballot)
         mine = self.leadership or self.campaign
         if mine is not None and msg.ballot > mine.ballot:
+            self.note("sometimes", CONTESTED)
             self.retire()
 
     def retire(self) -> None:
@@ -251,7 +270,7 @@ class MultiPaxos(Replica[Message]):
         if lead is None:
             return
         for command in commands:
-            if command.f in READS or not self.store.ran(command):
+            if command.f in self.reads or not self.store.ran(command):
                 lead.enqueue(command)
         self.work(lead)
 
@@ -325,14 +344,27 @@ class MultiPaxos(Replica[Message]):
         log.chosen += 1
         command = log[log.chosen].command
         self.note("decided", [log.chosen, name_of(command)])
-        if command.f not in READS and command.f in COMMANDS and not self.store.ran(command):
+        updates = command.f in self.served and command.f not in self.reads
+        first = updates and not self.store.ran(command)
+        if first:
             self.note("executed", [command.key, name_of(command)])
-        self.answer(self.clients.pop(command), self.run(command))
+        answer = self.run(command)
+        self.answer(self.clients.pop(command), answer)
+        if first:
+            self.executed(command, answer)
         if log.chosen % self.snapshot_every == 0:
             self.compact()
 
     def run(self, command: Command) -> Answer:
         return self.store.run(command)
+
+    def executed(self, command: Command, answer: Answer) -> None:
+        """For subclasses: an update was run here, for the first time, in the order of the log.
+        Of those that ran before a restart or came in a snapshot ``restored`` tells.
+        """
+
+    def restored(self) -> None:
+        """For subclasses: ``store`` is what the disk, or another replica's snapshot, made it."""
 
     def compact(self) -> None:
         """Chandra 2007, section 5.5: a snapshot, and a log that begins ``keep`` slots before it."""
@@ -393,14 +425,16 @@ class MultiPaxos(Replica[Message]):
 
     def install(self, slot: int, state: Json) -> None:
         """A snapshot replaces the whole prefix in one step: no crash can come in between."""
+        self.note("sometimes", INSTALLED)
         self.incoming = Incoming()
         self.snapshot = (slot, state)
         self.persist("snapshot", self.snapshot)
-        self.store = KeyValue.restore(state)
+        self.store = self.machine.restore(state)
         for old in self.log.jump(slot):
             self.forget(key_of(old))
+        self.restored()
         for command in self.clients.commands():
-            if command.f not in READS and self.store.ran(command):
+            if command.f not in self.reads and self.store.ran(command):
                 self.answer(self.clients.pop(command), self.store.run(command))
 
     # --- timers -----------------------------------------------------------------------------------

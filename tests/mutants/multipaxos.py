@@ -114,8 +114,8 @@ class LosesSessions(MultiPaxos):
         self._forget_sessions()
 
     def _forget_sessions(self) -> None:
-        values: Any = self.store.values
-        self.store = KeyValue.restore({"values": values, "sessions": {}})
+        saved: Any = self.store.snapshot()
+        self.store = KeyValue.restore({**saved, "sessions": {}})
 
 
 class SnapshotDropsVotes(MultiPaxos):
