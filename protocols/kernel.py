@@ -138,7 +138,10 @@ class Note:
 
     - ``decided`` ``[slot, what]``: no two nodes may decide differently in a slot (any JSON values);
     - ``executed`` ``[key, what]``: the order of a key's updates is the same at every node;
-    - ``leader`` ``[ballot, node]``: informative, for targets such as "leader" and for diagrams.
+    - ``leader`` ``[ballot, node]``: informative, for targets such as "leader" and for diagrams;
+    - ``sometimes`` ``name``: something rare happened that a campaign ought to see now and then. The
+      names are those that the replica's class promises in ``sometimes``; one that never happened
+      says that the trials did not go there (Antithesis' *sometimes* assertions).
     """
 
     kind: str
@@ -175,6 +178,10 @@ class Replica(ABC, Generic[Message]):
     messages: ClassVar[tuple[type, ...]]
     commands: ClassVar[tuple[str, ...] | None] = None
     """The names of the commands that it serves; None: all that its state machine knows."""
+    multi_key: ClassVar[bool] = False
+    """Whether a command may concern several keys (its ``key`` is "" then)."""
+    sometimes: ClassVar[tuple[str, ...]] = ()
+    """The rare things that it notes under ``sometimes``, in words: "a snapshot was installed"."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         self.id = id

@@ -2,7 +2,8 @@
 
 One function a command: it takes the key's value and the command's, and gives the key's new value
 and the answer. None may raise, whatever it is asked: what is decided runs at every replica, again
-after every restart. Another data type is another entry in ``COMMANDS``.
+after every restart. Another data type is another entry in ``ONE_KEY``; a command that concerns
+several keys is one in :mod:`protocols.transactions`.
 
 Exactly once: a client's session numbers its commands, and the answer to each is kept, so that a
 command that a protocol has decided twice (a retry, a hand-over) runs once and answers the same
@@ -16,21 +17,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
-from protocols.kernel import Command, Json, record
+from protocols.answers import Answer as Answer  # noqa: PLC0414  protocols import it from here
+from protocols.kernel import Command, Json
+from protocols.transactions import MULTI, keys_of
 from protocols.wire import dumps
 
 SESSIONS_PER_KEY = 256
 """How many sessions' last answers a key remembers; the least recent goes first, at every replica
 alike, since updates of a key run in one order. A client's retry that comes later than this many
 other sessions' updates of the key would run again."""
-
-
-@record
-class Answer:
-    """``ok`` False: the command certainly had no effect."""
-
-    value: Json
-    ok: bool = True
 
 
 _Run: TypeAlias = Callable[[Any, Any], tuple[Any, Answer]]
@@ -51,12 +46,35 @@ def _append(state: Json, argument: Json) -> tuple[Json, Answer]:
     return [*(state or []), argument], Answer(argument)
 
 
-COMMANDS: dict[str, _Run] = {
+def _add(state: Json, element: Json) -> tuple[Json, Answer]:
+    """A set is kept as the list of its elements, in the order in which they came."""
+    if state is not None and not isinstance(state, list):
+        return state, Answer("not a set", ok=False)
+    found = state or []
+    return (found if element in found else [*found, element]), Answer(element)
+
+
+def _add_and_get(state: Json, amount: Json) -> tuple[Json, Answer]:
+    before = 0 if state is None else state
+    if type(amount) is not int or type(before) is not int:
+        return state, Answer("not a counter, or not an int", ok=False)
+    total = before + amount
+    return total, Answer(total)
+
+
+ONE_KEY: dict[str, _Run] = {
     "read": lambda state, _: (state, Answer(state)),
     "write": lambda _, argument: (argument, Answer(argument)),
     "cas": _cas,
     "append": _append,
+    "add": _add,
+    "add-and-get": _add_and_get,
 }
+"""The commands of one key. ``add`` is a set's, ``add-and-get`` a counter's."""
+
+COMMANDS = frozenset({*ONE_KEY, *MULTI})
+"""All that it runs; every other command is answered by a refusal, at every replica alike."""
+
 READS = frozenset({"read"})
 """The commands that change nothing: two of these never interfere."""
 
@@ -65,12 +83,19 @@ NOOP = Command("noop", "")
 
 
 def interfere(a: Command, b: Command) -> bool:
-    """Whether the order of two commands matters: same key, and not both reads.
+    """Whether the order of two commands matters: a key in common, and not both reads.
 
     >>> interfere(Command("read", "x"), Command("read", "x"))
     False
     """
-    return a.key == b.key and not (a.f in READS and b.f in READS)
+    if a.f in READS and b.f in READS:
+        return False
+    return not set(keys_of(a)).isdisjoint(keys_of(b))
+
+
+def home_of(command: Command) -> str:
+    """The key under which a session's answer is kept: any two that share it interfere."""
+    return command.key or min(keys_of(command), default="")
 
 
 def name_of(command: Command) -> Json:
@@ -96,33 +121,38 @@ class KeyValue:
         A command whose session has since done more on this key has long been answered; nobody
         waits for it, and it is not run again: ``OUTDATED``, which must not be told to a client.
         """
-        execute = COMMANDS.get(command.f)
-        if execute is None:
+        if command.f not in COMMANDS:
             return Answer(
                 None if command.f == "noop" else f"no such command: {command.f}", ok=False
             )
-        key = command.key
-        if command.f in READS:
-            return execute(self.values.get(key), command.value)[1]
-        if not command.session:
-            self.values[key], answer = execute(self.values.get(key), command.value)
-            return answer
-        answers = self._answers.setdefault(key, {})
+        if command.f in READS or not command.session:
+            return self._execute(command)
+        answers = self._answers.setdefault(home_of(command), {})
         last = answers.get(command.session)
         if last is not None and last[0] >= command.serial:
             if last[0] == command.serial:
                 return Answer(last[1], last[2])
             return OUTDATED
-        self.values[key], answer = execute(self.values.get(key), command.value)
+        answer = self._execute(command)
         answers.pop(command.session, None)
         answers[command.session] = (command.serial, answer.value, answer.ok)
         if len(answers) > SESSIONS_PER_KEY:
             del answers[next(iter(answers))]
         return answer
 
+    def _execute(self, command: Command) -> Answer:
+        execute = ONE_KEY.get(command.f)
+        if execute is None:
+            return MULTI[command.f](self.values, command)
+        key = command.key
+        if command.f in READS:
+            return execute(self.values.get(key), command.value)[1]
+        self.values[key], answer = execute(self.values.get(key), command.value)
+        return answer
+
     def ran(self, command: Command) -> bool:
         """Whether this update has run already (reads are never remembered)."""
-        last = self._answers.get(command.key, {}).get(command.session)
+        last = self._answers.get(home_of(command), {}).get(command.session)
         return last is not None and last[0] >= command.serial
 
     def snapshot(self) -> Json:
