@@ -30,6 +30,7 @@ from scipy.sparse.csgraph import connected_components
 
 from checker.history import History
 from checker.phrases import of_key, of_node, plural, show
+from checker.shapes import Malformed, answers, integer
 from checker.values import Json, identity
 from checker.verdict import Outcome, Verdict
 from checker.windows import value_of
@@ -61,6 +62,7 @@ class _Run:
     """A restart lies after place ``cut_low`` and not after ``cut_high``; none where they are equal."""
 
 
+@answers
 def check(history: History) -> Verdict:
     """Valid without notes. ``details`` counts slots, decisions, updates and nodes."""
     slots, conflicts = _decisions(history)
@@ -168,11 +170,10 @@ def _restarts(history: History) -> defaultdict[int, _Restarts]:
     for row in history.of_nemesis():
         value, end_ns = value_of(history, row), int(history.time_ns[row])
         began = value.get("started_ns", before_ns)
-        assert isinstance(began, int)
+        began = integer(began, row, "when a fault's actions began, in ns,")
         for action in _actions(value):
             if action.get("do") in ("kill", "start"):
-                node = action["node"]
-                assert isinstance(node, int)
+                node = integer(action.get("node"), row, "the node that an action is of")
                 spans.append((end_ns, began, node))
         before_ns = end_ns
     for row, node, _ in history.notes("started"):
@@ -283,7 +284,7 @@ def _shortest_cycle(graph: nx.DiGraph[int]) -> list[tuple[Step, Step]]:
 
 def _pair(value: Json, row: int) -> tuple[Json, Json]:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise ValueError(f"row {row}: a note is a pair, not {show(value)}")
+        raise Malformed(row, f"a note is a pair, not {show(value)}")
     return value[0], value[1]
 
 

@@ -17,9 +17,11 @@ from itertools import pairwise
 from checker.containers.objects import FOREVER, judge_objects
 from checker.history import FAIL, INFO, OK, History, Op
 from checker.phrases import name_op, seconds, show
+from checker.shapes import answer_row, answers, expect, integer
 from checker.verdict import Verdict
 from checker.witness import Witness
 
+_KNOWN = frozenset({"acquire", "release"})
 _ACQUIRED = frozenset({"acquire"})
 
 
@@ -33,11 +35,13 @@ class Hold:
     end: int
 
 
+@answers
 def check(history: History) -> Verdict:
     """Mutual exclusion, and that nobody releases what he does not hold; one lock a key."""
     return judge_objects(history, _mutex, what="mutex", observers=_ACQUIRED)
 
 
+@answers
 def check_fenced(history: History) -> Verdict:
     """Tokens only: they differ, and grow from an acquire to one that began after it had ended."""
     return judge_objects(history, _tokens, what="fenced lock", observers=_ACQUIRED)
@@ -52,9 +56,8 @@ def holds(history: History, ops: Sequence[Op]) -> tuple[list[Hold], list[Witness
     held: dict[int, Op] = {}
     found: list[Hold] = []
     wrong: list[Witness] = []
+    expect(ops, _KNOWN, "lock")
     for op in ops:
-        if op.f not in ("acquire", "release"):
-            raise ValueError(f"row {op.invoked}: a lock does not know {op.f!r}")
         if op.type == FAIL or (op.f == "acquire" and op.type == INFO):
             continue
         if op.f == "acquire":
@@ -110,11 +113,9 @@ def _both(history: History, first: Hold, second: Hold) -> Witness:
 
 def _tokens(history: History, ops: Sequence[Op]) -> list[Witness]:
     """Sweep by the beginnings, keeping the greatest token of the acquires that had ended by then."""
+    expect(ops, _KNOWN, "lock")
     acquires = [op for op in ops if op.f == "acquire" and op.type == OK]
-    for op in acquires:
-        if type(op.result) is not int:
-            raise ValueError(f"row {op.completed}: a token is an int, not {show(op.result)}")
-    tokens = {op.invoked: int(str(op.result)) for op in acquires}
+    tokens = {op.invoked: integer(op.result, answer_row(op), "a token") for op in acquires}
     found = [
         _same(history, a, b)
         for a, b in pairwise(sorted(acquires, key=lambda op: tokens[op.invoked]))

@@ -34,11 +34,8 @@ def pairs(
     """The values that were certainly in, and what is wrong with them already.
 
     A put of unknown fate whose value nobody took is left out: deleting it from an explanation leaves
-    one. Raises Ambiguous where a value was put twice, and ValueError for other ops.
+    one. Raises Ambiguous where a value was put twice.
     """
-    for op in ops:
-        if op.f not in (put, take):
-            raise ValueError(f"row {op.invoked}: not a {put} or {take}: {op.f!r}")
     puts = by_value([op for op in ops if op.f == put and op.type != FAIL])
     failed = by_value([op for op in ops if op.f == put and op.type == FAIL])
     takes = [op for op in ops if op.f == take and op.type == OK and op.result is not None]

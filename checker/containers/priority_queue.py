@@ -17,12 +17,16 @@ from checker.history import INFO, History, Op
 from checker.linearizable.frontier import Budget
 from checker.models import PRIORITY_QUEUE
 from checker.phrases import name_op, show
+from checker.shapes import answers, expect, integer
 from checker.verdict import Verdict
 from checker.witness import Witness
 
 _MOST_SHOWN = 4
 
+_KNOWN = frozenset({"insert", "poll"})
 
+
+@answers
 def check(history: History, *, budget: Budget | None = None) -> Verdict:
     """Linearizability of priority queues, one a key."""
     return judge_objects(
@@ -36,11 +40,12 @@ def check(history: History, *, budget: Budget | None = None) -> Verdict:
 
 
 def _find(history: History, ops: Sequence[Op]) -> list[Witness]:
+    expect(ops, _KNOWN, "priority queue")
+    for op in ops:
+        if op.f == "insert":
+            integer(op.argument, op.invoked, "a priority")
     if any(op.f == "poll" and op.type == INFO for op in ops):
         raise Ambiguous("nobody knows what a poll took")
-    for op in ops:
-        if op.f == "insert" and (not isinstance(op.argument, int) or isinstance(op.argument, bool)):
-            raise ValueError(f"row {op.invoked}: a priority is an int, not {show(op.argument)}")
     values, found = pairs(history, ops, put="insert", take="poll")
     if found := found or empties(history, values, ops, "poll"):
         return found

@@ -17,12 +17,16 @@ from checker.history import INFO, OK, History, Op
 from checker.linearizable.frontier import Budget
 from checker.models import QUEUE
 from checker.phrases import name_op, show
+from checker.shapes import answers, expect
 from checker.verdict import Verdict
 from checker.witness import Witness
 
 _MOST_SHOWN = 5
 
+_KNOWN = frozenset({"enqueue", "dequeue"})
 
+
+@answers
 def check(history: History, *, budget: Budget | None = None) -> Verdict:
     """Linearizability of FIFO queues, one a key."""
     return judge_objects(
@@ -36,6 +40,7 @@ def check(history: History, *, budget: Budget | None = None) -> Verdict:
 
 
 def _find(history: History, ops: Sequence[Op]) -> list[Witness]:
+    expect(ops, _KNOWN, "queue")
     if any(op.f == "dequeue" and op.type == INFO for op in ops):
         raise Ambiguous("nobody knows what a dequeue took")
     values, found = pairs(history, ops, put="enqueue", take="dequeue")

@@ -24,6 +24,7 @@ import numpy as np
 from checker.containers.objects import by_value
 from checker.history import OK, History, Op
 from checker.phrases import name_op, of_key, plural, seconds, show
+from checker.shapes import answer_row, answers, listed
 from checker.stats import quantiles_ms
 from checker.values import Ints, Json, identity
 from checker.verdict import Outcome, Verdict
@@ -43,6 +44,7 @@ class Fate:
     """The last read that had it not, of those that began after it was known."""
 
 
+@answers
 def check(history: History, *, linearizable: bool = True) -> Verdict:
     """*Invalid* with lost or unexpected elements, and with stale ones if it is to be linearizable.
 
@@ -74,7 +76,7 @@ def check(history: History, *, linearizable: bool = True) -> Verdict:
 
 
 def _values(op: Op) -> Sequence[Json]:
-    return cast("Sequence[Json]", op.result or [])
+    return listed(op.result, answer_row(op), "what is read of a set")
 
 
 def _repeats(op: Op) -> int:

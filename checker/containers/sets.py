@@ -22,13 +22,17 @@ from checker.linearizable.frontier import Budget, decide
 from checker.linearizable.search import stuck_witness
 from checker.models import ILLEGAL, SET, Illegal, Model, State
 from checker.phrases import show
+from checker.shapes import Malformed, answer_row, answers, expect, listed
 from checker.values import Json, identity
 from checker.verdict import Outcome, Verdict
 from checker.witness import Witness
 
 _MOST_ELEMENTS = 3
 
+_KNOWN = frozenset({"add", "remove", "contains", "read"})
 
+
+@answers
 def check(history: History, *, budget: Budget | None = None) -> Verdict:
     """Linearizability of sets, one a key."""
     return judge_objects(
@@ -42,12 +46,24 @@ def check(history: History, *, budget: Budget | None = None) -> Verdict:
 
 
 def _find(history: History, ops: Sequence[Op], budget: Budget) -> list[Witness]:
+    _expect(ops)
     reads = [op for op in ops if op.f == "read" and op.type == OK]
     if reads:
         if any(op.f not in {"read", "add"} for op in ops):
             raise Ambiguous("reads of the whole set, with more than adds")
         return _grown(history, ops, reads)
     return _elements(history, [op for op in ops if op.f != "read"], budget)
+
+
+def _expect(ops: Sequence[Op]) -> None:
+    """Raises Malformed for what is not a set's."""
+    expect(ops, _KNOWN, "set")
+    for op in ops:
+        if op.type == OK and op.f == "read":
+            listed(op.result, answer_row(op), "what is read of a set")
+        if op.type == OK and op.f == "contains" and not isinstance(op.result, bool):
+            why = f"contains answers true or false, not {show(op.result)}"
+            raise Malformed(answer_row(op), why)
 
 
 def _element(state: State, op: Op) -> State | Illegal:
@@ -58,7 +74,7 @@ def _element(state: State, op: Op) -> State | Illegal:
             return False
         case "contains":
             return state if op.type == INFO or op.result is state else ILLEGAL
-    raise ValueError(f"row {op.invoked}: a set does not know {op.f!r}")
+    raise AssertionError(op.f)
 
 
 ELEMENT = Model(

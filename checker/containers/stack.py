@@ -18,12 +18,16 @@ from checker.history import INFO, History, Op
 from checker.linearizable.frontier import Budget
 from checker.models import STACK
 from checker.phrases import name_op, show
+from checker.shapes import answers, expect
 from checker.verdict import Verdict
 from checker.witness import Witness
 
 _MOST_VALUES = 3
 
+_KNOWN = frozenset({"push", "pop"})
 
+
+@answers
 def check(history: History, *, budget: Budget | None = None) -> Verdict:
     """Linearizability of stacks, one a key."""
     return judge_objects(
@@ -32,6 +36,7 @@ def check(history: History, *, budget: Budget | None = None) -> Verdict:
 
 
 def _find(history: History, ops: Sequence[Op]) -> list[Witness]:
+    expect(ops, _KNOWN, "stack")
     if any(op.f == "pop" and op.type == INFO for op in ops):
         raise Ambiguous("nobody knows what a pop took")
     values, found = pairs(history, ops, put="push", take="pop")

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import cast
 
 from checker.history import FAIL, OK, History, Op
 from checker.phrases import name_op, plural, show
+from checker.shapes import Malformed, answer_row, answers, listed
 from checker.values import Json, identity
 from checker.verdict import Outcome, Verdict
 
 _MOST_SHOWN = 20
 
 
+@answers
 def check(history: History, *, duplicates: bool = True) -> Verdict:
     """*Invalid* with lost or unexpected values, and with duplicated ones unless ``duplicates`` may be.
 
@@ -41,7 +42,7 @@ def check(history: History, *, duplicates: bool = True) -> Verdict:
                 came[name] += 1
                 first.setdefault(name, (op, value))
         else:
-            raise ValueError(f"row {op.invoked}: a queue does not know {op.f!r}")
+            raise Malformed(op.invoked, f"a queue does not know {op.f!r}")
     classes = {
         "lost": acknowledged - came,
         "unexpected": Counter({name: n for name, n in came.items() if not asked[name]}),
@@ -67,7 +68,9 @@ def check(history: History, *, duplicates: bool = True) -> Verdict:
 def _taken(op: Op) -> Sequence[Json]:
     if op.type != OK or op.result is None:
         return ()
-    return cast("Sequence[Json]", op.result) if op.f == "drain" else (op.result,)
+    if op.f == "dequeue":
+        return (op.result,)
+    return listed(op.result, answer_row(op), "what a drain takes")
 
 
 def _invalid(
