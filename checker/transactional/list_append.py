@@ -15,6 +15,7 @@ from typing import cast
 
 from checker.history import History
 from checker.phrases import show
+from checker.shapes import Malformed, answers
 from checker.transactional.graph import RW, WR, WW, Edges, cycles, process_edges, realtime_edges
 from checker.transactional.report import Anomalies, judge, name_txn, show_key
 from checker.transactional.transactions import APPEND, READ, Transactions, Txn, transactions
@@ -25,11 +26,12 @@ _PLAIN = {int, str}
 Elements = list[Hashable]
 
 
+@answers
 def check(history: History, *, model: str = "strict-serializable") -> Verdict:
     """*Invalid* where an anomaly rules out ``model`` (a name of ``lattice.WEAKER``).
 
     ``details``: ``anomalies`` (name: number), ``refuted`` models, the ``strongest`` that stand, and
-    ``examples``. *Vacuous* where nothing was read. Raises ValueError for what is no list-append.
+    ``examples``. *Vacuous* where nothing was read. *Unknown* for what is no list-append.
     """
     found = transactions(history)
     work = _Inference(found)
@@ -87,7 +89,7 @@ class _Inference:
                 element = _element(value)
                 if element in known.writer:
                     where = f"{show(value)} is appended to {show_key(self.found, key)} twice"
-                    raise ValueError(f"row {txn.op.invoked}: {where}: elements must be unique")
+                    raise Malformed(txn.op.invoked, f"{where}: elements must be unique")
                 known.writer[element] = txn
                 known.last[txn.number] = element
                 own.setdefault(key, []).append(element)
@@ -95,8 +97,8 @@ class _Inference:
                     view[key][1].append(element)
                 continue
             if f != READ:
-                raise ValueError(f"row {txn.op.invoked}: {f!r} in a list-append transaction")
-            elements = _elements(value)
+                raise Malformed(txn.op.invoked, f"{f!r} in a list-append transaction")
+            elements = _elements(value, txn.op.invoked)
             self.internal(txn, key, elements, view.get(key), own.get(key, ()))
             known.reads.append((txn, elements, key not in own and key not in view))
             if len(elements) > len(known.longest) or known.longest_by is None:
@@ -272,12 +274,12 @@ def _element(value: Json) -> Hashable:
     return value if type(value) in _PLAIN else identity(value)
 
 
-def _elements(value: Json) -> Elements:
+def _elements(value: Json, row: int) -> Elements:
     """A list read, as identities; the very list where these are the values themselves."""
     if value is None:
         return []
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f"a read of a list gave {show(value)}")  # noqa: TRY004
+        raise Malformed(row, f"a read of a list gave {show(value)}")
     if set(map(type, value)) <= _PLAIN:
         return cast("Elements", value if isinstance(value, list) else list(value))
     return [identity(element) for element in value]

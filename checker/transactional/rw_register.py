@@ -17,6 +17,7 @@ import numpy as np
 
 from checker.history import History, Op
 from checker.phrases import show
+from checker.shapes import Malformed, answers
 from checker.transactional.graph import (
     RW,
     WR,
@@ -33,6 +34,7 @@ from checker.values import Json, identity
 from checker.verdict import Verdict
 
 
+@answers
 def check(
     history: History,
     *,
@@ -44,7 +46,7 @@ def check(
     """*Invalid* where an anomaly rules out ``model`` (a name of ``lattice.WEAKER``).
 
     ``wfr_keys``, ``sequential_keys``, ``linearizable_keys`` are what is claimed of each key, to infer
-    versions from. ``details`` as of list-append. Raises ValueError for what is no rw-register.
+    versions from. ``details`` as of list-append. *Unknown* for what is no rw-register.
     """
     found = transactions(history)
     work = _Inference(found)
@@ -108,7 +110,7 @@ class _Inference:
             if f == WRITE:
                 self.write(txn, key, known, version)
             elif f != READ:
-                raise ValueError(f"row {txn.op.invoked}: {f!r} in a read-write transaction")
+                raise Malformed(txn.op.invoked, f"{f!r} in a read-write transaction")
             elif key not in view:
                 known.readers[version].append(txn)
                 read[key] = version
@@ -127,12 +129,10 @@ class _Inference:
 
     def write(self, txn: Txn, key: Hashable, known: _Key, version: _Version) -> None:
         if version is None:
-            raise ValueError(
-                f"row {txn.op.invoked}: null stands for nothing written: write a value"
-            )
+            raise Malformed(txn.op.invoked, "null stands for nothing written: write a value")
         if version in known.writer:
             where = f"{_show(version)} is written to {show_key(self.found, key)}"
-            raise ValueError(f"row {txn.op.invoked}: {where} twice: values must be unique")
+            raise Malformed(txn.op.invoked, f"{where} twice: values must be unique")
         known.writer[version] = txn
         known.final[txn.number] = version
 

@@ -1,4 +1,7 @@
-"""The transactions of a history: f ``txn``, value [["append", k, v], ["r", k, v], ["w", k, v], ...]."""
+"""The transactions of a history: f ``txn``, value [["append", k, v], ["r", k, v], ["w", k, v], ...].
+
+Jepsen names some by what they do: f ``read`` and ``write`` are taken too.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from checker.history import FAIL, OK, History, Op
+from checker.shapes import Malformed
 from checker.values import Json, identity
 
 Mop = tuple[str, Hashable, Json]
@@ -15,6 +19,7 @@ Mop = tuple[str, Hashable, Json]
 READ, WRITE, APPEND = "r", "w", "append"
 _PLAIN = (int, str)
 _WORDS = (READ, WRITE, APPEND)
+_NAMES = ("txn", "read", "write")
 
 
 class Txn(NamedTuple):
@@ -39,15 +44,15 @@ class Transactions:
 
 
 def transactions(history: History) -> Transactions:
-    """Raises ValueError, naming the row, for what is no transaction. Reads of unanswered ones are
+    """Raises Malformed, naming the row, for what is no transaction. Reads of unanswered ones are
     left out, since nobody knows what they saw.
     """
     txns: list[Txn] = []
     failed: list[Txn] = []
     keys: dict[Hashable, Json] = {}
     for op in history.ops():
-        if op.f != "txn":
-            raise ValueError(f"row {op.invoked}: not a transaction: {op.f!r}")
+        if op.f not in _NAMES:
+            raise Malformed(op.invoked, f"not a transaction: {op.f!r}")
         value = op.result if op.type == OK else op.argument
         mops = _mops(op, value, keys)
         if op.type == FAIL:
@@ -60,16 +65,16 @@ def transactions(history: History) -> Transactions:
 def _mops(op: Op, value: Json, keys: dict[Hashable, Json]) -> Sequence[Mop]:
     row = op.invoked if op.completed is None else op.completed
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f"row {row}: a transaction is a list of micro-operations")  # noqa: TRY004
+        raise Malformed(row, "a transaction is a list of micro-operations")
     mops = cast("Sequence[Mop]", value)
     plain = op.type == OK
     for mop in mops:
         try:
             f, key, _ = mop
         except (TypeError, ValueError):
-            raise ValueError(f"row {row}: a micro-operation is [f, key, value]") from None
+            raise Malformed(row, "a micro-operation is [f, key, value]") from None
         if f not in _WORDS:
-            raise ValueError(f"row {row}: a transaction does not know {f!r}")
+            raise Malformed(row, f"a transaction does not know {f!r}")
         name = key
         if type(key) not in _PLAIN:
             plain, name = False, identity(key)
