@@ -23,7 +23,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from checker.history import FAIL, INFO, Op
+from checker.history import FAIL, INFO, OK, Op
 from checker.values import Json, identity
 
 State: TypeAlias = Hashable
@@ -214,7 +214,8 @@ def _counter(state: State, op: Op) -> State | Illegal:
         case "add":
             return total + cast("int", op.argument)
         case "read":
-            return state if saw(op, total) else ILLEGAL
+            untouched = total == 0 and op.type == OK and op.result is None
+            return state if untouched or saw(op, total) else ILLEGAL
         case "add-and-get":
             after = total + cast("int", op.argument)
             return after if saw(op, after) else ILLEGAL
@@ -222,7 +223,9 @@ def _counter(state: State, op: Op) -> State | Illegal:
 
 
 COUNTER = Model(name="counter", init=0, step=_counter, processes=False, observers=_READ)
-"""``add`` of an int, ``read``, and ``add-and-get``."""
+"""``add`` of an int, ``read`` (a counter that was never added to may read as null: 0), and
+``add-and-get``.
+"""
 
 MODELS = {
     model.name: f"checker.models:{name}"

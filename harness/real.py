@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from secrets import token_hex
@@ -30,6 +31,7 @@ from harness.store.record import RunDirectory
 from harness.systems.replicas import Replicas
 from harness.trial import Trial
 from nemesis.plan import lanes
+from workloads.touched import Touched
 
 Record: TypeAlias = Callable[[Row], None]
 
@@ -117,10 +119,12 @@ class RealTrial:
 
     def load(self) -> Stats:
         """The main phase under faults, the heal, the final reads; rows go to the store."""
+        touched = Touched()
         with self.directory.journal() as journal:
 
             def record(row: Row) -> None:
                 journal.record(row)
+                touched.hear(row)
                 if row.process >= 0:
                     self.meter.add(row)
 
@@ -144,7 +148,8 @@ class RealTrial:
                 with self.progress.phase("final ops at every node"):
                     self.stop.clear()
                     final = self.workload.final(
-                        Random(f"{self.trial.seed}/final"), self.trial.load()
+                        Random(f"{self.trial.seed}/final"),
+                        replace(self.trial.load(), touched=touched.keys),
                     )
                     driver.run(final)
             return driver.stats

@@ -3,5 +3,10 @@
 WORKLOADS = {
     "register": "workloads.register:workload",
     "cas": "workloads.cas:workload",
+    "append": "workloads.append:workload",
+    "list-append": "workloads.append:list_append",
+    "set": "workloads.sets:workload",
+    "counter": "workloads.counter:workload",
+    "bank": "workloads.bank:workload",
 }
 """Name -> import string of a function without arguments that gives a Workload."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from workloads.generators import (
     SECOND,
@@ -22,10 +22,11 @@ def reads_at_every_node(
     *,
     threads: int,
     nodes: int,
+    ask: Callable[[str], tuple[str, str, object]] = lambda key: ("read", key, None),
     patience_ns: int = 20 * SECOND,
     pause_ns: int = SECOND // 10,
 ) -> Generator:
-    """One ok read of each key at each node, for after the heal.
+    """One ok read of each key at each node, for after the heal. ``ask``: how a key is read.
 
     A thread reads at one node after another, all threads side by side. A read that is not ok is
     tried again after ``pause_ns``; a node that has not answered all reads within ``patience_ns``
@@ -41,7 +42,7 @@ def reads_at_every_node(
     """
 
     def at(node: int) -> Generator:
-        reads = [UntilOk(Delay(pause_ns, OnNode(node, Ask("read", key)))) for key in keys]
+        reads = [UntilOk(Delay(pause_ns, OnNode(node, Ask(*ask(key))))) for key in keys]
         return TimeLimit(patience_ns, Phases(reads))
 
     def of(thread: int) -> Generator:

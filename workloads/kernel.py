@@ -77,7 +77,10 @@ Check: TypeAlias = Callable[[History], Verdict]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the command line says of the load. ``rate`` is ops/s of all clients; 0: closed loop."""
+    """What the command line says of the load. ``rate`` is ops/s of all clients; 0: closed loop.
+
+    ``touched``, for final ops: the keys that were asked for so far, in order of first use.
+    """
 
     threads: int
     nodes: int
@@ -85,6 +88,7 @@ class Options:
     rate: int = 100
     keys: int = 5
     extra: Mapping[str, str] = field(default_factory=dict)
+    touched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,8 @@ class Workload:
 
     ``checks`` are the claims that the history is held to, by name. ``commands`` are the ``f`` of
     its ops, so that a protocol that does not serve one of them is refused before a host is touched;
-    none said, none refused.
+    none said, none refused. ``multi_key`` says that an op may concern several keys, which not
+    every protocol serves.
     """
 
     name: str
@@ -101,6 +106,7 @@ class Workload:
     final: Callable[[Random, Options], Generator]
     checks: Mapping[str, Check]
     commands: tuple[str, ...] = ()
+    multi_key: bool = False
 
 
 class Refused(Exception):  # noqa: N818

@@ -148,6 +148,11 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
             f"protocol {trial.protocol} does not offer {', '.join(unserved)}, which workload"
             f" {trial.workload} asks for (it offers {', '.join(replica.commands or ())})"
         )
+    if workload.multi_key and not replica.multi_key:
+        raise UsageError(
+            f"protocol {trial.protocol} runs commands of one key each, and workload"
+            f" {trial.workload} asks for commands of several"
+        )
     trial.faults  # noqa: B018  raises for an unknown name
     trial.windows()
     return trial

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from heapq import heappop, heappush
 from random import Random
 from traceback import extract_tb
@@ -16,10 +17,14 @@ from typing import assert_never, cast
 
 from checker.history import FAIL, INFO, Row, node_process
 from harness.sim.agenda import (
+    BRACE,
+    CLOCK,
     MESSAGE,
     POLL,
+    REPLY,
     REQUEST,
     STOP,
+    SYNC,
     TIMEOUT,
     TIMER,
     TO_ITSELF,
@@ -28,6 +33,8 @@ from harness.sim.agenda import (
     Entry,
 )  # fmt: skip
 from harness.sim.clients import Call, Clients
+from harness.sim.clock import MILLION, Clocks
+from harness.sim.disk import Disks
 from harness.sim.faults import Windows
 from harness.sim.jsonable import plain
 from harness.sim.network import DELAY_BITS, DELAY_MASK, DRAW_BITS, MS, US, Wire
@@ -38,14 +45,22 @@ from harness.sim.trace import FLUSH_EVENTS, Trace
 from nemesis.actions import (
     CLEAR,
     Action,
+    BumpClock,
+    Corrupt,
     Cut,
     Kill,
     Link,
+    LoseUnsynced,
     Mend,
     Pause,
+    ResetClock,
+    Restore,
     Resume,
+    SetDrift,
     Shape,
+    SlowDisk,
     Start,
+    StrobeClock,
 )  # fmt: skip
 from protocols.kernel import (
     CancelTimer,
@@ -64,6 +79,7 @@ from protocols.kernel import (
 )  # fmt: skip
 from protocols.wire import Codec, dumps
 from workloads.kernel import At, Generator, Poll
+from workloads.touched import Touched
 
 TO_ITSELF_NS = 100 * US
 """A message to oneself takes up to this."""
@@ -73,7 +89,6 @@ PATIENT_GC = 2_000_000, 50, 50
 
 COUNTERS = ("lost", "duplicated", "cut", "to_dead", "refused", "timeouts", "crashed")
 
-REPLY = STOP + 1
 NAMES = {
     TIMER: "timer", TO_ITSELF: "<- itself", REQUEST: "request", WINDOW: "nemesis", REPLY: "reply"
 }  # fmt: skip
@@ -160,6 +175,8 @@ class Simulator:
             options=setup.protocol_options,
         )
         self.nodes = [Node(i, setup) for i in range(options.nodes)]
+        self.disks = Disks(setup, self.agenda, self.nodes, self.codec, self._release)
+        self.clocks = Clocks(self.agenda, self.nodes)
         self.windows = Windows(setup, self.agenda, self.rows)
         self.clients = Clients(setup, self.agenda, self.rows)
         self.to_itself = Random(f"{setup.seed}/to-itself").getrandbits
@@ -177,6 +194,10 @@ class Simulator:
         self._play(main, options.time_ms * MS)
         self._heal()
         self._play(Quiet(agenda.now_ns + setup.settle_ms * MS), None)
+        touched = Touched()
+        for row in self.rows:
+            touched.hear(row)
+        options = replace(options, touched=touched.keys)
         final = workload.final(Random(f"{setup.seed}/final"), options)
         finished = self._play(final, agenda.now_ns + setup.final_ms * MS)
         digest = self.trace.digest()
@@ -241,9 +262,19 @@ class Simulator:
         links = tuple((src, dst) for src in nodes for dst in nodes if src != dst)
         actions: list[Action] = [Mend(links), Shape(links, CLEAR)]
         for node in self.nodes:
-            actions += [Resume(node.id), Start(node.id)]
+            actions += self._cures(node)
         self._act(actions)
         self.windows.record("heal", "heal", None, ())
+
+    def _cures(self, node: Node) -> Iterator[Action]:
+        if self.disks.is_slow(node):
+            yield SlowDisk(node.id, 0)
+        if self.clocks.wrong(node.id):
+            yield ResetClock(node.id)
+        if node.damaged:
+            yield Restore(node.id)
+        yield Resume(node.id)
+        yield Start(node.id)
 
     # --- entries ----------------------------------------------------------------------------------
 
@@ -269,9 +300,26 @@ class Simulator:
             self._time_out(where)
         elif kind == WINDOW:
             self._window(where, opens=bool(a))
+        elif kind == SYNC:
+            self._synced(entry)
+        elif kind == CLOCK:
+            self.clocks.tick(where, cast("tuple[int, int, int, int]", a))
+        elif kind == BRACE:
+            self.disks.brace(cast("int", a))
         elif where == self.phase and not self.clients.done:
             self.in_time = False
             self.clients.stop()
+
+    def _synced(self, entry: Entry) -> None:
+        """What waited for this sync leaves, unless its process is gone, or stands still."""
+        _, _, _, where, a, _ = entry
+        node = self.nodes[where]
+        if a != node.incarnation or node.replica is None:
+            return
+        if node.parked is not None:
+            node.parked.append(entry)
+            return
+        self.disks.synced(node)
 
     def _see_lost(self, kind: str, entry: Entry) -> None:
         """Show the watch a message that did not arrive."""
@@ -344,7 +392,13 @@ class Simulator:
             self._crash(node, error)
             return
         if effects:
-            self._do(node, effects, now_ns)
+            if node.late is None:
+                self._do(node, effects, now_ns)
+            else:
+                self.disks.take(node, effects)
+
+    def _release(self, node: Node, effects: list[Effect]) -> None:
+        self._do(node, effects, self.agenda.now_ns)
 
     def _crash(self, node: Node, error: Exception) -> None:
         """The replica failed by its own fault. What it said in this step is lost with it."""
@@ -357,8 +411,9 @@ class Simulator:
     def _do(self, node: Node, effects: list[Effect], now_ns: int) -> None:
         """Carry out the effects of one step.
 
-        A step is one moment: nothing can come between its effects, so that all it persists is on
-        the disk before anything that it sends can arrive.
+        A step is one moment here: nothing can come between its effects, so that all it persists is
+        on the disk before anything that it sends can arrive. Where that takes time it is ``disks``
+        that says when the effects leave.
         """
         agenda, wires, me = self.agenda, node.wires, node.id
         heap, encode = agenda.heap, self.codec.encode
@@ -416,7 +471,10 @@ class Simulator:
         """Timers that are set again and again are on the agenda once: see ``_timer``."""
         least, most = effect.ms_min * MS, effect.ms_max * MS
         assert 0 <= least <= most, f"{effect} is no range of time"
-        due_ns = self.agenda.now_ns + least + (node.draw(32) * (most - least + 1) >> 32)
+        after_ns = least + (node.draw(32) * (most - least + 1) >> 32)
+        if node.drift_ppm:
+            after_ns = after_ns * MILLION // (MILLION + node.drift_ppm)
+        due_ns = self.agenda.now_ns + after_ns
         alarm = node.alarms.get(effect.timer)
         if alarm is not None and alarm.listed_ns <= due_ns:
             alarm.due_ns = due_ns
@@ -481,6 +539,23 @@ class Simulator:
                     self._pause(self.nodes[i])
                 case Resume(i):
                     self._resume(self.nodes[i])
+                case SlowDisk(i, ms):
+                    self.disks.slow(self.nodes[i], ms)
+                case LoseUnsynced(i, torn):
+                    self._kill(self.nodes[i])
+                    self.disks.lose(self.nodes[i], torn=torn)
+                case Corrupt(i):
+                    self.nodes[i].damaged = bool(self.nodes[i].disk)
+                case Restore(i):
+                    self.nodes[i].damaged = False
+                case BumpClock(i, ms):
+                    self.clocks.bump(i, ms)
+                case StrobeClock(i, ms, period_ms):
+                    self.clocks.strobe(i, ms, period_ms)
+                case SetDrift(i, ppm):
+                    self.clocks.drift(i, ppm)
+                case ResetClock(i):
+                    self.clocks.reset(i)
                 case _:
                     assert_never(action)
 
@@ -488,14 +563,21 @@ class Simulator:
         return (self.nodes[src].wires[dst] for src, dst in links)
 
     def _kill(self, node: Node) -> None:
+        self.disks.crash(node)
         for call in node.crash():
             self.clients.complete(call, INFO, error="connection lost")
         self.clients.poll()
 
     def _start(self, node: Node) -> None:
-        if node.replica is None:
-            durable = node.boot(self.setup.protocol, self.cluster)
-            self._step(node, Started(durable))
+        if node.replica is not None:
+            return
+        if node.damaged:
+            self._note(node, Note("refused", "a durable record is damaged, but good ones follow"))
+            return
+        if node.torn:
+            self._note(node, Note("torn", "dropped a torn record at the end of the journal"))
+        durable = node.boot(self.setup.protocol, self.cluster)
+        self._step(node, Started(durable))
 
     def _pause(self, node: Node) -> None:
         if node.replica is not None and node.parked is None:

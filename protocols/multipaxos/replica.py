@@ -50,6 +50,7 @@ class MultiPaxos(Replica[Message]):
     """
 
     messages = MESSAGES
+    multi_key = True
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
     machine: type[Machine] = KeyValue
     served: Container[str] = COMMANDS
