@@ -23,6 +23,7 @@ from protocols.epaxos.messages import (
     InstanceId,
     Learned,
 )
+from protocols.epaxos.sometimes import INSTALLED
 from protocols.kernel import Json, NodeId
 from protocols.statemachine import KeyValue
 
@@ -240,6 +241,7 @@ class CatchUp:
         mine = [iid for iid in self.beyond() if iid[1] > saved["executed"][iid[0]]]
         if any(iid not in beyond for iid in mine):
             return
+        r.note("sometimes", INSTALLED)
         r.executor = r.make_executor()  # nobody waits any more, until all is in its place
         self._forget_covered(saved["executed"])
         r.store = KeyValue.restore(saved["store"])

@@ -30,6 +30,7 @@ from protocols.epaxos.recovery import (
     overrules,
     resolved,
 )
+from protocols.epaxos.sometimes import REFUSED, WAITED
 from protocols.kernel import NodeId
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class Recoverer:
         if choice is not None:
             r.choose(iid, recovery.ballot, choice.command, choice.deps)
             return
+        r.note("sometimes", WAITED)
         recovery.stage = Stage.WAITING
         self.waiting.add(iid)
         assert recovery.examined is not None
@@ -211,6 +213,7 @@ class Recoverer:
             return
         lead = r.pace.leading.get(iid)
         if lead is not None and r.pace.ballot_of(lead) < msg.ballot:
+            r.note("sometimes", REFUSED)
             self.seen[iid] = max(msg.ballot, self.seen.get(iid, ZERO))
             r.pace.give_up(iid)
 

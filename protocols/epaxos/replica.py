@@ -40,6 +40,7 @@ from protocols.epaxos.messages import (
 from protocols.epaxos.pace import Acceptance, Pace, Proposal
 from protocols.epaxos.recoverer import Recoverer
 from protocols.epaxos.recovery import Choice, Examine, decide, sizes
+from protocols.epaxos.sometimes import FINISHED_AS_NOOP, RECOVERED, SLOW, SOMETIMES
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
 from protocols.statemachine import READS, KeyValue, name_of
 
@@ -67,6 +68,7 @@ class EPaxos(Replica[Msg]):
         Learned,
         Install,
     )
+    sometimes = SOMETIMES
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
@@ -198,6 +200,7 @@ class EPaxos(Replica[Msg]):
         awaited = sum(n not in lead.answers and self.pace.alive(n) for n in self.peers)
         hopeless = agreeing + awaited < self.size.fast
         if hopeless or not patient:
+            self.note("sometimes", SLOW)
             self.choose(iid, ZERO, command, self.union(initial, lead.answers))
 
     def agrees(self, deps: Deps, initial: Deps) -> bool:
@@ -267,6 +270,8 @@ class EPaxos(Replica[Msg]):
     def _count(self, iid: InstanceId, lead: Acceptance) -> None:
         """Figure 2, steps 20-21."""
         if len(lead.votes) >= self.size.slow:
+            if lead.ballot != ZERO:
+                self.note("sometimes", FINISHED_AS_NOOP if lead.command is None else RECOVERED)
             self.commit(iid, lead.command, lead.deps)
 
     # --- commit and execution ---
