@@ -9,5 +9,7 @@ from __future__ import annotations
 PROTOCOLS: dict[str, str] = {
     "abd": "protocols.abd:ABD",
     "epaxos": "protocols.epaxos:EPaxos",
+    "kpaxos": "protocols.kpaxos:KPaxos",
     "multipaxos": "protocols.multipaxos:MultiPaxos",
+    "paxos-groups": "protocols.groups:PaxosGroups",
 }
