@@ -37,9 +37,24 @@ FAULTS: Mapping[str, str] = {
     "packet-duplicate": "nemesis.packet:duplicate",
     "packet-slow-node": "nemesis.packet:slow_node",
     "packet-slow-link": "nemesis.packet:slow_link",
+    "disk": "nemesis.disk:any_kind",
+    "disk-slow": "nemesis.disk:slow",
+    "disk-power": "nemesis.disk:power",
+    "disk-lose": "nemesis.disk:lose",
+    "disk-torn": "nemesis.disk:torn",
+    "disk-corrupt": "nemesis.disk:corrupt",
+    "clock": "nemesis.clock:any_kind",
+    "clock-bump": "nemesis.clock:bump",
+    "clock-strobe": "nemesis.clock:strobe",
+    "clock-drift": "nemesis.clock:drift",
+    "aimed": "nemesis.aimed:any_kind",
+    "aimed-kill-writer": "nemesis.aimed:kill_writer",
+    "aimed-pause-writer": "nemesis.aimed:pause_writer",
+    "aimed-kill-healed": "nemesis.aimed:kill_healed",
+    "aimed-cut-healed": "nemesis.aimed:cut_healed",
 }
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     group: tuple(name for name in FAULTS if name.startswith(group + "-"))
-    for group in ("partition", "kill", "pause", "packet")
+    for group in ("partition", "kill", "pause", "packet", "disk", "clock", "aimed")
 }

@@ -72,7 +72,83 @@ class Resume:
     node: int
 
 
-Action: TypeAlias = Cut | Mend | Shape | Kill | Start | Pause | Resume
+# --- disks: what is persisted is a journal of checked records, one a step (protocols.kernel) --------
+
+
+@dataclass(frozen=True, slots=True)
+class SlowDisk:
+    """Each sync takes ``ms`` longer; 0 ends it. What waits for the sync waits with it."""
+
+    node: int
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoseUnsynced:
+    """As when the power fails: what was written and not synced is gone. The node dies, if it lives.
+
+    ``torn``: only a part is gone, and the first record of that part is half there.
+    """
+
+    node: int
+    torn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupt:
+    """Damage a record that was durable, with good ones behind it: it is found at the next start."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Undo the damage of :class:`Corrupt`, as from a good copy."""
+
+    node: int
+
+
+# --- clocks: now_ms is the wall clock, which jumps; timers run by a monotonic one, which does not ---
+
+
+@dataclass(frozen=True, slots=True)
+class BumpClock:
+    """The wall clock jumps by ``ms``: forward, or back if that is negative."""
+
+    node: int
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StrobeClock:
+    """The wall clock jumps by ``ms`` and back again, in turns, every ``period_ms``."""
+
+    node: int
+    ms: int
+    period_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetDrift:
+    """Both clocks run too fast by ``ppm`` millionths (too slow if negative); 0 ends it."""
+
+    node: int
+    ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResetClock:
+    """The wall clock shows what it would without the clock faults so far, and these end."""
+
+    node: int
+
+
+LinkAction: TypeAlias = Cut | Mend | Shape
+ProcessAction: TypeAlias = Kill | Start | Pause | Resume
+DiskAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore
+ClockAction: TypeAlias = BumpClock | StrobeClock | SetDrift | ResetClock
+NodeAction: TypeAlias = ProcessAction | DiskAction | ClockAction
+Action: TypeAlias = LinkAction | NodeAction
 
 
 @dataclass(frozen=True, slots=True)

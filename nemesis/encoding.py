@@ -8,21 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import TypeAlias, assert_never, cast
+from typing import TypeAlias, cast
 
 from nemesis.actions import (
     CLEAR,
     Action,
+    BumpClock,
+    Corrupt,
     Cut,
     Fault,
     Kill,
     Link,
+    LoseUnsynced,
     Mend,
+    NodeAction,
     Pause,
     Plan,
+    ResetClock,
+    Restore,
     Resume,
+    SetDrift,
     Shape,
+    SlowDisk,
     Start,
+    StrobeClock,
     Weather,
     Window,
 )
@@ -30,7 +39,21 @@ from nemesis.actions import (
 Json: TypeAlias = object
 
 _OF_LINKS = {"cut": Cut, "mend": Mend}
-_OF_NODE = {"kill": Kill, "start": Start, "pause": Pause, "resume": Resume}
+_OF_NODE: Mapping[str, type[NodeAction]] = {
+    "kill": Kill,
+    "start": Start,
+    "pause": Pause,
+    "resume": Resume,
+    "slow-disk": SlowDisk,
+    "lose-unsynced": LoseUnsynced,
+    "corrupt": Corrupt,
+    "restore": Restore,
+    "bump-clock": BumpClock,
+    "strobe-clock": StrobeClock,
+    "set-drift": SetDrift,
+    "reset-clock": ResetClock,
+}
+_NODE_NAMES = {cls: name for name, cls in _OF_NODE.items()}
 ACTION_NAMES = (*_OF_LINKS, "shape", *_OF_NODE)
 
 
@@ -39,24 +62,24 @@ class Malformed(ValueError):  # noqa: N818
 
 
 def action_to_json(action: Action) -> dict[str, Json]:
-    """The action's class in small letters under "do", and its fields.
+    """The action's name under "do", and its fields.
 
     >>> action_to_json(Cut(((0, 1),)))
     {'do': 'cut', 'links': [[0, 1]]}
     >>> action_to_json(Shape(((0, 1),), Weather(delay_ms=5)))
     {'do': 'shape', 'links': [[0, 1]], 'weather': {'delay_ms': 5}}
+    >>> action_to_json(SlowDisk(2, ms=100))
+    {'do': 'slow-disk', 'node': 2, 'ms': 100}
     """
-    do = type(action).__name__.lower()
     match action:
         case Cut(links) | Mend(links):
+            do = type(action).__name__.lower()
             return {"do": do, "links": [list(link) for link in links]}
         case Shape(links, weather):
             some = {name: value for name, value in asdict(weather).items() if value}
-            return {"do": do, "links": [list(link) for link in links], "weather": some}
-        case Kill(node) | Start(node) | Pause(node) | Resume(node):
-            return {"do": do, "node": node}
+            return {"do": "shape", "links": [list(link) for link in links], "weather": some}
         case _:
-            assert_never(action)
+            return {"do": _NODE_NAMES[type(action)], **asdict(action)}
 
 
 def actions_to_json(actions: Sequence[Action]) -> list[dict[str, Json]]:
@@ -116,8 +139,7 @@ def action_from_json(value: Json) -> Action:
         raise Malformed(f'an action is an object with "do", not {_short(value)}')
     do = value["do"]
     if do in _OF_NODE:
-        node = _integer(_object(value, {"do", "node"}, do), "node")
-        return cast("Action", _OF_NODE[do](node))
+        return _of_node(_OF_NODE[do], value, do)
     if do in _OF_LINKS:
         item = _object(value, {"do", "links"}, do)
         return cast("Action", _OF_LINKS[do](_links(item["links"])))
@@ -125,6 +147,14 @@ def action_from_json(value: Json) -> Action:
         item = _object(value, {"do", "links", "weather"}, do)
         return Shape(_links(item["links"]), _weather(item["weather"]))
     raise Malformed(f"no action is called {_short(do)}: there are {', '.join(ACTION_NAMES)}")
+
+
+def _of_node(cls: type[NodeAction], value: Json, do: str) -> NodeAction:
+    """An action of a node: its fields are numbers, or flags."""
+    types = {field.name: field.type for field in fields(cls)}
+    item = _object(value, {"do", *types}, do)
+    told = [_flag(item, n) if kind == "bool" else _integer(item, n) for n, kind in types.items()]
+    return cls(*told)  # type: ignore[arg-type]  # each is of its field's type
 
 
 def _window(value: Json) -> Window:
@@ -177,6 +207,13 @@ def _integer(item: Mapping[str, Json], name: str) -> int:
     value = item[name]
     if type(value) is not int:
         raise Malformed(f"{name} is {_short(value)}, not an integer")
+    return value
+
+
+def _flag(item: Mapping[str, Json], name: str) -> bool:
+    value = item[name]
+    if type(value) is not bool:
+        raise Malformed(f"{name} is {_short(value)}, neither true nor false")
     return value
 
 

@@ -1,6 +1,6 @@
 """Making and checking fault plans: which faults, when, and for how long.
 
-Faults of one sort (network cuts, processes, packets) take turns; sorts overlap freely. A window is
+Faults of one sort (network cuts, processes, packets, disks, clocks) take turns; sorts overlap freely. A window is
 long enough for a protocol to notice and to recover inside it, and is followed by a gap in which it
 recovers from the cure: with time-outs not in proportion to the windows, a plan finds little
 (PERFORMANCE.md 1.5).
@@ -15,16 +15,25 @@ from typing import assert_never
 from nemesis import KINDS
 from nemesis.actions import (
     Action,
+    BumpClock,
+    Corrupt,
     Cut,
     Fault,
     Kill,
     Link,
+    LoseUnsynced,
     Mend,
+    NodeAction,
     Pause,
     Plan,
+    ResetClock,
+    Restore,
     Resume,
+    SetDrift,
     Shape,
+    SlowDisk,
     Start,
+    StrobeClock,
     Weather,
     Window,
 )
@@ -42,11 +51,14 @@ __all__ = [
     "plan_from_json", "plan_to_json", "resolve", "validate",
 ]  # fmt: skip
 
-LANES = ("network", "process", "packet")
+LANES = ("network", "process", "packet", "disk", "clock")
 
 # A period is a window and the gap after it. 11.5 s makes windows of 5-8 s and gaps of 4-6 s.
 LONGEST_PERIOD_MS = 11_500
 SHORT_TRIAL_MS = 10_000
+
+MOST_PPM = 500_000
+"""A clock that runs at half its pace, or at one and a half times."""
 
 
 def lane_of(action: Action) -> str:
@@ -62,6 +74,10 @@ def lane_of(action: Action) -> str:
             return "process"
         case Shape():
             return "packet"
+        case SlowDisk() | LoseUnsynced() | Corrupt() | Restore():
+            return "disk"
+        case BumpClock() | StrobeClock() | SetDrift() | ResetClock():
+            return "clock"
         case _:
             assert_never(action)
 
@@ -186,11 +202,20 @@ def _validate_action(action: Action, nodes: Sequence[int]) -> None:
         case Shape(links, weather):
             _validate_links(links, nodes)
             _validate_weather(weather)
-        case Kill(node) | Start(node) | Pause(node) | Resume(node):
-            if node not in nodes:
-                raise ValueError(f"there is no node {node}: there are {_listed(nodes)}")
         case _:
-            assert_never(action)
+            if action.node not in nodes:
+                raise ValueError(f"there is no node {action.node}: there are {_listed(nodes)}")
+            _validate_amount(action)
+
+
+def _validate_amount(action: NodeAction) -> None:
+    match action:
+        case SlowDisk(_, ms) if ms < 0:
+            raise ValueError(f"a sync that takes {ms} ms longer")
+        case StrobeClock(_, _, period_ms) if period_ms <= 0:
+            raise ValueError(f"a clock that jumps every {period_ms} ms")
+        case SetDrift(_, ppm) if abs(ppm) > MOST_PPM:
+            raise ValueError(f"a drift of {ppm} ppm: at most {MOST_PPM} either way")
 
 
 def _validate_links(links: Sequence[Link], nodes: Sequence[int]) -> None:
@@ -239,6 +264,20 @@ def _left_open(fault: Fault) -> Iterator[str]:
                 broken["paused", node] = f"node {node} paused"
             case Resume(node):
                 broken.pop(("paused", node), None)
+            case LoseUnsynced(node):
+                broken["dead", node] = f"node {node} dead"
+            case SlowDisk(node, ms):
+                broken.pop(("slow", node), None)
+                if ms:
+                    broken["slow", node] = f"node {node}'s disk slow"
+            case Corrupt(node):
+                broken["corrupt", node] = f"node {node}'s disk corrupt"
+            case Restore(node):
+                broken.pop(("corrupt", node), None)
+            case BumpClock(node) | StrobeClock(node) | SetDrift(node):
+                broken["clock", node] = f"node {node}'s clock wrong"
+            case ResetClock(node):
+                broken.pop(("clock", node), None)
             case _:
                 assert_never(action)
     yield from broken.values()

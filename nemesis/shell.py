@@ -7,6 +7,8 @@
   *receiver* to a helper (``harness.remote.netem``): held at the sender they would be charged to the
   sender's socket, and TCP would crawl (HOSTS.md 4c).
 - **Processes** get signals. ``Start`` is the system's own affair and has no command.
+- **Disks and clocks** are broken in the simulator only, so far: ``SIMULATED_ONLY`` says so, and a trial
+  that asks for one on hosts is refused before any host is touched (:func:`not_on_hosts`).
 
 Only IPv4. Commands that are sent once (``Cut``, ``Mend``, ``Shape``) are one process where possible;
 ``set_up``, ``heal`` and ``tear_down`` may be repeated at will and end with status 0 if nothing is
@@ -18,24 +20,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from random import Random
+from typing import TypeAlias, assert_never, get_args
 
 from nemesis.actions import (
     CLEAR,
     Action,
+    BumpClock,
+    ClockAction,
+    Corrupt,
     Cut,
+    DiskAction,
     Kill,
     Link,
+    LoseUnsynced,
     Mend,
     Pause,
+    Plan,
+    ResetClock,
+    Restore,
     Resume,
+    SetDrift,
     Shape,
+    SlowDisk,
     Start,
+    StrobeClock,
     Weather,
 )
+from nemesis.resolution import resolve
 
 Argv: TypeAlias = tuple[str, ...]
 Command: TypeAlias = tuple[int, Argv]
+
+SIMULATED_ONLY: tuple[type, ...] = (*get_args(DiskAction), *get_args(ClockAction))
+"""Actions that have no command. Give one its ``case`` in :func:`commands`, then take it out here."""
 
 PREFIX = "NEMESIS-"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -80,7 +98,8 @@ class Facts:
 def commands(action: Action, facts: Facts) -> list[Command]:
     """``(node, argv)`` for each host that has a part in it, ascending; at most one for a node.
 
-    Raises KeyError for a node that is not in ``facts``, or whose pid is needed and not there.
+    Raises KeyError for a node that is not in ``facts``, or whose pid is needed and not there, and
+    NotImplementedError for an action of ``SIMULATED_ONLY``.
     """
     match action:
         case Cut(links):
@@ -97,8 +116,29 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             return [(node, _signal("CONT", facts.pids[node]))]
         case Start():
             return []
+        case SlowDisk() | LoseUnsynced() | Corrupt() | Restore():
+            raise NotImplementedError(f"{action}: disks are broken in the simulator only, so far")
+        case BumpClock() | StrobeClock() | SetDrift() | ResetClock():
+            raise NotImplementedError(f"{action}: clocks are broken in the simulator only, so far")
         case _:
             assert_never(action)
+
+
+def not_on_hosts(plan: Plan, nodes: int) -> list[str]:
+    """The names of those faults of a plan that can only be simulated, each once.
+
+    >>> from nemesis.actions import Window
+    >>> not_on_hosts([Window(0, 5, "kill-one"), Window(9, 5, "clock-bump")], 3)
+    ['clock-bump']
+    """
+    found: dict[str, None] = {}
+    for window in plan:
+        fault = window.fault
+        if isinstance(fault, str):
+            fault = resolve(fault, Random(0), range(nodes))
+        if any(isinstance(action, SIMULATED_ONLY) for action in (*fault.begin, *fault.end)):
+            found[fault.name] = None
+    return list(found)
 
 
 def shell(*lines: str) -> Argv:

@@ -5,9 +5,12 @@ interpreters carry that out, the simulator (``harness.sim``) and the node proces
 and both keep this contract:
 
 - **Persist comes first.** All ``Persist`` of a step are durable before any ``Send``, ``Reply`` or
-  ``Note`` of that step leaves, in whatever order the handler emitted them.
-- **Time and chance are requests.** A random time-out is asked for as a range; ``now_ms`` is set by
-  the interpreter before each step and may jump, since clocks do.
+  ``Note`` of that step leaves, in whatever order the handler emitted them. What a step persists
+  survives a crash as a whole or not at all, and only with what earlier steps persisted; meanwhile
+  the replica may be given further events, whose effects wait behind.
+- **Time and chance are requests.** A random time-out is asked for as a range, and runs by a monotonic
+  clock: it may run at another pace than the clocks of others, but never jumps. ``now_ms`` is the
+  wall clock, set by the interpreter before each step: it may be wrong, drift, and jump either way.
 - **A request id is never used twice**, not even by another incarnation of the same node.
 - **A message to oneself** arrives as an event of its own, soon, and is never lost (but a crash
   before it arrives forgets it).
@@ -182,6 +185,8 @@ class Replica(ABC, Generic[Message]):
     """Whether a command may concern several keys (its ``key`` is "" then)."""
     sometimes: ClassVar[tuple[str, ...]] = ()
     """The rare things that it notes under ``sometimes``, in words: "a snapshot was installed"."""
+    choices: ClassVar[Mapping[str, tuple[int, ...]]] = {}
+    """For some of its options, what ``harness sim --swarm`` draws from: small sizes, near limits."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         self.id = id

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeAlias, assert_never
+from dataclasses import replace
+from typing import TypeAlias
 
-from nemesis.actions import Action, Cut, Fault, Kill, Mend, Pause, Resume, Shape, Start, Window
+from nemesis.actions import Action, Cut, Fault, Mend, Shape, Window
 
 Target: TypeAlias = int | tuple[int, int]
 """A node, or a link."""
@@ -14,6 +15,7 @@ Target: TypeAlias = int | tuple[int, int]
 def targets_of(fault: Fault | str) -> tuple[Target, ...]:
     """The nodes and links that a fault hits; none of a fault that is only named.
 
+    >>> from nemesis.actions import Kill, Start
     >>> targets_of(Fault("f", (Cut(((0, 1), (1, 0))), Kill(2)), (Mend(((0, 1), (1, 0))), Start(2))))
     ((0, 1), (1, 0), 2)
     """
@@ -26,10 +28,8 @@ def _of(action: Action) -> tuple[Target, ...]:
     match action:
         case Cut(links) | Mend(links) | Shape(links, _):
             return links
-        case Kill(node) | Start(node) | Pause(node) | Resume(node):
-            return (node,)
         case _:
-            assert_never(action)
+            return (action.node,)
 
 
 def nodes_of(target: Target) -> tuple[int, ...]:
@@ -77,7 +77,5 @@ def _changed(action: Action, change: Callable[[Target], Target | None]) -> tuple
             return (type(action)(links),)
         case Shape(_, weather):
             return (Shape(links, weather),)
-        case Kill() | Start() | Pause() | Resume():
-            return (type(action)(nodes[0]),)
         case _:
-            assert_never(action)
+            return (replace(action, node=nodes[0]),)

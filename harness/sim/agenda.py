@@ -5,8 +5,10 @@ from __future__ import annotations
 from heapq import heappush
 from typing import TypeAlias
 
-MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP = range(8)
-"""The kinds of entries:
+MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP, REPLY, SYNC, BRACE, CLOCK = range(
+    12
+)
+"""The kinds of entries (``REPLY`` is none: an event that only the trace has):
 
 - ``MESSAGE``: (node, the wire it came over, text)
 - ``TIMER``: (node, the timer's name, the alarm)
@@ -16,6 +18,9 @@ MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP = range(8)
 - ``POLL``: (0, None, None): ask the generator again
 - ``WINDOW``: (index in the plan, closing, None)
 - ``STOP``: (0, None, None): the phase is over
+- ``SYNC``: (node, incarnation, None): a sync of its disk is done
+- ``BRACE``: (0, until, None): a window is about to open or close
+- ``CLOCK``: (node, how, None): its clock jumps
 """
 
 Entry: TypeAlias = tuple[int, int, int, int, object, object]

@@ -10,6 +10,7 @@ from harness.sim.agenda import WINDOW, Agenda
 from harness.sim.network import MS
 from harness.sim.setup import Setup
 from nemesis.actions import Action, Fault, Window
+from nemesis.aimed import AIMS, HEALED, hit
 from nemesis.encoding import actions_to_json
 
 
@@ -21,26 +22,34 @@ class Windows:
         self._open: dict[int, Fault] = {}
         self.played: list[Window] = []
         self.over = False
+        self._healed: tuple[int, ...] = ()
         closing = [(w.at_ms + w.for_ms, 0 if w.for_ms else 2, i) for i, w in enumerate(setup.plan)]
         opening = [(w.at_ms, 1, i) for i, w in enumerate(setup.plan)]
         for at_ms, rank, index in sorted(closing + opening):
             agenda.at(at_ms * MS, WINDOW, index, rank == 1)
 
-    def open(self, index: int, leaders: Sequence[int]) -> Fault:
-        """Resolve the fault of this window. Targets are drawn now, by who leads now."""
+    def open(self, index: int, leaders: Sequence[int], writers: Sequence[int]) -> Fault:
+        """Resolve the fault of this window. Targets are drawn now, by who leads now, has persisted
+        last, or was healed last.
+        """
         setup = self._setup
         window = setup.plan[index]
         fault = window.fault
         if isinstance(fault, str):
             nodes = range(setup.options.nodes)
-            fault = setup.resolve(fault, Random(f"{setup.seed}/window/{index}"), nodes, leaders)
+            aim = AIMS.get(fault)
+            aimed = leaders if aim is None else self._healed if aim == HEALED else writers
+            fault = setup.resolve(fault, Random(f"{setup.seed}/window/{index}"), nodes, aimed)
         self._open[index] = fault
         self.played.append(Window(window.at_ms, window.for_ms, fault))
         return fault
 
     def close(self, index: int) -> Fault | None:
         """The fault to be ended; None where the window has been closed before its time."""
-        return self._open.pop(index, None)
+        fault = self._open.pop(index, None)
+        if fault is not None:
+            self._healed = hit(fault.begin) or self._healed
+        return fault
 
     def still_open(self) -> list[int]:
         return list(self._open)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.sim.agenda import Entry
 from harness.sim.clients import Call
@@ -12,6 +12,9 @@ from harness.sim.network import MS, Wire
 from harness.sim.setup import Setup
 from protocols.kernel import Cluster, Replica, RequestId, request_ids
 from protocols.wire import dumps, loads
+
+if TYPE_CHECKING:
+    from harness.sim.disk import Late
 
 
 class Alarm:
@@ -26,12 +29,15 @@ class Alarm:
 class Node:
     """``replica`` is None while the node is down; ``parked`` gathers events while it is paused.
 
-    ``disk`` holds JSON text, so that no object outlives its incarnation.
+    ``disk`` is what is durable, as JSON text, so that no object outlives its incarnation. ``late`` is
+    there while syncs take time; ``cached`` are the records that a dead process wrote and did not sync,
+    ``torn`` whether one of them is half there, ``damaged`` whether a durable record is bad. The wall
+    clock is ``skew_ns`` before virtual time, and gains ``drift_ppm``.
     """
 
     __slots__ = (
-        "alarms", "calls", "disk", "draw", "id", "incarnation", "parked", "replica", "request_ids",
-        "skew_ns", "wires",
+        "alarms", "cached", "calls", "damaged", "disk", "draw", "drift_ppm", "id", "incarnation",
+        "late", "parked", "replica", "request_ids", "skew_ns", "torn", "wires",
     )  # fmt: skip
 
     def __init__(self, id: int, setup: Setup) -> None:
@@ -39,6 +45,9 @@ class Node:
         self.replica: Replica[Any] | None = None
         self.incarnation = 0
         self.disk: dict[str, str] = {}
+        self.late: Late | None = None
+        self.cached: list[dict[str, str]] = []
+        self.torn = self.damaged = False
         self.alarms: dict[str, Alarm] = {}
         self.calls: dict[RequestId, Call] = {}
         self.parked: list[Entry] | None = None
@@ -48,10 +57,15 @@ class Node:
         ]
         self.draw = Random(f"{setup.seed}/timer/{id}").getrandbits
         self.skew_ns = Random(f"{setup.seed}/clock/{id}").randint(0, setup.skew_ms) * MS
+        self.drift_ppm = 0
 
     def boot(self, protocol: type[Replica[Any]], cluster: Cluster) -> dict[str, object]:
         """A new incarnation of the replica; what it must be started with is returned."""
         assert self.replica is None
+        for record in self.cached:
+            self.keep(record)
+        self.cached.clear()
+        self.torn = False
         self.incarnation += 1
         self.request_ids = request_ids(self.id, self.incarnation)
         self.replica = protocol(self.id, cluster)
@@ -63,6 +77,14 @@ class Node:
             self.disk.pop(key, None)
         else:
             self.disk[key] = dumps(value)
+
+    def keep(self, record: Mapping[str, str]) -> None:
+        """Make a record durable: JSON text by key, ``null`` for one that is forgotten."""
+        for key, text in record.items():
+            if text == "null":
+                self.disk.pop(key, None)
+            else:
+                self.disk[key] = text
 
     def durable(self) -> dict[str, object]:
         """What is on the disk, as JSON gives it back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, TypeAlias
 
@@ -26,7 +26,9 @@ class Network:
 
     Each message takes a time of its own, so that messages overtake each other; late ones take up
     to ``late_us``. The defaults are a little hostile, since the contract of the kernel is.
-    ``apart_us[src][dst]`` is what distance adds, one way, for wide-area set-ups.
+    ``apart_us[src][dst]`` is what distance adds, one way, for wide-area set-ups. ``sync_us`` is what
+    a sync of a node's disk takes around the beginnings and ends of faults: where it is more than
+    nothing, a kill can fall between what a step persists and what it sends (``harness.sim.disk``).
     """
 
     delay_us: tuple[int, int] = (1_000, 5_000)
@@ -35,12 +37,13 @@ class Network:
     late_permille: int = 5
     late_us: int = 50_000
     apart_us: tuple[tuple[int, ...], ...] = ()
+    sync_us: tuple[int, int] = (100, 3_000)
 
 
-PERFECT = Network(loss_permille=0, duplicate_permille=0, late_permille=0)
-"""Nothing is lost, sent twice or late; messages still overtake each other."""
+PERFECT = Network(loss_permille=0, duplicate_permille=0, late_permille=0, sync_us=(0, 0))
+"""Nothing is lost, sent twice or late, and disks take no time; messages still overtake each other."""
 
-STEADY = Network(delay_us=(2_000, 2_000), loss_permille=0, duplicate_permille=0, late_permille=0)
+STEADY = replace(PERFECT, delay_us=(2_000, 2_000))
 """Every message takes the same time."""
 
 NETWORKS: Mapping[str, Network] = {"hostile": Network(), "perfect": PERFECT, "steady": STEADY}

@@ -181,6 +181,8 @@ class Simulator:
         self.clients = Clients(setup, self.agenda, self.rows)
         self.to_itself = Random(f"{setup.seed}/to-itself").getrandbits
         self.phase = 0
+        self.writer: int | None = None
+        """The node that persisted last."""
 
     # --- phases -----------------------------------------------------------------------------------
 
@@ -445,6 +447,7 @@ class Simulator:
                 self._set_timer(node, effect)  # type: ignore[arg-type]
             elif cls is Persist:
                 node.write(effect.key, effect.value)  # type: ignore[union-attr]
+                self.writer = me
             elif cls is Note:
                 self._note(node, effect)  # type: ignore[arg-type]
             elif cls is Reply:
@@ -508,7 +511,8 @@ class Simulator:
                 for node in self.nodes
                 if node.replica is not None and node.replica.leader() == node.id
             ]
-            fault = self.windows.open(index, leaders)
+            writers = () if self.writer is None else (self.writer,)
+            fault = self.windows.open(index, leaders, writers)
             self._act(fault.begin)
             self.windows.record(fault.name, "begin", index, fault.begin)
 

@@ -1,0 +1,168 @@
+"""The nodes' disks where a sync takes time: what waits for one, and what a crash meanwhile leaves.
+
+A step is one record of the node's journal, as ``harness.node.journal`` has it: it survives as a whole or
+not at all, and never without those before it. While a sync is under way the replica goes on in memory;
+what its steps send, reply and note waits, in order, until their records are durable, and one sync makes
+all those durable that were waiting when it began.
+
+- A *kill* forgets what waits. Of the records, as many from the first on as the dead process had written
+  are still there (the page cache outlives it); a seeded draw says how many.
+- A *power cut* forgets those too, or all but some and tears the next: recovery drops that (``torn``).
+- A *damaged* record with good ones behind it was durable once: recovery refuses to start upon it.
+
+Syncs take time under ``SlowDisk``. Else a disk has its own small time (``Network.sync_us``) only around
+the moments when windows open or close, since a sync that nothing interrupts is nothing but a delay,
+of which the links have enough, and would make every run a tenth slower.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+from harness.sim.agenda import BRACE, SYNC, Agenda
+from harness.sim.jsonable import plain
+from harness.sim.network import DELAY_BITS, MS, US
+from harness.sim.node import Node
+from harness.sim.setup import Setup
+from protocols.kernel import CancelTimer, Effect, Note, Persist, Reply, Send, SetTimer
+from protocols.wire import Codec, dumps
+
+BRACE_NS = 10 * MS
+"""So long before a window opens or closes syncs begin to take time."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What a step left to be done: its record (JSON text by key; ``null`` forgets), then its effects."""
+
+    record: dict[str, str]
+    effects: list[Effect]
+
+
+@dataclass(slots=True)
+class Late:
+    """A disk whose syncs take time. ``syncing``: how many of the queue the sync under way is for."""
+
+    queue: deque[Held] = field(default_factory=deque)
+    syncing: int = 0
+
+
+class Disks:
+    """``release`` carries out effects, all but ``Persist``, of a step of a node."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        agenda: Agenda,
+        nodes: list[Node],
+        codec: Codec,
+        release: Callable[[Node, list[Effect]], None],
+    ) -> None:
+        self._agenda, self._nodes, self._codec, self._release = agenda, nodes, codec, release
+        least, most = setup.network.sync_us
+        assert 0 <= least <= most
+        self._least_ns, self._span_ns = least * US, (most - least) * US + 1
+        self._slow_ns = [0] * len(nodes)
+        self._draw = [Random(f"{setup.seed}/disk/{node.id}") for node in nodes]
+        self._until_ns = -1
+        if most:
+            edges = {at for w in setup.plan for at in (w.at_ms, w.at_ms + w.for_ms)}
+            for at_ms in sorted(edges):
+                agenda.at(at_ms * MS - BRACE_NS, BRACE, 0, at_ms * MS)
+
+    def brace(self, until_ns: int) -> None:
+        """A BRACE entry has come up: a window opens or closes soon."""
+        self._until_ns = max(until_ns, self._until_ns)
+        for node in self._nodes:
+            if node.late is None:
+                node.late = Late()
+
+    def slow(self, node: Node, ms: int) -> None:
+        """From now on each sync that begins takes so much longer."""
+        self._slow_ns[node.id] = ms * MS
+        if node.late is None and ms:
+            node.late = Late()
+
+    def is_slow(self, node: Node) -> bool:
+        return self._slow_ns[node.id] > 0
+
+    # --- steps ------------------------------------------------------------------------------------
+
+    def take(self, node: Node, effects: list[Effect]) -> None:
+        """Carry out what a step said: timers at once, all else when it may leave."""
+        late = node.late
+        assert late is not None
+        record = {e.key: dumps(e.value) for e in effects if type(e) is Persist}
+        if not late.queue and not (record and self._takes_time(node)):
+            if not self._takes_time(node):
+                node.late = None
+            node.keep(record)
+            self._release(node, [e for e in effects if type(e) is not Persist])
+            return
+        held = Held(record, list(self._copies(effects)))
+        late.queue.append(held)
+        self._release(node, [e for e in effects if type(e) is SetTimer or type(e) is CancelTimer])
+        if not late.syncing:
+            self._sync(node, late)
+
+    def _copies(self, effects: Iterable[Effect]) -> Iterable[Effect]:
+        """What must wait, as it is now: the replica may change its own values before it leaves."""
+        last: object = None
+        copy: object = None
+        for effect in effects:
+            match effect:
+                case Send(dst, msg):
+                    if msg is not last:  # a broadcast stays one message to many
+                        last, copy = msg, self._codec.decode(self._codec.encode(msg))
+                    yield Send(dst, copy)
+                case Reply(request, value, ok):
+                    yield Reply(request, plain(value), ok)
+                case Note(kind, value):
+                    yield Note(kind, plain(value))
+
+    def _takes_time(self, node: Node) -> bool:
+        return self._slow_ns[node.id] > 0 or self._agenda.now_ns <= self._until_ns
+
+    def _sync(self, node: Node, late: Late) -> None:
+        late.syncing = len(late.queue)
+        took_ns = self._slow_ns[node.id]
+        if self._agenda.now_ns <= self._until_ns or took_ns:
+            bits = self._draw[node.id].getrandbits(DELAY_BITS)
+            took_ns += self._least_ns + (bits * self._span_ns >> DELAY_BITS)
+        self._agenda.at(self._agenda.now_ns + took_ns, SYNC, node.id, node.incarnation)
+
+    def synced(self, node: Node) -> None:
+        """A SYNC entry has come up at a node that runs: let go of what waited for it."""
+        late = node.late
+        assert late is not None
+        done = late.syncing
+        late.syncing = 0
+        while late.queue and (done > 0 or not late.queue[0].record):
+            done -= 1
+            held = late.queue.popleft()
+            node.keep(held.record)
+            self._release(node, held.effects)
+        if late.queue:
+            self._sync(node, late)
+
+    # --- crashes ----------------------------------------------------------------------------------
+
+    def crash(self, node: Node) -> None:
+        """The process is gone. What it had written by then is in the page cache."""
+        late = node.late
+        if late is None or not late.queue:
+            return
+        records = [held.record for held in late.queue if held.record]
+        node.cached = records[: self._draw[node.id].randint(0, len(records))]
+        node.late = Late()
+
+    def lose(self, node: Node, *, torn: bool) -> None:
+        """The power fails, at a node that is down."""
+        if torn and node.cached:
+            node.torn = True
+            del node.cached[self._draw[node.id].randrange(len(node.cached)) :]
+        else:
+            node.cached.clear()

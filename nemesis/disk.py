@@ -1,0 +1,77 @@
+"""Disk faults: syncs that take their time, power cuts that forget what was not synced, damaged records.
+
+What a correct system survives: it tells nobody of what is not synced yet, drops a torn last record,
+and refuses to serve from a disk that lost what was durable (Alagappan et al., "Protocol-Aware Recovery
+for Consensus-Based Storage", FAST 2018; Ramos et al., LazyFS, VLDB 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from nemesis.actions import Corrupt, Fault, Kill, LoseUnsynced, Restore, SlowDisk, Start
+from nemesis.targets import pick
+
+_DRAWN = ("one", "minority", "majority", "all", "leader")
+_SYNC_MS = (5, 20, 100, 400)
+"""From a busy disk to one that stalls for longer than most time-outs."""
+
+
+def _drawn(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> tuple[int, ...]:
+    return pick(random.choice(_DRAWN), random, nodes, leaders)
+
+
+def slow(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """Syncs take up to 400 ms longer, on any nodes: what follows from a step waits for its sync."""
+    some, ms = _drawn(random, nodes, leaders), random.choice(_SYNC_MS)
+    return Fault(
+        "disk-slow",
+        begin=tuple(SlowDisk(node, ms) for node in some),
+        end=tuple(SlowDisk(node, 0) for node in some),
+    )
+
+
+def power(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """The power fails at any nodes, as often as not at all: what was not synced is gone."""
+    some = _drawn(random, nodes, leaders) if random.choice((True, False)) else tuple(nodes)
+    begin = tuple(action for node in some for action in (Kill(node), LoseUnsynced(node)))
+    return Fault("disk-power", begin, end=tuple(Start(node) for node in some))
+
+
+def _slow_then_power(name: str, some: Sequence[int], ms: int, *, torn: bool) -> Fault:
+    """Slow while the window is open, so that much is under way when the power fails at its end."""
+    end = tuple(
+        action
+        for node in some
+        for action in (Kill(node), LoseUnsynced(node, torn), SlowDisk(node, 0), Start(node))
+    )
+    return Fault(name, begin=tuple(SlowDisk(node, ms) for node in some), end=end)
+
+
+def lose(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """Syncs are slow, then the power fails for a moment while some are under way: all of that is lost."""
+    some = _drawn(random, nodes, leaders)
+    return _slow_then_power("disk-lose", some, random.choice(_SYNC_MS), torn=False)
+
+
+def torn(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """As disk-lose, but some of what was under way is there, and of the next record a part."""
+    some = _drawn(random, nodes, leaders)
+    return _slow_then_power("disk-torn", some, random.choice(_SYNC_MS), torn=True)
+
+
+def corrupt(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """Nodes, fewer than half, restart upon a damaged record: they must not serve until it is restored."""
+    some = pick(random.choice(("one", "minority", "leader")), random, nodes, leaders)
+    begin = tuple(a for node in some for a in (Kill(node), Corrupt(node), Start(node)))
+    end = tuple(a for node in some for a in (Kill(node), Restore(node), Start(node)))
+    return Fault("disk-corrupt", begin, end)
+
+
+ALL_KINDS = (slow, power, lose, torn, corrupt)
+
+
+def any_kind(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """Any of the kinds of disk fault below, each in its turn."""
+    return random.choice(ALL_KINDS)(random, nodes, leaders)
