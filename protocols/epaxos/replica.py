@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from protocols.ballots import ZERO, Ballot
 from protocols.epaxos.catchup import CatchUp
@@ -69,6 +69,10 @@ class EPaxos(Replica[Msg]):
         Install,
     )
     sometimes = SOMETIMES
+    choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
+        "checkpoint_every": (4, 20, 100),
+        "retain": (2, 10, 100),
+    }
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)

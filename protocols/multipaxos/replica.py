@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import assert_never, cast
+from typing import ClassVar, assert_never, cast
 
 from protocols.ballots import ZERO, Ballot, above, owner
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
@@ -52,6 +52,12 @@ class MultiPaxos(Replica[Message]):
     messages = MESSAGES
     multi_key = True
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
+    choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
+        "batch": (1, 2, 8),
+        "pipeline": (1, 2, 4),
+        "snapshot_every": (3, 10, 100),
+        "keep": (0, 1, 20, 100),
+    }
     machine: type[Machine] = KeyValue
     served: Container[str] = COMMANDS
     reads: Container[str] = READS
