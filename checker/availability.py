@@ -67,14 +67,13 @@ def _ops(history: History) -> _Ops:
     inv = np.flatnonzero((history.type == INVOKE) & (history.process >= 0))
     done = history.partner[inv]
     fate = np.where(done >= 0, history.type[done], np.int8(INFO))
-    rows = history.rows
-    nodes = [rows[i].node for i in inv.tolist()]
+    nodes, known = history.node.as_ints()
     return _Ops(
         invoked=inv,
         begin_ns=history.time_ns[inv],
         end_ns=np.where(done >= 0, history.time_ns[done], last_ns(history)),
         ok=fate == OK,
-        node=np.fromiter((NOBODY if n is None else n for n in nodes), np.int64, len(nodes)),
+        node=np.where(known, nodes, NOBODY)[inv],
     )
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from checker.column import Coded, Column, column, names
 
 Json: TypeAlias = object
 Ints: TypeAlias = NDArray[np.int64]
@@ -19,6 +21,8 @@ Ints: TypeAlias = NDArray[np.int64]
 INVOKE, OK, FAIL, INFO = 0, 1, 2, 3
 TYPES = ("invoke", "ok", "fail", "info")
 NEMESIS = -1
+NOBODY = -(1 << 40)
+"""The process of a row that does not count: no client, no node, not the nemesis."""
 
 
 def node_process(node: int) -> int:
@@ -43,58 +47,77 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """Rows in columns; the index of a row is its place. Built by :meth:`of`.
+    """Rows in columns; the index of a row is its place. Built by :meth:`of` or :meth:`made`.
 
-    ``partner`` is the row of the matching invocation or completion, or -1. ``key`` and ``value``
-    hold JSON values. Row order is real-time order: indices are distinct where times may tie.
+    ``partner`` is the row of the matching invocation or completion, or -1. Columns of JSON values
+    have codes too (:mod:`checker.column`). Row order is real-time order: indices are distinct where
+    times may tie.
     """
 
     time_ns: Ints
     process: Ints
     type: NDArray[np.int8]
-    f: Sequence[str]
-    key: Sequence[Json]
-    value: Sequence[Json]
+    f: Coded[str]
+    key: Column[Json]
+    value: Column[Json]
+    error: Column[str | None]
+    node: Column[Json]
+    intended_ns: Column[Json]
     partner: Ints
-    rows: Sequence[Row]
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> History:
         """Raises ValueError, naming the row, where a process breaks the rules of invoke and reply."""
         rows = list(rows)
-        n = len(rows)
-        partner = np.full(n, -1, np.int64)
-        pending: dict[int, int] = {}
-        for i, row in enumerate(rows):
-            if row.process < 0:
-                continue
-            if row.type == INVOKE:
-                if row.process in pending:
-                    first = pending[row.process]
-                    raise ValueError(
-                        f"row {i}: process {row.process} invokes again before row {first} completed"
-                    )
-                pending[row.process] = i
-            else:
-                invocation = pending.pop(row.process, None)
-                if invocation is None:
-                    raise ValueError(
-                        f"row {i}: process {row.process} completes what it did not invoke"
-                    )
-                partner[i], partner[invocation] = invocation, i
-        return cls(
-            time_ns=np.fromiter((r.time_ns for r in rows), np.int64, n),
-            process=np.fromiter((r.process for r in rows), np.int64, n),
-            type=np.fromiter((r.type for r in rows), np.int8, n),
-            f=[r.f for r in rows],
-            key=[r.key for r in rows],
-            value=[r.value for r in rows],
-            partner=partner,
-            rows=rows,
+        fields = zip(*rows, strict=True) if rows else ((),) * len(Row._fields)
+        times, process, types, f, key, value, error, node, intended_ns = fields
+        return cls.made(
+            time_ns=np.array(times, np.int64),
+            process=np.array(process, np.int64),
+            type=np.array(types, np.int8),
+            f=names(f),
+            key=column(list(key)),
+            value=column(list(value)),
+            error=cast("Column[str | None]", column(list(error))),
+            node=column(list(node)),
+            intended_ns=column(list(intended_ns)),
         )
 
+    @classmethod
+    def made(
+        cls,
+        *,
+        time_ns: Ints,
+        process: Ints,
+        type: NDArray[np.int8],
+        f: Coded[str],
+        key: Column[Json],
+        value: Column[Json],
+        error: Column[str | None],
+        node: Column[Json],
+        intended_ns: Column[Json],
+    ) -> History:
+        """A history of its columns. Raises ValueError as ``of`` does."""
+        return cls(
+            time_ns=time_ns,
+            process=process,
+            type=type,
+            f=f,
+            key=key,
+            value=value,
+            error=error,
+            node=node,
+            intended_ns=intended_ns,
+            partner=_partners(process, type),
+        )
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows, each made when it is looked at."""
+        return Rows(self)
+
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.time_ns)
 
     def ops(self) -> Iterator[Op]:
         """The clients' ops, in order of invocation; an op without completion is info."""
@@ -102,7 +125,7 @@ class History:
         completed = self.partner[invoked]
         fate = self.type[completed]
         who = self.process[invoked].tolist()
-        f, key, value = self.f, self.key, self.value
+        f, key, value = self.f.tolist(), self.key.tolist(), self.value.tolist()
         for i, j, process, type_ in zip(
             invoked.tolist(), completed.tolist(), who, fate.tolist(), strict=True
         ):
@@ -113,13 +136,93 @@ class History:
 
     def of_nemesis(self) -> list[int]:
         """The indices of the nemesis' rows."""
-        return [i for i, row in enumerate(self.rows) if row.process == NEMESIS]
+        found: list[int] = np.flatnonzero(self.process == NEMESIS).tolist()
+        return found
 
     def notes(self, kind: str) -> Iterator[tuple[int, int, Json]]:
         """(row index, node, value) of the nodes' notes of one kind."""
-        for i, row in enumerate(self.rows):
-            if row.process < NEMESIS and row.f == kind:
-                yield i, -2 - row.process, row.value
+        noted = np.flatnonzero((self.process < NEMESIS) & (self.process > NOBODY))
+        f, values = self.f.take(noted), self.value.take(noted)
+        who = self.process[noted].tolist()
+        for row, name, process, value in zip(noted.tolist(), f, who, values, strict=True):
+            if name == kind:
+                yield row, -2 - process, value
+
+
+class Rows(Sequence[Row]):
+    """A history as rows. Equal to another if the rows are, as lists are."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+
+    def __len__(self) -> int:
+        return len(self.history)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows(slice(None)))
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, slice):
+            return self._rows(index)
+        place = range(len(self))[index]
+        return self._rows(slice(place, place + 1))[0]
+
+    def _rows(self, some: slice) -> list[Row]:
+        h = self.history
+        ints = (h.time_ns[some].tolist(), h.process[some].tolist(), h.type[some].tolist())
+        rest = (h.f, h.key, h.value, h.error, h.node, h.intended_ns)
+        return list(map(Row, *ints, *(column[some] for column in rest)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _partners(process: Ints, type_: NDArray[np.int8]) -> Ints:
+    """For each client's row the one that it answers, or that answers it; else -1.
+
+    A process asks and is answered by turns, so that of its rows in order each is the partner of the
+    one beside it. Raises ValueError, naming the row, for the first that breaks this.
+    """
+    partner = np.full(len(process), -1, np.int64)
+    rows = np.flatnonzero(process >= 0)
+    rows = rows[_stable_order(process[rows])]
+    asks = type_[rows] == INVOKE
+    follows = np.zeros(len(rows), np.bool_)
+    follows[1:] = process[rows[1:]] == process[rows[:-1]]
+    pending = np.zeros(len(rows), np.bool_)
+    pending[1:] = follows[1:] & asks[:-1]
+    wrong = np.flatnonzero(asks == pending)
+    if len(wrong):
+        place = wrong[rows[wrong].argmin()]
+        row, who = rows[place], process[rows[place]]
+        if asks[place]:
+            first = rows[place - 1]
+            raise ValueError(f"row {row}: process {who} invokes again before row {first} completed")
+        raise ValueError(f"row {row}: process {who} completes what it did not invoke")
+    answers = np.flatnonzero(~asks)
+    asked, answered = rows[answers - 1], rows[answers]
+    partner[asked], partner[answered] = answered, asked
+    return partner
+
+
+def _stable_order(keys: Ints) -> Ints:
+    """Like a stable argsort of ints from 0 up, in linear time where they are below 2^32.
+
+    NumPy sorts ints of 16 bits by counting; so first by the low half, then by the high one.
+    """
+    most = int(keys.max()) if len(keys) else 0
+    if most >= 1 << 32:
+        return np.argsort(keys, kind="stable")
+    order = np.argsort(keys.astype(np.uint16), kind="stable")
+    if most >= 1 << 16:
+        order = order[np.argsort((keys[order] >> 16).astype(np.uint16), kind="stable")]
+    return order
 
 
 class Op(NamedTuple):

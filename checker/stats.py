@@ -29,20 +29,17 @@ def check(history: History) -> Verdict:
     inv = np.flatnonzero((history.type == INVOKE) & (history.process >= 0))
     partner = history.partner[inv]
     fate = np.where(partner >= 0, history.type[partner], np.int8(INFO))
-    names = [history.f[i] for i in inv.tolist()]
-    intended = [history.rows[i].intended_ns for i in inv.tolist()]
-    begun = history.time_ns[inv]
-    asked = np.fromiter(
-        (b if i is None else i for i, b in zip(intended, begun.tolist(), strict=True)),
-        np.int64,
-        len(inv),
-    )
+    intended, known = history.intended_ns.as_ints()
+    begun, open_loop = history.time_ns[inv], known[inv]
+    asked = np.where(open_loop, intended[inv], begun)
     taken = history.time_ns[partner] - asked if len(inv) else begun
-    codes = {f: code for code, f in enumerate(dict.fromkeys(names))}
-    code = np.fromiter(map(codes.__getitem__, names), np.int64, len(names))
-    by_f = {f: _count(fate[code == c], taken[code == c]) for f, c in codes.items()}
+    codes = history.f.codes[inv]
+    by_f = {}
+    for code, f in enumerate(history.f.table):
+        of_f = codes == code
+        if of_f.any():
+            by_f[f] = _count(fate[of_f], taken[of_f])
     details: dict[str, Json] = _count(fate, taken)
-    open_loop = np.fromiter((i is not None for i in intended), np.bool_, len(intended))
     if open_loop.any():
         details["lateness_ms"] = quantiles_ms((begun - asked)[open_loop])
     details |= _pace(history, inv, partner, fate) | {"by_f": by_f}

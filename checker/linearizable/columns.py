@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from checker.column import Column
 from checker.history import FAIL, INFO, INVOKE, OK, History
 from checker.values import Ints, Json, Objects, encode, objects
 
@@ -80,24 +81,22 @@ def columns(history: History) -> Columns:
     ret = history.partner[inv]
     fate = np.where(ret >= 0, history.type[ret], np.int8(INFO))
     ret = np.where(fate == OK, ret, n)
-    kind = _kinds(objects(history.f)[inv])
+    kind = np.array([KINDS.get(f, OTHER) for f in history.f.table], np.int8)[history.f.codes[inv]]
     strange = inv[kind == OTHER]
     counts = (kind != OTHER) & ~((kind == READ) & (fate != OK))
-    inv, ret, fate, kind = inv[counts], ret[counts], fate[counts], kind[counts]
-    key, keys = _keys(objects(history.key)[inv])
-    values = objects(history.value)
-    new = values[np.where(kind == READ, np.minimum(ret, n - 1), inv)] if n else values
+    if not counts.all():
+        inv, ret, fate, kind = inv[counts], ret[counts], fate[counts], kind[counts]
+    key, first = _keys(history.key.codes[inv])
+    keys = history.key.take(inv[first])
+    at = np.where(kind == READ, ret, inv)
     swaps = np.flatnonzero(kind == CAS)
-    pairs = new[swaps].tolist()
-    wrong = [i for i, pair in enumerate(pairs) if not _is_pair(pair)]
-    if wrong:
-        strange = np.append(strange, inv[swaps[wrong]])
-        pairs = [pair if _is_pair(pair) else (None, None) for pair in pairs]
-    old = objects([pair[0] for pair in pairs])
-    new[swaps] = objects([pair[1] for pair in pairs])
-    slots, new_slot, old_slot = _slots(new, old, key, key[swaps], len(keys))
     olds = np.full(len(inv), -1, np.int64)
-    olds[swaps] = old_slot
+    if len(swaps):
+        new, old, wrong = _pairs(history.value, at, swaps)
+        strange = np.append(strange, inv[swaps[wrong]])
+        slots, new_slot, olds[swaps] = _slots(new, old, key, key[swaps], len(keys))
+    else:
+        slots, new_slot = _slots_of(history.value.codes[at], history.value.size, key, len(keys))
     ops = Ops(inv, ret, kind, fate == OK, key, new_slot, olds)
     happened = fate != FAIL
     return Columns(
@@ -117,57 +116,55 @@ def without_keys(ops: Ops, dropped: Bools) -> Ops:
     return ops.take(~dropped[ops.key])
 
 
+def _keys(codes: Ints) -> tuple[Ints, Ints]:
+    """A number for each op's key, without gaps, and the first op of each key."""
+    ranked = codes - codes.min(initial=0)
+    first = np.full(int(ranked.max(initial=-1)) + 1, -1, np.int64)
+    first[ranked[::-1]] = np.arange(len(codes))[::-1]  # the last one assigned stays
+    seen = np.flatnonzero(first >= 0)
+    if len(seen) == 1:
+        return np.zeros(len(codes), np.int64), first[seen]
+    rank = np.empty(len(first), np.int64)
+    rank[seen] = np.arange(len(seen))
+    return rank[ranked], first[seen]
+
+
+def _pairs(values: Column[Json], at: Ints, swaps: Ints) -> tuple[Objects, Objects, list[int]]:
+    """What ops wrote or read, what each cas found, and the places of cas without [old, new]."""
+    new = objects(values.take(at))
+    pairs = new[swaps].tolist()
+    wrong = [i for i, pair in enumerate(pairs) if not _is_pair(pair)]
+    for i in wrong:
+        pairs[i] = (None, None)
+    new[swaps] = objects([pair[1] for pair in pairs])
+    return new, objects([pair[0] for pair in pairs]), wrong
+
+
 def _is_pair(value: Json) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2
 
 
-def _kinds(names: Objects) -> NDArray[np.int8]:
-    kinds = np.full(len(names), OTHER, np.int8)
-    left = np.arange(len(names))
-    for f, kind in KINDS.items():
-        same = names[left] == f
-        kinds[left[same]] = kind
-        left = left[~same]
-        if not len(left):
-            break
-    return kinds
-
-
-def _keys(values: Objects) -> tuple[Ints, list[Json]]:
-    """A code for each op's key, and the keys in order of their codes; None is a key like others."""
-    listed = values.tolist()
-    if listed and isinstance(listed[0], str) and listed.count(listed[0]) == len(listed):
-        return np.zeros(len(listed), np.int64), listed[:1]  # the usual, without hashing each
-    codes, size = encode(values)
-    first = np.full(size + 1, len(codes), np.int64)
-    np.minimum.at(first, codes, np.arange(len(codes)))  # None's code, -1, is the last
-    seen = np.flatnonzero(first < len(codes))
-    rank = np.full(size + 1, -1, np.int64)
-    rank[seen] = np.arange(len(seen))
-    return rank[codes], [listed[i] for i in first[seen]]
-
-
 def _slots(
-    new: Objects,
-    old: Objects,
-    key: Ints,
-    old_key: Ints,
-    keys: int,
+    new: Objects, old: Objects, key: Ints, old_key: Ints, keys: int
 ) -> tuple[Slots, Ints, Ints]:
+    """The slots of what was written or read, and of what each cas found."""
+    code, size = encode(np.concatenate([new, old]))
+    slots, slot = _slots_of(code, size, np.concatenate([key, old_key]), keys)
+    return slots, slot[: len(new)], slot[len(new) :]
+
+
+def _slots_of(code: Ints, size: int, owner: Ints, keys: int) -> tuple[Slots, Ints]:
     """Code values per key. Where each value is one key's only (the usual), no sorting is needed."""
-    code, size = encode(np.concatenate([new, old]) if len(old) else new)
-    owner = np.concatenate([key, old_key]) if len(old) else key
-    nothing = code < 0
-    some = ~nothing if nothing.any() else slice(None)
+    if keys <= 1:
+        slot = np.where(code < 0, size, code)
+        return Slots(size + keys, size, np.zeros(size + keys, np.int64)), slot
+    some = code >= 0
     value, of = code[some], owner[some]
     slot_key = np.zeros(size, np.int64)
-    if keys > 1:
-        slot_key[value] = of
-        if (slot_key[value] != of).any():
-            pairs, value = np.unique(of * size + value, return_inverse=True)
-            slot_key, size = pairs // size, len(pairs)
-    slot = np.empty(len(code), np.int64)
+    slot_key[value] = of
+    if (slot_key[value] != of).any():
+        pairs, value = np.unique(of * size + value, return_inverse=True)
+        slot_key, size = pairs // size, len(pairs)
+    slot = size + owner
     slot[some] = value
-    slot[nothing] = size + owner[nothing]
-    slots = Slots(size + keys, size, np.concatenate([slot_key, np.arange(keys)]))
-    return slots, slot[: len(new)], slot[len(new) :]
+    return Slots(size + keys, size, np.concatenate([slot_key, np.arange(keys)])), slot

@@ -7,12 +7,10 @@ from itertools import islice
 
 import numpy as np
 
-from checker.history import History
+from checker.history import NOBODY, History
 from checker.values import canonical
 from harness.errors import UsageError
 
-_NOBODY = -(1 << 40)
-"""The process of a row that does not count: no client, no node, not the nemesis."""
 _MOST_TOLD = 10
 
 
@@ -40,4 +38,4 @@ def only_keys(history: History, keys: tuple[str, ...]) -> History:
             more = ", ..." if len(there) > _MOST_TOLD else ""
             raise UsageError(f"no op has the key {key!r}: there are {known or 'no ops'}{more}")
     chosen = np.isin(np.array(names, object).astype(str), keys) | (history.process < 0)
-    return replace(history, process=np.where(chosen, history.process, _NOBODY))
+    return replace(history, process=np.where(chosen, history.process, NOBODY))
