@@ -52,14 +52,9 @@ FAULTS: Mapping[str, str] = {
     "aimed-pause-writer": "nemesis.aimed:pause_writer",
     "aimed-kill-healed": "nemesis.aimed:kill_healed",
     "aimed-cut-healed": "nemesis.aimed:cut_healed",
-    "aimed": "nemesis.aimed:any_kind",
-    "aimed-kill-writer": "nemesis.aimed:kill_writer",
-    "aimed-pause-writer": "nemesis.aimed:pause_writer",
-    "aimed-kill-healed": "nemesis.aimed:kill_healed",
-    "aimed-cut-healed": "nemesis.aimed:cut_healed",
 }
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     group: tuple(name for name in FAULTS if name.startswith(group + "-"))
-    for group in ("partition", "kill", "pause", "packet", "disk", "clock", "aimed", "aimed")
+    for group in ("partition", "kill", "pause", "packet", "disk", "clock", "aimed")
 }
