@@ -8,8 +8,8 @@ meet; rows lie farther apart where time passes, up to a limit, and the times sta
 from __future__ import annotations
 
 from collections.abc import Iterator
-from xml.sax.saxutils import escape
 
+from harness.report import svg
 from harness.report.conversation import (
     MS,
     Conversation,
@@ -121,21 +121,21 @@ class _Diagram:
     def head(self) -> Iterator[str]:
         talk, trial = self.talk, self.talk.trial
         title = f"{trial.protocol}, {trial.workload}, seed {trial.seed}: {talk.outcome.value}"
-        yield _text(16, 24, title, "title")
+        yield svg.text(16, 24, title, "title")
         if talk.summary:
-            yield _text(16, 44, talk.summary, "bad" if not _fine(talk) else "")
+            yield svg.text(16, 44, talk.summary, "bad" if not _fine(talk) else "")
         for number, sentence in enumerate(talk.sentences):
-            yield _text(16, 60 + 15 * number, sentence)
+            yield svg.text(16, 60 + 15 * number, sentence)
 
     def lanes(self) -> Iterator[str]:
         """The lines of clients and nodes, with their names above."""
         y = self.top - 26
-        yield _text(TIMES - 14, y, "ms", "head", "end")
+        yield svg.text(TIMES - 14, y, "ms", "head", "end")
         lanes = [(x, f"client {c}") for c, x in self.client_x.items()]
         lanes += [(x, f"n{number + 1}") for number, x in enumerate(self.node_x)]
         for x, name in lanes:
-            yield _text(x, y, name, "head", "middle")
-            yield _line(x, self.top - 16, x, self.bottom, "lane")
+            yield svg.text(x, y, name, "head", "middle")
+            yield svg.line(x, self.top - 16, x, self.bottom, "lane")
 
     def bands(self) -> Iterator[str]:
         """Faults, while they are on; and the nodes that they hit."""
@@ -143,9 +143,9 @@ class _Diagram:
         for band in self.talk.bands:
             y = max(self.moment_y(band.from_ns), self.top - 16)
             height = max(4.0, min(self.moment_y(band.to_ns), self.bottom) - y)
-            yield _rect(left, y, width, height, "fault")
+            yield svg.rect(left, y, width, height, "fault")
             for node in band.nodes:
-                yield _rect(self.node_x[node] - 14, y, 28, height, "down")
+                yield svg.rect(self.node_x[node] - 14, y, 28, height, "down")
 
     def foot(self) -> tuple[list[str], float]:
         """The legend, what was left out, and where the picture ends."""
@@ -155,12 +155,12 @@ class _Diagram:
             if x + 44 + CHAR * len(words) > self.width:
                 x, y = 16.0, y + 20
             parts += _sample(kind, x, y)
-            parts.append(_text(x + 34, y + 3, words))
+            parts.append(svg.text(x + 34, y + 3, words))
             x += 54 + CHAR * len(words)
         omitted = [text for text in (self.talk.omitted, self.cut) if text]
         omitted.append("not to scale: long times are drawn shorter")
         y += 24
-        parts.append(_text(16, y, "; ".join(omitted), "quiet"))
+        parts.append(svg.text(16, y, "; ".join(omitted), "quiet"))
         return parts, y + 16
 
     # --- what happens -----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class _Diagram:
 
     def bar(self, moment: Moment, from_y: float, to_y: float, *, evident: bool) -> str:
         x = self.client_x[moment.client or 0]
-        return _rect(
+        return svg.rect(
             x - 6, from_y - 5, 12, to_y - from_y + 10, "evident" if evident else "op", rx=4
         )
 
@@ -203,11 +203,11 @@ class _Diagram:
         from_x, to_x = self.node_x[moment.src or 0], self.node_x[moment.node]
         from_y = self.moment_y(moment.sent_ns or 0, moment.src)
         if moment.kind == "message":
-            return _line(
+            return svg.line(
                 from_x, from_y, to_x + (-4 if from_x < to_x else 4), y, "message", end="arrow"
             )
         to_x += -14 if from_x < to_x else 14
-        return _line(from_x, from_y, to_x, y, "message lost", end="cross")
+        return svg.line(from_x, from_y, to_x, y, "message lost", end="cross")
 
     def call(self, moment: Moment, y: float) -> Iterator[str]:
         """From the client whose op this request is."""
@@ -215,7 +215,7 @@ class _Diagram:
         for m, from_y in zip(reversed(self.moments), reversed(self.y), strict=True):
             if m.kind == "invoke" and str(m.process) == session and m.time_ns <= moment.time_ns:
                 x = self.client_x[m.client or 0]
-                yield _line(x + 6, from_y, self.node_x[moment.node] - 4, y, "call", end="arrow")
+                yield svg.line(x + 6, from_y, self.node_x[moment.node] - 4, y, "call", end="arrow")
                 return
 
     def answer(self, moment: Moment, y: float) -> Iterator[str]:
@@ -224,30 +224,32 @@ class _Diagram:
             if m.client is not None and m.kind in ("ok", "fail") and to_y > y:
                 if m.time_ns == moment.time_ns and m.node == moment.node:
                     x = self.client_x[m.client]
-                    yield _line(self.node_x[moment.node], y, x + 8, to_y, "call", end="arrow")
+                    yield svg.line(self.node_x[moment.node], y, x + 8, to_y, "call", end="arrow")
                 return
 
     def label(self, moment: Moment, y: float) -> Iterator[str]:
         """The time of a row, and its words beside its lane, on the side that it came from."""
         kind = "bad" if moment.evident else ""
-        yield _text(TIMES - 14, y + 3, f"{moment.time_ns / MS:.3f}", "time", "end")
+        yield svg.text(TIMES - 14, y + 3, f"{moment.time_ns / MS:.3f}", "time", "end")
         if moment.kind == "nemesis":
-            yield _text(self.faults_x, y + 3, _short(moment.text, FAULTS), "halo")
+            yield svg.text(self.faults_x, y + 3, _short(moment.text, FAULTS), "halo")
             return
         if moment.client is not None:
             words = moment.text if moment.kind == "invoke" else f"{moment.kind}: {moment.text}"
             x = self.client_x[moment.client] + 12
             below = -4 if moment.kind == "invoke" else 12  # where the arrow is not
-            yield _text(x, y + below, _short(words.replace('"', ""), CLIENT - 24), f"halo {kind}")
+            yield svg.text(
+                x, y + below, _short(words.replace('"', ""), CLIENT - 24), f"halo {kind}"
+            )
             return
         x = self.node_x[moment.node]
         words, room = _node_words(moment), NODE - 24
         if moment.src is not None and moment.src < moment.node:
-            yield _text(x - 9, y - 4, _short(words, room), f"halo {kind}", "end")
+            yield svg.text(x - 9, y - 4, _short(words, room), f"halo {kind}", "end")
         else:
             quiet = "" if moment.src is not None else "quiet"
             lift = 4 if moment.src is not None else -3
-            yield _text(x + 9, y - lift, _short(words, room), f"halo {kind or quiet}")
+            yield svg.text(x + 9, y - lift, _short(words, room), f"halo {kind or quiet}")
 
 
 def _around_evidence(moments: list[Moment]) -> tuple[list[Moment], str | None]:
@@ -303,22 +305,7 @@ LEGEND = (
 
 def _sample(kind: str, x: float, y: float) -> list[str]:
     if kind in ("op", "evident", "down"):
-        return [_rect(x + 8, y - 6, 12, 12, kind, rx=4)]
+        return [svg.rect(x + 8, y - 6, 12, 12, kind, rx=4)]
     if kind == "fault":
-        return [_rect(x, y - 6, 28, 12, kind)]
-    return [_line(x, y, x + 26, y, kind, end="cross" if "lost" in kind else "arrow")]
-
-
-def _text(x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str, *, end: str = "") -> str:
-    marker = f' marker-end="url(#{end})"' if end else ""
-    where = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
-    return f'<line {where} class="{kind}"{marker}/>'
-
-
-def _rect(x: float, y: float, width: float, height: float, kind: str, *, rx: int = 0) -> str:
-    where = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{rx}"'
-    return f'<rect {where} class="{kind}"/>'
+        return [svg.rect(x, y - 6, 28, 12, kind)]
+    return [svg.line(x, y, x + 26, y, kind, end="cross" if "lost" in kind else "arrow")]

@@ -1,0 +1,83 @@
+"""Why one op came before another, as edges: from a checker's witness, or from its sentences.
+
+Kinds are ``realtime`` (one had ended before the other began), ``value`` (by what was read and
+written), ``session`` (one process did both), ``agreement``, and Elle's ``ww``, ``wr``, ``rw`` and
+``process``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from checker.history import History
+from checker.phrases import before, name_op
+
+if TYPE_CHECKING:
+    from harness.report.anomaly import Graph
+
+REALTIME, VALUE, SESSION, AGREEMENT = "realtime", "value", "session", "agreement"
+_ENDED = "ended before it began"
+"""How a Witness names an edge of real time."""
+
+ROWS = re.compile(r"\(row (?P<tail>\d+)\).*?(?P<word>later|before) .*?\(row (?P<head>\d+)\)")
+"""A sentence about two rows: ``process 3: write of 5 ... (row 7), later read of 3 ... (row 9)``."""
+TRANSACTIONS = re.compile(r"T(?P<tail>\d+) .*? came before T(?P<head>\d+) .*\[(?P<word>[a-z-]+)\]$")
+_ROW = re.compile(r"\(row (\d+)\)")
+_LABELS = {
+    "ww": "overwritten by", "wr": "read by", "rw": "did not see", "process": "then",
+    "realtime": "ended before", "later": "later", "before": "ran before",
+}  # fmt: skip
+_KINDS = {"later": SESSION, "before": AGREEMENT}
+
+
+def add(  # noqa: PLR0917  an edge is its two ends and four words
+    graph: Graph, tail: int, head: int, kind: str, label: str, sentence: str, *, against: bool
+) -> None:
+    """An edge between two ops that are shown; the first one said of two ops stays."""
+    if tail in graph and head in graph and not graph.has_edge(tail, head):
+        number = graph.number_of_edges() + 1
+        graph.add_edge(
+            tail, head, number=number, kind=kind, label=label, sentence=sentence, against=against
+        )
+
+
+def add_witness(
+    history: History, graph: Graph, edges: Iterable[tuple[int, int, str] | Sequence[object]]
+) -> None:
+    """The edges of a witness: (op, op, why)."""
+    for first, second, why in edges:
+        tail, head = int(str(first)), int(str(second))
+        if why == _ENDED:
+            said = before(history, tail, head)
+            add(graph, tail, head, REALTIME, "ended before", said, against=True)
+        else:
+            said = f"{name_op(history, tail)} comes before {name_op(history, head)}: {why}"
+            add(graph, tail, head, VALUE, "comes before", said, against=True)
+
+
+def add_told(graph: Graph, lines: Iterable[str], pattern: re.Pattern[str]) -> None:
+    """An edge for each sentence that says that one row came before another."""
+    for line in lines:
+        match = pattern.search(line)
+        if match is not None:
+            word = match["word"]
+            kind, label = _KINDS.get(word, word), _LABELS.get(word, word)
+            add(graph, int(match["tail"]), int(match["head"]), kind, label, line, against=True)
+
+
+def add_disagreement(graph: Graph, lines: Sequence[str]) -> None:
+    """Of two notes that say different things of one slot."""
+    first, second = graph
+    said = "; but ".join(lines)
+    add(graph, first, second, AGREEMENT, "not the same", said, against=True)
+
+
+def rows_named(lines: Iterable[str]) -> list[int]:
+    """The rows that sentences name, in the order of the sentences.
+
+    >>> rows_named(["n1 executed 5 (row 7) before 6 (row 9)"])
+    [7, 9]
+    """
+    return [int(row) for line in lines for row in _ROW.findall(line)]
