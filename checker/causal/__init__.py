@@ -1,0 +1,1 @@
+"""Causal consistency: what is seen brings with it all that it depends on."""
