@@ -8,6 +8,7 @@ from __future__ import annotations
 
 PROTOCOLS: dict[str, str] = {
     "abd": "protocols.abd:ABD",
+    "chain": "protocols.chain:Chain",
     "epaxos": "protocols.epaxos:EPaxos",
     "kpaxos": "protocols.kpaxos:KPaxos",
     "multipaxos": "protocols.multipaxos:MultiPaxos",
