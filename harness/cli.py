@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "test": "Run a trial on real hosts: made on this machine, or named in an inventory.",
     "sim": "Run trials in the seeded simulator.",
     "zoo": "Hunt protocols broken on purpose: the track record of the tester.",
+    "matrix": "Try every protocol with every workload under every kind of fault.",
     "explore": "Explore every order of events of a small scope.",
     "check": "Check a stored history again.",
     "shrink": "Make a failed simulated run as small as can be.",

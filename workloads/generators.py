@@ -20,7 +20,7 @@ from itertools import accumulate
 from random import Random
 from typing import TypeAlias
 
-from checker.history import FAIL, INVOKE, OK, Row
+from checker.history import INVOKE, OK, Row
 from workloads.context import Context
 from workloads.kernel import WAIT, At, Generator, Invoke, Poll
 
@@ -240,28 +240,6 @@ class UntilOk:
 
     def update(self, thread: int, row: Row) -> None:
         self._done = self._done or row.type == OK
-        self._child.update(thread, row)
-
-
-class UntilCertain:
-    """A generator until one of its ops ends, ok or fail, so that its fate is known.
-
-    >>> from workloads.rehearsal import rehearse
-    >>> from checker.history import INFO
-    >>> types = iter((INFO, FAIL, OK))
-    >>> rows = rehearse(UntilCertain(Ask("read", "x")), threads=1, answer=lambda _: (1, next(types), 7))
-    >>> len(rows)
-    4
-    """
-
-    def __init__(self, child: Generator) -> None:
-        self._child, self._done = child, False
-
-    def poll(self, now_ns: int, idle: Sequence[int]) -> Poll:
-        return None if self._done else self._child.poll(now_ns, idle)
-
-    def update(self, thread: int, row: Row) -> None:
-        self._done = self._done or row.type in (OK, FAIL)
         self._child.update(thread, row)
 
 

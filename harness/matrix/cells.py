@@ -1,0 +1,121 @@
+"""The cells of the matrix: which protocol, with which options, workload and faults; what must come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from checker.verdict import Outcome
+from harness.trial import Trial
+from protocols import PROTOCOLS
+from workloads import WORKLOADS
+
+NEMESES = ("none", "partition", "kill", "pause", "packet", "partition,kill,pause,packet")
+
+SMALL = Trial(
+    protocol="none yet",
+    nodes=5,
+    threads=10,
+    time_ms=2_000,
+    rate=150,
+    keys=2,
+    rtt_ms=5,
+    interval_ms=500,
+    client_timeout_ms=300,
+)
+"""A cell's trial in simulation: seconds, and time-outs and windows scaled to fit, so that a second
+of CPU sees several elections."""
+
+REAL_TIME_MS = 30_000
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One line of the matrix: a protocol with these options, and the workloads whose claims it is
+    known to break. ``why`` says by what design.
+    """
+
+    protocol: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    breaks: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The protocol, and its options if it has any.
+
+        >>> Line("multipaxos", {"read": "any"}).name
+        'multipaxos read=any'
+        """
+        return " ".join([self.protocol, *(f"{k}={v}" for k, v in self.options.items())])
+
+
+SPECIAL: tuple[Line, ...] = ()
+"""Lines beside the protocols' own: options that change what is claimed."""
+
+KNOWN: Mapping[str, Line] = {}
+"""Protocols that do not keep every workload's claim, by design."""
+
+
+def lines() -> tuple[Line, ...]:
+    """One for each protocol of the table, then the special ones."""
+    return (*(KNOWN.get(name, Line(name)) for name in PROTOCOLS), *SPECIAL)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One protocol (and options), workload and nemesis."""
+
+    line: Line
+    workload: str
+    nemesis: str
+
+    @property
+    def expected(self) -> Outcome:
+        return Outcome.INVALID if self.workload in self.line.breaks else Outcome.VALID
+
+    def trial(self, seed: str) -> Trial:
+        """The cell's trial of this seed, in simulation."""
+        return replace(
+            SMALL,
+            protocol=self.line.protocol,
+            options=dict(self.line.options),
+            workload=self.workload,
+            nemesis=self.nemesis,
+            seed=seed,
+        )
+
+    def real(self, seed: str, time_ms: int) -> Trial:
+        """The cell's trial on hosts: at a real network's pace."""
+        usual = Trial(protocol=self.line.protocol)
+        return replace(
+            usual,
+            options=dict(self.line.options),
+            workload=self.workload,
+            nemesis=self.nemesis,
+            time_ms=time_ms,
+            seed=seed,
+        )
+
+
+def served(line: Line, workload: str) -> bool:
+    """Whether a protocol serves what a workload asks for."""
+    trial = Trial(protocol=line.protocol, workload=workload)
+    replica, made = trial.replica(), trial.made_workload()
+    if made.multi_key and not replica.multi_key:
+        return False
+    return replica.commands is None or set(made.commands) <= set(replica.commands)
+
+
+def cells(
+    protocols: Sequence[str] = (),
+    workloads: Sequence[str] = (),
+    nemeses: Sequence[str] = NEMESES,
+) -> Iterator[Cell]:
+    """The cells of these protocols and workloads (none given: all), in the tables' order."""
+    for line in lines():
+        if protocols and line.protocol not in protocols:
+            continue
+        for workload in workloads or WORKLOADS:
+            if served(line, workload):
+                yield from (Cell(line, workload, nemesis) for nemesis in nemeses)

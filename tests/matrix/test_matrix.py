@@ -1,0 +1,103 @@
+"""The matrix: in a shorter form than `harness matrix`, each cell's first trial; and that it can be red."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from checker.verdict import Outcome
+from harness.commands.matrix import command
+from harness.errors import UsageError
+from harness.matrix import Cell, Tally, cells
+from harness.matrix.cells import SMALL, Line, served
+from harness.matrix.markdown import page
+from harness.simulated import play_short
+from protocols import PROTOCOLS
+
+MIX = "partition,kill,pause,packet"
+HERE = list(cells(nemeses=("none", MIX)))
+
+
+@pytest.mark.parametrize(
+    "cell", HERE, ids=lambda c: f"{c.line.name}-{c.workload}-{c.nemesis.partition(',')[0]}"
+)
+def test_a_cell_ends_as_the_protocol_claims(cell: Cell) -> None:
+    tally = Tally(cell)
+    for number in range(1 if cell.expected is Outcome.VALID else 20):
+        short = play_short(cell.trial(f"matrix/{number}"))
+        tally.add(short.trial, short.outcome, short.summary, short.cpu_s)
+        if short.outcome is cell.expected:
+            break
+    assert tally.good, tally.example
+
+
+def test_every_protocol_has_a_line_and_only_workloads_that_it_serves() -> None:
+    assert {cell.line.protocol for cell in HERE} == set(PROTOCOLS)
+    assert {c.workload for c in cells(["abd"])} == {"register"}
+    assert {"bank", "list-append", "cas"} <= {c.workload for c in cells(["multipaxos"])}
+    assert not served(Line("abd"), "cas")
+
+
+def test_trials_of_a_cell_differ_in_their_seed_only() -> None:
+    cell = Cell(Line("abd", {"pending": "9"}), "register", "kill")
+    assert replace(cell.trial("a"), seed="b") == cell.trial("b")
+    assert cell.trial("a").options == {"pending": "9"}
+    assert cell.trial("a").time_ms == SMALL.time_ms
+    assert cell.real("a", 30_000).rtt_ms > SMALL.rtt_ms
+
+
+def tally_of(*outcomes: Outcome, breaks: tuple[str, ...] = ()) -> Tally:
+    tally = Tally(Cell(Line("abd", breaks=breaks, why="so it is made"), "register", "kill"))
+    for number, outcome in enumerate(outcomes):
+        tally.add(tally.cell.trial(str(number)), outcome, "what it said", 0.1)
+    return tally
+
+
+def test_what_is_claimed_must_hold_each_time() -> None:
+    assert tally_of(Outcome.VALID, Outcome.VALID).good
+    for other in (Outcome.INVALID, Outcome.UNKNOWN, Outcome.VACUOUS):
+        tally = tally_of(Outcome.VALID, other)
+        assert not tally.good
+        assert f"1 {other.value}" in tally.text
+    assert not tally_of().good
+
+
+def test_what_is_not_claimed_must_be_seen_to_break() -> None:
+    assert tally_of(Outcome.VALID, Outcome.INVALID, breaks=("register",)).good
+    assert not tally_of(Outcome.VALID, breaks=("register",)).good
+    assert not tally_of(Outcome.INVALID, Outcome.VACUOUS, breaks=("register",)).good
+
+
+def test_the_page_has_a_row_a_protocol_and_the_command_that_shows_what_is_wrong() -> None:
+    text = page(
+        [tally_of(Outcome.INVALID), tally_of(Outcome.INVALID, breaks=("register",))], about="Now."
+    )
+    assert "| abd |" in text
+    assert "1 of 2 cells" in text
+    assert "so it is made" in text
+    assert "invalid: what it said (`harness sim --protocol abd --nemesis kill" in text
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(command, ["--jobs", "1", *words], standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result.return_value, result.output
+
+
+def test_a_broken_protocol_is_a_red_cell_and_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("abd", "--nemesis", "none", "--seeds", "3")
+    assert run(*asked)[0] == 0
+    monkeypatch.setitem(PROTOCOLS, "abd", "tests.mutants.abd:ReadOne")
+    code, output = run(*asked)
+    assert code == 1
+    assert "abd, register, none: invalid: not linearizable" in output
+    assert "harness sim --protocol abd" in output
+
+
+@pytest.mark.parametrize("words", [("abdd",), ("-w", "regster"), ("--markdown", "/no/where.md")])
+def test_what_there_is_not_is_a_sentence(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError):
+        run(*words)
