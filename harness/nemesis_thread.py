@@ -41,6 +41,8 @@ class NemesisThread:
     opened: dict[str, str] = field(default_factory=dict)
     """The faults that are on, for the progress view."""
     say: Callable[[str], None] = lambda _: None
+    zones: Sequence[str] = ()
+    """Of each node, by its number, where they are known."""
 
     def run(self) -> None:
         """Play the plan. Raises what the breaker raises (a host that is gone); windows then stay open."""
@@ -62,7 +64,7 @@ class NemesisThread:
         fault = window.fault
         if isinstance(fault, str):
             random = Random(f"{self.seed}/window/{index}")
-            fault = resolve(fault, random, range(self.nodes), self.leaders())
+            fault = resolve(fault, random, range(self.nodes), self.leaders(), self.zones)
         self.resolved.append(Window(window.at_ms, window.for_ms, fault))
         self.opened[str(index)] = fault.name
         self.act(index, fault, "begin", fault.begin)

@@ -167,6 +167,7 @@ class RealTrial:
             threading.Event(),
             opened=self.meter.faults,
             say=self.progress.say,
+            zones=self.trial.places(),
         )
         thread = threading.Thread(target=self.guard, args=(nemesis, record), name="nemesis")
         generator = self.workload.main(Random(f"{self.trial.seed}/client"), self.trial.load())

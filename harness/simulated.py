@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,9 +16,11 @@ from checker.history import History
 from checker.verdict import Outcome
 from harness.commit import commit
 from harness.judge import Results, judge
-from harness.sim import NETWORKS, Observer, Run, Setup, Watch, simulate
+from harness.sim import Observer, Run, Setup, Watch, simulate
 from harness.store.record import RunDirectory
 from harness.trial import Trial, run_name
+from harness.wan import network_of
+from nemesis.resolution import resolve
 
 
 def setup_of(trial: Trial) -> Setup:
@@ -31,7 +34,9 @@ def setup_of(trial: Trial) -> Setup:
         rtt_ms=trial.rtt_ms,
         protocol_options=dict(trial.options),
         client_timeout_ms=trial.client_timeout_ms,
-        network=NETWORKS[trial.network],
+        zones=trial.places(),
+        network=network_of(trial),
+        resolve=partial(resolve, zones=trial.places()),
         settle_ms=Setup.settle_ms if trial.final else 0,
     )
 

@@ -11,7 +11,7 @@ from typing import cast
 
 from harness.errors import UsageError
 from harness.tables import find, nearest
-from nemesis import FAULTS
+from nemesis import FAULTS, OF_ZONES
 from nemesis.actions import Plan
 from nemesis.plan import make_plan, plan_from_json, plan_to_json, validate
 from protocols import PROTOCOLS
@@ -31,7 +31,9 @@ class Trial:
     ``plan`` is the text of a plan (JSON); None: one is made from ``nemesis`` and ``seed``.
     Times are ms. ``rate`` is ops/s of all clients together, 0 for a closed loop. ``ops`` is the
     text of the clients' very ops (JSON); None: the workload makes them. ``final`` False leaves out
-    what the workload asks for after all is healed. ``network`` is the simulator's weather.
+    what the workload asks for after all is healed. ``network`` is the simulator's weather. ``zones``
+    are those of the nodes, by comma, or empty; ``wan`` is the inventory whose round trips lie between
+    them (simulated only).
     """
 
     protocol: str
@@ -51,6 +53,8 @@ class Trial:
     ops: str | None = None
     final: bool = True
     network: str = "hostile"
+    zones: str = ""
+    wan: str | None = None
 
     def replica(self) -> type[Replica[object]]:
         """Raises UsageError, with the near match, for a protocol that there is not."""
@@ -118,15 +122,28 @@ class Trial:
         if self.plan is not None:
             try:
                 plan = plan_from_json(json.loads(self.plan))
-                validate(plan, range(self.nodes))
+                validate(plan, range(self.nodes), self.places())
             except ValueError as error:
                 raise UsageError(f"--plan: {error}") from error
             return plan
         if not self.faults:
             return ()
+        if (zonal := [n for n in self.faults if n in OF_ZONES]) and len(set(self.places())) < 2:
+            raise UsageError(
+                f"--nemesis {zonal[0]}: there are no two zones (see --zones and --wan)"
+            )
         return make_plan(
             Random(f"{self.seed}/plan"), self.faults, self.time_ms, interval_ms=self.interval_ms
         )
+
+    def places(self) -> tuple[str, ...]:
+        """The zone of each node; none where none are given.
+
+        >>> Trial(protocol="abd", zones="eu,us", nodes=3).places()
+        ('eu', 'us', 'eu')
+        """
+        named = self.zones.split(",") if self.zones else []
+        return tuple(named[i % len(named)] for i in range(self.nodes)) if named else ()
 
     def with_plan(self, plan: Plan) -> Trial:
         """The same trial with these very windows, for reproducing it."""
@@ -168,6 +185,8 @@ class Trial:
             words += ["--option", f"{name}={value}"]
         if self.network != default.network and verb == "sim":
             words += ["--network", self.network]
+        if verb == "sim" and (self.wan or self.zones):
+            words += ["--wan", self.wan] if self.wan else ["--zones", self.zones]
         if not self.final:
             words += ["--no-final"]
         for flag, text in (("--plan", self.plan), ("--ops", self.ops)):

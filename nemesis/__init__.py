@@ -18,12 +18,14 @@ FAULTS: Mapping[str, str] = {
     "partition-majorities-ring": "nemesis.partition:majorities_ring",
     "partition-bridge": "nemesis.partition:bridge",
     "partition-one-way": "nemesis.partition:one_way",
+    "partition-zone": "nemesis.partition:zone",
     "kill": "nemesis.process:kill",
     "kill-one": "nemesis.process:kill_one",
     "kill-minority": "nemesis.process:kill_minority",
     "kill-majority": "nemesis.process:kill_majority",
     "kill-all": "nemesis.process:kill_all",
     "kill-leader": "nemesis.process:kill_leader",
+    "kill-zone": "nemesis.process:kill_zone",
     "pause": "nemesis.process:pause",
     "pause-one": "nemesis.process:pause_one",
     "pause-minority": "nemesis.process:pause_minority",
@@ -54,7 +56,10 @@ FAULTS: Mapping[str, str] = {
     "aimed-cut-healed": "nemesis.aimed:cut_healed",
 }
 
+OF_ZONES = ("partition-zone", "kill-zone")
+"""Faults that need to know the nodes' zones. They are asked for by name: no group has them."""
+
 KINDS: Mapping[str, tuple[str, ...]] = {
-    group: tuple(name for name in FAULTS if name.startswith(group + "-"))
+    group: tuple(n for n in FAULTS if n.startswith(group + "-") and n not in OF_ZONES)
     for group in ("partition", "kill", "pause", "packet", "disk", "clock", "aimed")
 }

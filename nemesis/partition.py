@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from random import Random
 
 from nemesis.actions import Cut, Fault, Link, Mend
-from nemesis.targets import pick
+from nemesis.targets import pick, pick_zone
 
 
 def cut(name: str, links: Sequence[Link]) -> Fault:
@@ -106,6 +106,13 @@ def one_way(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fau
     mute = random.choice((True, False))
     links = [(a, b) if mute else (b, a) for a in some for b in others]
     return cut("partition-one-way", links)
+
+
+def zone(
+    random: Random, nodes: Sequence[int], _leaders: Sequence[int], zones: Sequence[str]
+) -> Fault:
+    """A zone (a data centre, a region) and all others do not see each other."""
+    return cut("partition-zone", between(pick_zone(random, nodes, zones)))
 
 
 ALL_KINDS = (halves, one, minority, leader, majorities_ring, bridge, one_way)

@@ -57,6 +57,8 @@ LANES = ("network", "process", "packet", "disk", "clock")
 LONGEST_PERIOD_MS = 11_500
 SHORT_TRIAL_MS = 10_000
 
+_ANY_ZONES = ("a", "a", "b", "b", "c")
+
 MOST_PPM = 500_000
 """A clock that runs at half its pace, or at one and a half times."""
 
@@ -85,7 +87,7 @@ def lane_of(action: Action) -> str:
 def lanes(fault: Fault | str) -> tuple[str, ...]:
     """The lanes that a fault is in, by its actions. Raises ValueError for an unknown name."""
     if isinstance(fault, str):
-        fault = resolve(fault, Random(0), range(5))
+        fault = resolve(fault, Random(0), range(5), zones=_ANY_ZONES)
     found = {lane_of(action) for action in (*fault.begin, *fault.end)}
     return tuple(lane for lane in LANES if lane in found)
 
@@ -155,11 +157,11 @@ def _take_turns(
         at_ms += for_ms + random.randint(period_ms * 35 // 100, period_ms * 52 // 100)
 
 
-def validate(plan: Plan, nodes: Sequence[int]) -> None:
+def validate(plan: Plan, nodes: Sequence[int], zones: Sequence[str] = ()) -> None:
     """Refuse a plan that cannot be meant. Raises ValueError, naming the window (counted from 0).
 
     Windows of one lane do not overlap; links and nodes exist; a fault's ``end`` cures what its
-    ``begin`` did; a named fault can be resolved on these nodes.
+    ``begin`` did; a named fault can be resolved on these nodes, in these zones.
 
     >>> validate([Window(0, 10, "kill-one"), Window(5, 10, "pause-one")], range(3))
     Traceback (most recent call last):
@@ -170,7 +172,7 @@ def validate(plan: Plan, nodes: Sequence[int]) -> None:
         name = window.fault if isinstance(window.fault, str) else window.fault.name
         label = f"window {number} ({name})"
         try:
-            _validate_window(window, nodes)
+            _validate_window(window, nodes, zones)
             of_lanes = lanes(window.fault)
         except ValueError as error:
             raise ValueError(f"{label}: {error}") from error
@@ -181,14 +183,14 @@ def validate(plan: Plan, nodes: Sequence[int]) -> None:
             until[lane] = (window.at_ms + window.for_ms, label)
 
 
-def _validate_window(window: Window, nodes: Sequence[int]) -> None:
+def _validate_window(window: Window, nodes: Sequence[int], zones: Sequence[str]) -> None:
     if window.at_ms < 0:
         raise ValueError(f"at_ms is {window.at_ms}, before the trial begins")
     if window.for_ms <= 0:
         raise ValueError(f"for_ms is {window.for_ms}, not a positive number")
     fault = window.fault
     if isinstance(fault, str):
-        fault = resolve(fault, Random(0), nodes)
+        fault = resolve(fault, Random(0), nodes, zones=zones)
     for action in (*fault.begin, *fault.end):
         _validate_action(action, nodes)
     if open_ := sorted(_left_open(fault)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from nemesis.actions import Fault, Kill, Pause, Resume, Start
-from nemesis.targets import pick
+from nemesis.targets import pick, pick_zone
 
 _DRAWN = ("one", "minority", "majority", "all", "leader")
 
@@ -85,3 +85,10 @@ def pause_all(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> F
 def pause_leader(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
     """A leader stands still, and wakes believing that it still leads."""
     return _pause("leader", random, nodes, leaders)
+
+
+def kill_zone(
+    random: Random, nodes: Sequence[int], _leaders: Sequence[int], zones: Sequence[str]
+) -> Fault:
+    """All nodes of a zone (a data centre, a region) die at once, and start again."""
+    return kill_nodes("kill-zone", pick_zone(random, nodes, zones)[0])

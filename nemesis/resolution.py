@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import pkgutil
 from collections.abc import Callable, Sequence
 from random import Random
@@ -11,8 +12,11 @@ from typing import TypeAlias, cast
 from nemesis import FAULTS
 from nemesis.actions import Fault
 
-Factory: TypeAlias = Callable[[Random, Sequence[int], Sequence[int]], Fault]
-"""``(random, nodes, leaders) -> Fault``: ``leaders`` are the nodes that believe to lead, if any."""
+Factory: TypeAlias = Callable[..., Fault]
+"""``(random, nodes, leaders) -> Fault``: ``leaders`` are the nodes that believe to lead, if any.
+
+One that has a fourth parameter, ``zones``, is given the zone of each node, by its number.
+"""
 
 
 class NotAFault(ValueError):  # noqa: N818
@@ -42,13 +46,31 @@ def factory(name: str) -> Factory:
     return cast("Factory", found)
 
 
-def resolve(name: str, random: Random, nodes: Sequence[int], leaders: Sequence[int] = ()) -> Fault:
+def resolve(
+    name: str,
+    random: Random,
+    nodes: Sequence[int],
+    leaders: Sequence[int] = (),
+    zones: Sequence[str] = (),
+) -> Fault:
     """What the fault ``name`` means now: targets drawn with ``random``, and from who leads.
 
-    The same arguments and the same state of ``random`` give the same Fault. Raises ValueError for
-    an unknown name, and where ``nodes`` are too few for the fault.
+    ``zones`` has the zone of each node, by its number; none: nobody knows. The same arguments and
+    the same state of ``random`` give the same Fault. Raises ValueError for an unknown name, and where
+    ``nodes`` or their zones are too few for the fault.
     """
-    fault = factory(name)(random, tuple(sorted(nodes)), tuple(sorted(leaders)))
+    make = factory(name)
+    told = (random, tuple(sorted(nodes)), tuple(sorted(leaders)))
+    fault = make(*told, tuple(zones)) if by_zone(make) else make(*told)
     if not isinstance(fault, Fault):
         raise NotAFault(f"fault {name!r} made {fault!r}, which is no Fault")
     return fault
+
+
+def by_zone(make: Factory) -> bool:
+    """Whether this factory asks for the zones of the nodes.
+
+    >>> by_zone(factory("partition-zone")), by_zone(factory("partition-one"))
+    (True, False)
+    """
+    return "zones" in inspect.signature(make).parameters

@@ -124,7 +124,7 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             assert_never(action)
 
 
-def not_on_hosts(plan: Plan, nodes: int) -> list[str]:
+def not_on_hosts(plan: Plan, nodes: int, zones: Sequence[str] = ()) -> list[str]:
     """The names of those faults of a plan that can only be simulated, each once.
 
     >>> from nemesis.actions import Window
@@ -135,7 +135,7 @@ def not_on_hosts(plan: Plan, nodes: int) -> list[str]:
     for window in plan:
         fault = window.fault
         if isinstance(fault, str):
-            fault = resolve(fault, Random(0), range(nodes))
+            fault = resolve(fault, Random(0), range(nodes), zones=zones)
         if any(isinstance(action, SIMULATED_ONLY) for action in (*fault.begin, *fault.end)):
             found[fault.name] = None
     return list(found)

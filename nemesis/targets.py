@@ -48,3 +48,23 @@ def pick(
         case _:
             raise ValueError(f"no target is called {target!r}: there are {', '.join(TARGETS)}")
     return tuple(sorted(chosen))
+
+
+def pick_zone(
+    random: Random, nodes: Sequence[int], zones: Sequence[str]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The nodes of one zone, and all others. ``zones`` has each node's, by its number.
+
+    Raises ValueError where not all zones are known, or all nodes are in one.
+
+    >>> pick_zone(Random(1), (0, 1, 2, 3), ("eu", "us", "eu", "us"))
+    ((0, 2), (1, 3))
+    """
+    if not nodes or max(nodes) >= len(zones) or not all(zones[node] for node in nodes):
+        raise ValueError("a fault of a zone needs to know the zone of every node")
+    named = sorted({zones[node] for node in nodes})
+    if len(named) < 2:
+        raise ValueError(f"a fault of a zone needs nodes in two zones; all are in {named[0]}")
+    chosen = random.choice(named)
+    inside = tuple(node for node in nodes if zones[node] == chosen)
+    return inside, tuple(node for node in nodes if zones[node] != chosen)

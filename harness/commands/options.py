@@ -12,6 +12,7 @@ import click
 
 from harness.errors import UsageError
 from harness.trial import Trial
+from harness.wan import longest_ms, zones_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,7 +93,7 @@ _OPTIONS = [
     ),
     click.option("--plan", help="The fault plan itself: JSON, or @FILE (a run's plan.json)."),
     click.option(
-        "--rtt", "rtt_ms", type=click.IntRange(1, 10_000), default=20, show_default=True,
+        "--rtt", "rtt_ms", type=click.IntRange(1, 10_000), show_default="20, or what --wan says",
         help="Round trip in ms that the protocol's time-outs are multiples of.",
     ),
     click.option(
@@ -123,6 +124,7 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
 
     Raises UsageError naming what cannot be meant.
     """
+    wan = given.get("wan")
     trial = Trial(
         protocol=given["protocol"],
         workload=given["workload"],
@@ -134,13 +136,15 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         keys=given["keys"],
         seed=given["seed"] or str(randbelow(1_000_000)),
         interval_ms=given["interval_ms"],
-        rtt_ms=given["rtt_ms"],
+        rtt_ms=given["rtt_ms"] or (longest_ms(wan, nodes) if wan else Trial.rtt_ms),
         client_timeout_ms=given["client_timeout_ms"],
         options=dict(pair(text) for text in given["options"]),
         plan=text_of("--plan", given["plan"]),
         ops=text_of("--ops", given["ops"]),
         final=given["final"],
         network=given.get("network", Trial.network),
+        zones=given.get("zones") or (",".join(zones_of(wan, nodes)) if wan else ""),
+        wan=wan,
     )
     workload, replica = trial.made_workload(), trial.replica()
     if unserved := refused(workload.commands, replica.commands):

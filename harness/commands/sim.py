@@ -21,7 +21,9 @@ from harness.shrink import Bounds, first_invalid
 from harness.sim import NETWORKS
 from harness.simulated import Short, campaign, keep, play
 from harness.trial import Trial, seconds
+from harness.wan import hosts_in
 
+DEFAULT_NODES = 5
 SPEAK_EVERY_S = 5.0
 AT_ONCE = Bounds(trials=1_000, seconds=15)
 """How far a failure is shrunk without being asked; `harness shrink` goes further."""
@@ -29,7 +31,9 @@ AT_ONCE = Bounds(trials=1_000, seconds=15)
 
 @click.command("sim")
 @trial_options
-@click.option("--nodes", "-n", type=click.IntRange(1, 60), default=5, show_default=True)
+@click.option(
+    "--nodes", "-n", type=click.IntRange(1, 60), show_default="5, or as many as --wan has"
+)
 @click.option("--seeds", type=click.IntRange(1), default=1, help="Play this many seeds in a row.")
 @click.option(
     "--jobs", "-j", type=click.IntRange(1, 256), default=os.cpu_count() or 1, show_default=True,
@@ -38,6 +42,14 @@ AT_ONCE = Bounds(trials=1_000, seconds=15)
 @click.option(
     "--network", type=click.Choice(list(NETWORKS)), default=Trial.network, show_default=True,
     help="How the links behave while no fault is on: hostile loses and delays a little.",
+)  # fmt: skip
+@click.option(
+    "--wan", metavar="INVENTORY",
+    help="Zones and round trips between nodes, as in an inventory (wan5, wan9, or a TOML file).",
+)  # fmt: skip
+@click.option(
+    "--zones", metavar="A,B,...",
+    help="The nodes' zones, given out in turn; for partition-zone, kill-zone and the protocol.",
 )  # fmt: skip
 @click.option("--keep-going", is_flag=True, help="With --seeds: do not stop at the first failure.")
 @click.option("--shrink/--no-shrink", default=True, help="Whether to shrink a trial that failed.")
@@ -53,7 +65,10 @@ def command(**given: Any) -> int:
       harness sim --protocol abd --nodes 3 --nemesis kill --time 20 --seeds 1000
       harness sim --protocol tests.mutants.abd:NoWriteBack --time 10 --seeds 100
     """
-    trial = trial_from(given, given["nodes"])
+    if given["wan"] and given["zones"]:
+        raise UsageError("--zones: those of --wan are the inventory's")
+    size = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
+    trial = trial_from(given, given["nodes"] or size)
     if given["check_determinism"]:
         return determinism(trial)
     if given["trace"]:

@@ -16,6 +16,7 @@ from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress
 from harness.trial import Trial
+from nemesis.shell import not_on_hosts
 
 LOCAL, SIMULATED = "local", "sim"
 DEFAULT_NODES = 5
@@ -52,7 +53,7 @@ def command(**given: Any) -> int:
     if on == LOCAL:
         if given["leave_running"]:
             raise UsageError("--leave-running: hosts made on this machine end with the command")
-        trial = trial_from(given, local_nodes(given["nodes"]))
+        trial = for_hosts(trial_from(given, local_nodes(given["nodes"])))
         if not sandbox.inside():
             sandbox.enter([sys.executable, "-m", "harness", *again(trial.seed)])
         with LocalCluster(trial.nodes) as cluster:
@@ -61,9 +62,19 @@ def command(**given: Any) -> int:
             return on_hosts(trial, cluster.hosts, given, progress)
     inventory = load(on)
     hosts = chosen(inventory, given["nodes"])
-    return on_hosts(
-        trial_from(given, len(hosts)), hosts, given, Progress(), tunnel=inventory.tunnel
-    )
+    zones = ",".join(host.zone for host in hosts) if any(host.zone for host in hosts) else ""
+    trial = for_hosts(trial_from({**given, "zones": zones}, len(hosts)))
+    return on_hosts(trial, hosts, given, Progress(), tunnel=inventory.tunnel)
+
+
+def for_hosts(trial: Trial) -> Trial:
+    """The trial. Raises UsageError for a fault that only the simulator has."""
+    if simulated := not_on_hosts(trial.windows(), trial.nodes, trial.places()):
+        raise UsageError(
+            f"--nemesis: {', '.join(simulated)}: on hosts, clocks and disks cannot be broken yet;"
+            " `harness sim` has these faults"
+        )
+    return trial
 
 
 def on_hosts(

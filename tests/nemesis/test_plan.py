@@ -10,7 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemesis import FAULTS, KINDS
-from nemesis.actions import CLEAR, Cut, Fault, Kill, Mend, Pause, Shape, Start, Weather, Window
+from nemesis.actions import (
+    CLEAR,
+    BumpClock,
+    Corrupt,
+    Cut,
+    Fault,
+    Kill,
+    LoseUnsynced,
+    Mend,
+    Pause,
+    SetDrift,
+    Shape,
+    SlowDisk,
+    Start,
+    StrobeClock,
+    Weather,
+    Window,
+)
 from nemesis.plan import lane_of, lanes, make_plan, validate
 
 SEEDS = range(200)
@@ -55,7 +72,7 @@ def test_windows_of_two_seconds_are_some_hundred_ms() -> None:
 )
 def test_every_plan_is_valid_sorted_and_not_empty(seed, names, time_ms, interval_ms) -> None:
     plan = make_plan(Random(seed), names, time_ms, interval_ms=interval_ms)
-    validate(plan, range(5))
+    validate(plan, range(5), ("eu", "eu", "us", "us", "asia"))
     assert plan == make_plan(Random(seed), names, time_ms, interval_ms=interval_ms)
     assert [w.at_ms for w in plan] == sorted(w.at_ms for w in plan)
     assert plan
@@ -98,6 +115,10 @@ def test_lanes_come_from_actions() -> None:
     assert lanes(f"{__name__}:both") == ("network", "process")
     assert lanes("pause") == ("process",)
 
+    assert lanes("disk-slow") == ("disk",)
+    assert lanes("disk-torn") == ("process", "disk")
+    assert lanes("clock-drift") == ("clock",)
+
 
 LINK = ((0, 1),)
 
@@ -120,6 +141,14 @@ LINK = ((0, 1),)
             [Window(0, 1, Fault("s", (Shape(LINK, Weather(delay_ms=1)),), ()))],
             "its end leaves link 0>1 shaped",
         ),
+        ([Window(0, 1, Fault("d", (SlowDisk(0, 5),), ()))], "its end leaves node 0's disk slow"),
+        ([Window(0, 1, Fault("d", (SlowDisk(0, -5),), ()))], "a sync that takes -5 ms longer"),
+        ([Window(0, 1, Fault("d", (SlowDisk(3, 5),), ()))], "no node 3"),
+        ([Window(0, 1, Fault("d", (LoseUnsynced(0),), ()))], "its end leaves node 0 dead"),
+        ([Window(0, 1, Fault("d", (Corrupt(2),), ()))], "its end leaves node 2's disk corrupt"),
+        ([Window(0, 1, Fault("c", (BumpClock(1, 9),), ()))], "its end leaves node 1's clock wrong"),
+        ([Window(0, 1, Fault("c", (StrobeClock(1, 9, 0),), ()))], "a clock that jumps every 0 ms"),
+        ([Window(0, 1, Fault("c", (SetDrift(1, -600_000),), ()))], "a drift of -600000 ppm"),
         ([Window(0, 1, Fault("s", (Shape(LINK, Weather(loss_permille=1001)),), ()))], "loss_permille is 1001"),
         ([Window(0, 1, Fault("s", (Shape(LINK, Weather(delay_ms=-1)),), ()))], "a delay below 0 ms"),
         ([Window(0, 1, Fault("s", (Shape(LINK, Weather(1, 2)),), ()))], "jitter of 2 ms around 1 ms"),

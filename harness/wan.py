@@ -1,0 +1,69 @@
+"""Wide-area set-ups: where the nodes of a simulated trial are, and how far apart, by an inventory.
+
+Node ``i`` is the inventory's host ``i``. Only zones and round trips matter; addresses are not used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from itertools import combinations
+
+from harness.errors import UsageError
+from harness.inventory import Inventory, load
+from harness.sim import NETWORKS, Network
+from harness.trial import Trial
+
+NEAR_US = (100, 1_100)
+"""What a message takes where distance adds nothing, instead of the 1 to 5 ms of a crowded room: the
+measured round trips have their own jitter and their own last mile in them already."""
+
+
+@lru_cache(maxsize=8)
+def _inventory(name: str) -> Inventory:
+    return load(name)
+
+
+def hosts_in(name: str) -> int:
+    """How many hosts an inventory has. Raises InventoryError, and UsageError if there is none."""
+    return len(_inventory(name).hosts)
+
+
+def zones_of(name: str, nodes: int) -> tuple[str, ...]:
+    """The zone of each node. Raises UsageError where the inventory has fewer hosts than that."""
+    hosts = _inventory(name).hosts
+    if nodes > len(hosts):
+        raise UsageError(f"--nodes {nodes}: {name} has {len(hosts)} hosts")
+    return tuple(host.zone for host in hosts[:nodes])
+
+
+def round_trips_ms(name: str, nodes: int) -> tuple[tuple[int, ...], ...]:
+    """``[a][b]``: what lies between two nodes, in ms; 0 within a zone.
+
+    Raises UsageError for two zones between which the inventory says nothing.
+    """
+    zones, between = zones_of(name, nodes), _inventory(name).rtt_ms
+    for a, b in combinations(sorted(set(zones)), 2):
+        if (a, b) not in between:
+            raise UsageError(f"--wan {name}: no [[rtt]] between {a!r} and {b!r}")
+    return tuple(tuple(between.get((a, b), 0) if a != b else 0 for b in zones) for a in zones)
+
+
+def longest_ms(name: str, nodes: int) -> int:
+    """The round trip that protocols should expect, in ms: that of the two nodes farthest apart."""
+    far = max(map(max, round_trips_ms(name, nodes)))
+    return far + -(-2 * NEAR_US[1] // 1_000)
+
+
+def network_of(trial: Trial) -> Network:
+    """The links of a simulated trial."""
+    network = NETWORKS[trial.network]
+    if trial.wan is None:
+        return network
+    least, most = NEAR_US
+    if network.delay_us[0] == network.delay_us[1]:
+        least = most = sum(NEAR_US) // 2
+    one_way_us = tuple(
+        tuple(ms * 1_000 // 2 for ms in row) for row in round_trips_ms(trial.wan, trial.nodes)
+    )
+    return replace(network, delay_us=(least, most), apart_us=one_way_us)

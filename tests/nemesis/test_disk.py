@@ -1,0 +1,45 @@
+"""Disk faults: whom they hit, and that each comes with its cure."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from nemesis import KINDS
+from nemesis.actions import Corrupt, Kill, LoseUnsynced, Restore, SlowDisk, Start, Window
+from nemesis.plan import validate
+from nemesis.resolution import resolve
+
+SEEDS = range(60)
+
+
+@pytest.mark.parametrize("name", KINDS["disk"])
+def test_every_disk_fault_can_be_played_and_hits_different_nodes(name) -> None:
+    plans = [[Window(0, 5, resolve(name, Random(seed), range(5), (3,)))] for seed in SEEDS]
+    for plan in plans:
+        validate(plan, range(5))
+    hit = {frozenset(action.node for action in plan[0].fault.begin) for plan in plans}
+    assert {len(nodes) for nodes in hit} >= {1, 2}
+    assert frozenset({3}) in hit, "sometimes the leader"
+
+
+def test_the_power_fails_while_syncs_are_slow_and_the_node_starts_with_a_quick_disk() -> None:
+    for name, torn in (("disk-lose", False), ("disk-torn", True)):
+        fault = resolve(name, Random(3), range(3))
+        (slow, *_) = fault.begin
+        assert isinstance(slow, SlowDisk)
+        node = slow.node
+        assert fault.end[:4] == (
+            Kill(node), LoseUnsynced(node, torn), SlowDisk(node, 0), Start(node)
+        )  # fmt: skip
+
+
+def test_a_majority_is_never_corrupt() -> None:
+    for seed in SEEDS:
+        fault = resolve("disk-corrupt", Random(seed), range(5))
+        assert sum(isinstance(action, Corrupt) for action in fault.begin) <= 2
+        assert fault.begin[:3] == (
+            Kill(fault.begin[0].node), Corrupt(fault.begin[0].node), Start(fault.begin[0].node)
+        )  # fmt: skip
+        assert sum(isinstance(action, Restore) for action in fault.end) <= 2
