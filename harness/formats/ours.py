@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from harness.formats.jepsen import Parsed
 from harness.formats.source import Source
-from harness.store.load import parse_rows
+from harness.store.load import gather
 
 Json: TypeAlias = object
 
@@ -39,5 +39,5 @@ def sniff(head: str) -> bool:
 def parse(source: Source, *, tuples: bool | None = None) -> Parsed:
     """The rows of a text. Raises UsageError, with the line, where one is none."""
     del tuples  # ours have a key of their own
-    rows, warnings = parse_rows(source.name, source.lines())
-    return Parsed(rows, tuple(warnings))
+    gathered = gather(source.name, [source.text.encode()])
+    return Parsed(gathered.rows(), tuple(gathered.warnings))

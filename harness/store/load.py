@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import merge
@@ -18,10 +18,11 @@ from typing import Any
 from checker.history import INFO, History, Row, node_process
 from harness.errors import StoreError, UsageError
 from harness.store.find import STORE, find_history, read_object
+from harness.store.gather import Gathered
 from harness.store.record import HISTORY, NOTES, TRIAL
-from harness.store.rows import decode
 
 _AT_ONCE = 10_000
+_BLOCK_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,49 +42,35 @@ def load_history(where: str | Path, *, root: Path = STORE) -> Stored:
     cannot be read.
     """
     path = find_history(where, root=root)
-    rows, warnings = read_rows(path)
-    if path.name == HISTORY:
-        notes, more = read_notes(path.parent, rows[-1].time_ns if rows else 0)
-        rows, warnings = rows + notes, warnings + more
-    try:
-        history = History.of(rows)
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from error
-    return Stored(path=path, history=history, warnings=tuple(warnings))
+    with no_garbage_yet():
+        gathered = gather(path, blocks(path))
+        if path.name == HISTORY:
+            notes, warnings = read_notes(path.parent, gathered.last_ns)
+            gathered.extend(notes)
+            gathered.warnings += warnings
+        try:
+            history = gathered.history()
+        except ValueError as error:
+            raise UsageError(f"{path}: {error}") from error
+    return Stored(path=path, history=history, warnings=tuple(gathered.warnings))
 
 
-def read_rows(path: Path) -> tuple[list[Row], list[str]]:
-    """The rows of a file, and warnings."""
-    return parse_rows(path, _lines(path))
-
-
-def parse_rows(path: Path | str, lines: list[str]) -> tuple[list[Row], list[str]]:
-    """The rows of lines, each with its newline, and warnings; ``path`` is for people.
+def gather(path: Path | str, blocks: Iterable[bytes]) -> Gathered:
+    """The rows of a text that comes in blocks; ``path`` is for people.
 
     Raises UsageError, with the line, where one is no row; a torn last line is left out.
     """
-    warnings: list[str] = []
-    torn = len(lines) if lines and not lines[-1].endswith("\n") else 0
-    if torn:
-        try:
-            _row(path, torn, lines[-1])
-        except UsageError:
-            warnings.append(f"{path}:{torn}: the last line is torn and was left out")
-            lines = lines[:-1]
-    with no_garbage_yet():
-        return _rows(path, lines), warnings
-
-
-def _rows(path: Path | str, lines: list[str]) -> list[Row]:
-    rows: list[Row] = []
-    for first in range(0, len(lines), _AT_ONCE):
-        some = lines[first : first + _AT_ONCE]
-        try:  # many at once, since that is faster than one by one
-            rows.extend([decode(fields) for fields in json.loads(f"[{','.join(some)}]")])
-        except ValueError:
-            numbered = enumerate(some, first + 1)
-            rows.extend(_row(path, number, line) for number, line in numbered if line.strip())
-    return rows
+    gathered = Gathered(path)
+    rest = b""
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        if not end:
+            rest += block
+            continue
+        gathered.take(rest + block[:end])
+        rest = block[end:]
+    gathered.take(rest)
+    return gathered
 
 
 @contextmanager
@@ -98,13 +85,13 @@ def no_garbage_yet() -> Iterator[None]:
             gc.enable()
 
 
-def _row(path: Path | str, number: int, line: str) -> Row:
+def blocks(path: Path) -> Iterator[bytes]:
     try:
-        return decode(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{path}:{number}: not JSON: {error.msg}, column {error.colno}") from error
-    except ValueError as error:
-        raise UsageError(f"{path}:{number}: {error}") from error
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                yield block
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _lines(path: Path) -> list[str]:

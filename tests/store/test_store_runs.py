@@ -16,7 +16,7 @@ import pytest
 from checker.history import FAIL, INFO, INVOKE, OK, Row, node_process
 from harness.errors import StoreError, UsageError
 from harness.store.find import find_history, list_runs
-from harness.store.load import load_history, read_rows
+from harness.store.load import blocks, load_history
 from harness.store.record import RunDirectory
 from nemesis.actions import Fault, Kill, Start, Window
 from tests.node.processes import wait_until
@@ -182,17 +182,17 @@ def test_blank_lines_are_no_rows_and_line_numbers_stay_right(tmp_path: Path) -> 
     file = tmp_path / "mine.jsonl"
     file.write_text('\n{"time":1,"process":0,"type":"invoke","f":"read"}\n\nbroken\n')
     with pytest.raises(UsageError, match=r"mine\.jsonl:4: not JSON"):
-        read_rows(file)
+        load_history(file)
     file.write_text(file.read_text().replace("broken", ""))
     assert len(load_history(file).history) == 1
 
 
 def test_binary_and_missing_files_are_clear_errors(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="x: not text in UTF-8"):
+    with pytest.raises(UsageError, match="x:1: not text in UTF-8"):
         load_history(tmp_path / "x")
     with pytest.raises(StoreError, match=r"cannot read .*: No such file"):
-        read_rows(tmp_path / "y")
+        list(blocks(tmp_path / "y"))
 
 
 def note(time: int, node: int, value: object) -> str:
