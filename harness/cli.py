@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "explore": "Explore every order of events of a small scope.",
     "check": "Check a stored history again.",
     "shrink": "Make a failed simulated run as small as can be.",
+    "report": "Write a run's report as a web page.",
     "replay": "Play a simulated run again, and look at what happened.",
     "list": "List protocols, workloads and faults.",
     "runs": "List the runs in the store.",

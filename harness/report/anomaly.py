@@ -53,6 +53,12 @@ def numbered(graph: Graph) -> list[tuple[int, int, dict[str, Any]]]:
     return sorted(graph.edges(data=True), key=lambda edge: int(edge[2]["number"]))
 
 
+def shown(graph: Graph) -> dict[int, dict[str, Any]]:
+    """What is said of each op, by its row, in the order of their beginnings."""
+    ops = {row: graph.nodes[row] for row in graph}
+    return dict(sorted(ops.items(), key=lambda item: (int(item[1]["begin_ns"]), item[0])))
+
+
 def anomalies(history: History, checks: Mapping[str, Verdict]) -> list[Anomaly]:
     """What the verdicts that are *invalid* show, drawn from their evidence; quick, whatever the history."""
     on = windows(history)

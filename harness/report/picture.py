@@ -11,7 +11,7 @@ from typing import Any
 
 from checker.phrases import seconds
 from harness.report import svg
-from harness.report.anomaly import Anomaly, numbered
+from harness.report.anomaly import Anomaly, numbered, shown
 from harness.report.svg import Box
 from harness.report.timescale import Timescale, labels_ms
 
@@ -23,7 +23,7 @@ CHAR, SENTENCE_CHAR = 7.3, 6.9
 """Widths of a character: of a label, and of a sentence."""
 _SENTENCE, _LONGEST_EDGE = 17, 26
 
-STYLE = f"""
+_RULES = f"""
 text {{ font: 12px {svg.SANS}; fill: #24292f; }}
 .mono {{ font: 12px {svg.MONO}; }} .halo {{ paint-order: stroke; stroke: #fff; stroke-width: 4px; stroke-linejoin: round; }}
 .title {{ font-size: 16px; font-weight: 600; }} .lanename {{ font-weight: 600; }} .quiet {{ fill: #6e7781; font-size: 11px; }}
@@ -38,25 +38,24 @@ text {{ font: 12px {svg.SANS}; fill: #24292f; }}
 .edgeword {{ font-size: 11.5px; fill: #57606a; }} .edgeword.against {{ fill: #b42318; }}
 .fault {{ fill: #f5a623; fill-opacity: 0.16; }} .faultname {{ fill: #8a5a00; font-size: 11px; }} .faultline {{ stroke: #f5a623; }}
 """
+STYLE = svg.scoped("anomaly", _RULES)
 MARKERS = """<defs>
 <marker id="a-red" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="#d1242f"/></marker>
 <marker id="a-grey" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="#8c959f"/></marker>
 </defs>"""
 
 
-def draw(anomaly: Anomaly) -> str:
-    """The text of an SVG file: title, picture, and the sentences of its edges."""
-    return _Picture(anomaly).draw()
+def draw(anomaly: Anomaly, *, alone: bool = True) -> str:
+    """The text of an SVG; if ``alone``, with a title over it and the sentences of its edges below."""
+    return _Picture(anomaly, alone=alone).draw()
 
 
 class _Picture:
     """Where everything is. ``taken`` are the boxes that no other words may stand in."""
 
-    def __init__(self, anomaly: Anomaly) -> None:
-        self.anomaly = anomaly
-        self.ops: dict[int, dict[str, Any]] = {  # noqa: C416  mypy does not know dict() of these
-            row: op for row, op in anomaly.graph.nodes(data=True)
-        }
+    def __init__(self, anomaly: Anomaly, *, alone: bool) -> None:
+        self.anomaly, self.alone = anomaly, alone
+        self.ops = shown(anomaly.graph)
         times = [
             t for op in self.ops.values() for t in (op["begin_ns"], op["end_ns"]) if t is not None
         ]
@@ -65,6 +64,8 @@ class _Picture:
         self.width = max(WIDTH, self.right + 10)
         self.taken: list[Box] = []
         self.title = svg.wrap(anomaly.title[:1].upper() + anomaly.title[1:], int(self.width / 9.2))
+        if not alone:
+            self.title = []
         self.top = 20.0 + 22 * len(self.title)
         self.faults = self._faults()
         self.lanes_top = self.top + LABEL * (1 + max((f[3] for f in self.faults), default=-1)) + 8
@@ -147,11 +148,11 @@ class _Picture:
     def draw(self) -> str:
         curves, edge_words = self.edges()
         body = [*self.bands(), *self.frame(), *self.bars(), *curves, *self.op_words(), *edge_words]
-        words, height = self.words()
+        words, height = self.words() if self.alone else ([], self.bottom + 44)
         size = f'width="{self.width:.0f}" height="{height:.0f}" viewBox="0 0 {self.width:.0f} {height:.0f}"'
         return "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
+                f'<svg xmlns="http://www.w3.org/2000/svg" class="anomaly" {size} role="img">',
                 f"<style>{STYLE}</style>",
                 MARKERS,
                 '<rect width="100%" height="100%" fill="#fff"/>',

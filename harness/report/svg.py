@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -23,6 +24,15 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str, *, end: str = ""
 def rect(x: float, y: float, width: float, height: float, kind: str, *, rx: int = 0) -> str:
     where = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="{rx}"'
     return f'<rect {where} class="{kind}"/>'
+
+
+def scoped(name: str, rules: str) -> str:
+    """Rules that hold within an SVG of class ``name`` only: in a page there are other ones.
+
+    >>> scoped("chart", "text { fill: red; }").strip()
+    'svg.chart text { fill: red; }'
+    """
+    return re.sub(r"(^|}|,)(\s*)([a-z.][\w.-]*)(?=[^{}:;]*\{)", rf"\1\2svg.{name} \3", rules)
 
 
 class Box(NamedTuple):
