@@ -59,3 +59,24 @@ def value_of(history: History, row: int) -> Mapping[str, Json]:
     """The value of a nemesis row; empty where it is no object."""
     value = history.value[row]
     return value if isinstance(value, Mapping) else {}
+
+
+def left_dead(history: History) -> list[int]:
+    """The nodes that were dead when all was over: killed, and not started again even by the heal.
+
+    A row of the heal (``phase`` ``heal``) has the whole cluster alive, but for those that it kills
+    itself, where only a core is healed.
+    """
+    dead: dict[int, None] = {}
+    for row in history.of_nemesis():
+        value = value_of(history, row)
+        if value.get("phase") == "heal":
+            dead.clear()
+        actions = value.get("actions")
+        for action in actions if isinstance(actions, (list, tuple)) else ():
+            if isinstance(action, Mapping) and isinstance(node := action.get("node"), int):
+                if action.get("do") == "kill":
+                    dead[node] = None
+                elif action.get("do") == "start":
+                    dead.pop(node, None)
+    return sorted(dead)

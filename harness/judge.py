@@ -6,8 +6,9 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from checker import agreement, availability, crashes, proofs, stats, vacuity
+from checker import agreement, availability, crashes, liveness, proofs, stats, vacuity
 from checker.history import History
 from checker.verdict import Outcome, Verdict, combine
 from workloads.kernel import Check
@@ -29,12 +30,14 @@ class Results:
         }
 
 
-def judge(history: History, checks: Mapping[str, Check], *, faults: bool) -> Results:
+def judge(
+    history: History, checks: Mapping[str, Check], *, faults: bool, rtt_ms: int = liveness.RTT_MS
+) -> Results:
     """Hold a history to its workload's ``checks``, and to what every trial is held to.
 
     ``faults``: whether any were asked for; then a trial in which none met an op is vacuous, one in
     which a fault did not bite or heal is the harness' own failure, and the system must have come
-    back after each.
+    back after each, in a time that is a multiple of ``rtt_ms``.
     """
     general: dict[str, Check] = {
         "agreement": agreement.check,
@@ -44,6 +47,7 @@ def judge(history: History, checks: Mapping[str, Check], *, faults: bool) -> Res
     if faults:
         general |= {
             "availability": availability.check,
+            "liveness": partial(liveness.check, rtt_ms=rtt_ms),
             "vacuity": vacuity.check,
             "proofs": proofs.check,
         }

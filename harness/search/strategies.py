@@ -28,7 +28,7 @@ class Strategy(ABC):
     def propose(self, seed: str) -> Trial:
         """The trial for a seed that was not used before; after the same words, the same trial."""
 
-    def learn(self, trial: Trial, features: Collection[int]) -> None:
+    def learn(self, trial: Trial, features: Collection[int]) -> None:  # noqa: ARG002
         """Hear what a trial showed. Only ``guided`` strategies are told, and must listen."""
         assert not self.guided, "a guided strategy learns"
 

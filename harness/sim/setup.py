@@ -73,6 +73,8 @@ class Setup:
     skew_ms: int = 250
     settle_ms: int = 1_000
     final_ms: int = 30_000
+    core: bool = False
+    """Heal a majority only: a minority, drawn from the seed, is dead from then on."""
     resolve: Resolve = resolve
 
 

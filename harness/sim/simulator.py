@@ -263,10 +263,22 @@ class Simulator:
         nodes = range(len(self.nodes))
         links = tuple((src, dst) for src in nodes for dst in nodes if src != dst)
         actions: list[Action] = [Mend(links), Shape(links, CLEAR)]
+        dead = self._left_dead()
+        kills = tuple(Kill(node) for node in dead)
         for node in self.nodes:
-            actions += self._cures(node)
-        self._act(actions)
-        self.windows.record("heal", "heal", None, ())
+            if node.id not in dead:
+                actions += self._cures(node)
+        self._act([*actions, *kills])
+        self.windows.record("heal", "heal", None, kills)
+
+    def _left_dead(self) -> list[int]:
+        """The nodes that do not come back: none, unless only a core is to be healed."""
+        size = len(self.nodes)
+        minority = (size - 1) // 2
+        if not self.setup.core or not minority:
+            return []
+        random = Random(f"{self.setup.seed}/core")
+        return sorted(random.sample(range(size), random.randint(1, minority)))
 
     def _cures(self, node: Node) -> Iterator[Action]:
         if self.disks.is_slow(node):
