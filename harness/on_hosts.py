@@ -14,6 +14,7 @@ from harness.load_stats import Stats
 from harness.real import RealTrial
 from harness.remote.seam import Host
 from harness.report.progress import Progress
+from harness.report.run_page import page_of_invalid
 from harness.report.summary import report
 from harness.store.load import load_history
 from harness.store.record import RunDirectory
@@ -75,7 +76,8 @@ def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
         f"{trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}\n"
         f"  ops began {lateness(stats)} after they were due, by the harness' own doing"
     )
-    report(title, results, where=str(directory.path), reproduce=reproduce)
+    shown = page_of_invalid(directory.path, stored.history, results, progress.say)
+    report(title, results, where=str(directory.path), reproduce=reproduce, page=shown)
     return exit_code(results, interrupted=real.interrupted)
 
 

@@ -21,6 +21,7 @@ from harness.driver import Driver
 from harness.errors import HarnessError, NotReadyError
 from harness.load_stats import Stats
 from harness.nemesis_thread import NemesisThread
+from harness.online import Online
 from harness.reach import Reach
 from harness.remote.faults import Injector
 from harness.remote.seam import Host, Remote, on_all, raise_first
@@ -62,10 +63,13 @@ class RealTrial:
         leave_running: bool = False,
     ) -> None:
         self.trial, self.directory, self.progress = trial, directory, progress
-        self.about = {**trial.to_json(), **about}
+        self.about: dict[str, object] = {**trial.to_json(), **about}
         directory.write_trial(self.about)
         self.leave_running = leave_running
         self.workload = trial.made_workload()
+        self.online = Online(progress.say) if trial.stop_on_anomaly else None
+        if self.online is not None:
+            self.workload = self.online.watching(self.workload)
         self.plan = trial.windows()
         self.hosts = dict(enumerate(hosts))
         self.remotes = {node: SshRemote(host) for node, host in self.hosts.items()}
@@ -140,9 +144,11 @@ class RealTrial:
                 grace_s=self.trial.client_timeout_ms / 1000 + GRACE_S,
             )
             self.started_ns = time.monotonic_ns()
-            self.directory.write_trial({**self.about, "started_wall_ns": time.time_ns()})
+            self.about["started_wall_ns"] = time.time_ns()
+            self.directory.write_trial(self.about)
             self.progress.say(f"first op; {len(self.plan)} faults planned")
             self.main(driver, record)
+            self.say_watched()
             self.heal(record)
             if not self.interrupted:
                 with self.progress.phase("final ops at every node"):
@@ -183,6 +189,14 @@ class RealTrial:
                 nemesis.stop.set()
                 thread.join()
         self.directory.write_plan(nemesis.resolved)
+
+    def say_watched(self) -> None:
+        """What the online check has to say, for the console and for the store."""
+        if self.online is not None:
+            self.progress.say(self.online.cost())
+            if self.online.stopped is not None:
+                self.about["stopped"] = self.online.stopped
+                self.directory.write_trial(self.about)
 
     def guard(self, nemesis: NemesisThread, record: Record) -> None:
         """Run the nemesis; if it cannot go on, say so in the history and end the main phase."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,9 +13,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from checker.history import History
+from checker.sometimes import happened
 from checker.verdict import Outcome
 from harness.commit import commit
 from harness.judge import Results, judge
+from harness.online import Online
 from harness.sim import Observer, Run, Setup, Watch, simulate
 from harness.store.record import RunDirectory
 from harness.trial import Trial, run_name
@@ -23,11 +25,17 @@ from harness.wan import network_of
 from nemesis.resolution import resolve
 
 
-def setup_of(trial: Trial) -> Setup:
-    """The simulator's view of a trial. Raises UsageError for what is not in the tables."""
+def setup_of(trial: Trial, online: Online | None = None) -> Setup:
+    """The simulator's view of a trial, watched by ``online`` where it is to stop at an anomaly.
+
+    Raises UsageError for what is not in the tables.
+    """
+    workload = trial.made_workload()
+    if trial.stop_on_anomaly:
+        workload = (online or Online()).watching(workload)
     return Setup(
         protocol=trial.replica(),
-        workload=trial.made_workload(),
+        workload=workload,
         options=trial.load(),
         plan=tuple(trial.windows()),
         seed=trial.seed,
@@ -38,15 +46,21 @@ def setup_of(trial: Trial) -> Setup:
         network=network_of(trial),
         resolve=partial(resolve, zones=trial.places()),
         settle_ms=Setup.settle_ms if trial.final else 0,
+        core=trial.heal == "core",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """A trial that was simulated and judged, and the CPU seconds that each took."""
+    """A trial that was simulated and judged, and the CPU seconds that each took.
+
+    ``history`` are its rows in columns. ``online`` watched it; None: nothing did.
+    """
 
     run: Run
+    history: History
     results: Results
+    online: Online | None
     simulating_s: float
     judging_s: float
 
@@ -54,13 +68,17 @@ class Played:
 def play(trial: Trial, observer: Observer | None = None, watch: Watch | None = None) -> Played:
     """Simulate a trial and judge its history."""
     began = time.process_time()
-    run = simulate(setup_of(trial), observer=observer, watch=watch)
+    online = Online() if trial.stop_on_anomaly else None
+    run = simulate(setup_of(trial, online), observer=observer, watch=watch)
     simulated = time.process_time()
     history = History.of(run.rows)
-    results = judge(history, trial.made_workload().checks, faults=bool(run.plan))
+    checks = trial.made_workload().checks
+    results = judge(history, checks, faults=bool(run.plan), rtt_ms=trial.rtt_ms)
     return Played(
         run=run,
+        history=history,
         results=results,
+        online=online,
         simulating_s=simulated - began,
         judging_s=time.process_time() - simulated,
     )
@@ -86,7 +104,10 @@ def keep(
     told = replace(trial, ops=texts["ops.json"], plan=texts["asked-plan.json"])
     reproduce = told.command("sim")
     run = played.run
-    directory.write_trial({**trial.to_json(), "on": "sim", "commit": commit(), **(more or {})})
+    about = {**trial.to_json(), "on": "sim", "commit": commit(), **(more or {})}
+    if played.online is not None and played.online.stopped is not None:
+        about["stopped"] = played.online.stopped
+    directory.write_trial(about)
     directory.write_history(run.rows)
     directory.write_plan(run.plan)
     results = {**played.results.to_json(), "digest": run.digest, "reproduce": reproduce}
@@ -108,11 +129,19 @@ class Short:
     windows: int
     simulated_ms: int
     cpu_s: float
+    sometimes: Mapping[str, int]
+    """How often each rare thing happened that the replicas note."""
+    features: frozenset[int] = frozenset()
+    """What the trial showed of the replicas' behaviour, for a search that is guided by it."""
 
 
 def play_short(trial: Trial) -> Short:
     """Play a trial and keep its outcome only, so that it is cheap to send between processes."""
-    played = play(trial)
+    return shortened(trial, play(trial))
+
+
+def shortened(trial: Trial, played: Played, features: frozenset[int] = frozenset()) -> Short:
+    """What is kept of a trial that was played."""
     run, results = played.run, played.results
     worst = next((v for v in results.checks.values() if v.outcome is results.outcome), None)
     return Short(
@@ -125,16 +154,21 @@ def play_short(trial: Trial) -> Short:
         windows=len(run.plan),
         simulated_ms=run.end_ns // 1_000_000,
         cpu_s=played.simulating_s + played.judging_s,
+        sometimes=happened(run.rows),
+        features=features,
     )
 
 
-def campaign(trials: Sequence[Trial], jobs: int) -> Iterator[Short]:
+def campaign(
+    trials: Iterable[Trial], jobs: int, play_one: Callable[[Trial], Short] = play_short
+) -> Iterator[Short]:
     """Play many trials on ``jobs`` processes; results come as they are ready.
 
-    Closing the iterator stops after the trials that are being played.
+    A trial is asked for when somebody is free to play it, so that it may depend on earlier results.
+    ``play_one`` is a function of a module, since it is sent to the processes by its name. Closing the iterator stops after the trials that are being played.
     """
     if jobs == 1:
-        yield from map(play_short, trials)
+        yield from map(play_one, trials)
         return
     waiting = iter(trials)
     # Ctrl-C reaches every process of the terminal's: these end at once and without a word.
@@ -145,14 +179,14 @@ def campaign(trials: Sequence[Trial], jobs: int) -> Iterator[Short]:
         initargs=(signal.SIGINT, signal.SIG_DFL),
     ) as pool:
         running: set[Future[Short]] = {
-            pool.submit(play_short, trial) for trial in islice(waiting, 2 * jobs)
+            pool.submit(play_one, trial) for trial in islice(waiting, 2 * jobs)
         }
         try:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
-                running |= {pool.submit(play_short, trial) for trial in islice(waiting, len(done))}
+                running |= {pool.submit(play_one, trial) for trial in islice(waiting, len(done))}
         finally:
             for future in running:
                 future.cancel()

@@ -33,7 +33,8 @@ class Trial:
     text of the clients' very ops (JSON); None: the workload makes them. ``final`` False leaves out
     what the workload asks for after all is healed. ``network`` is the simulator's weather. ``zones``
     are those of the nodes, by comma, or empty; ``wan`` is the inventory whose round trips lie between
-    them (simulated only).
+    them (simulated only). ``heal`` says whether all nodes come back after the faults, or only a
+    majority, the *core*. ``stop_on_anomaly`` ends it where the online check sees one.
     """
 
     protocol: str
@@ -53,8 +54,10 @@ class Trial:
     ops: str | None = None
     final: bool = True
     network: str = "hostile"
+    stop_on_anomaly: bool = False
     zones: str = ""
     wan: str | None = None
+    heal: str = "all"
 
     def replica(self) -> type[Replica[object]]:
         """Raises UsageError, with the near match, for a protocol that there is not."""
@@ -187,8 +190,12 @@ class Trial:
             words += ["--network", self.network]
         if verb == "sim" and (self.wan or self.zones):
             words += ["--wan", self.wan] if self.wan else ["--zones", self.zones]
+        if self.heal != default.heal and verb == "sim":
+            words += ["--heal", self.heal]
         if not self.final:
             words += ["--no-final"]
+        if self.stop_on_anomaly:
+            words += ["--stop-on-anomaly"]
         for flag, text in (("--plan", self.plan), ("--ops", self.ops)):
             if text is not None:
                 words += [flag, text]

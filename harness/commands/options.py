@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from harness.errors import UsageError
+from harness.online import refuse_unwatchable
 from harness.trial import Trial
 from harness.wan import longest_ms, zones_of
 
@@ -107,6 +108,10 @@ _OPTIONS = [
         "--ops", help="The clients' very ops: JSON [[at_ms, client, f, key, value], ...], or @FILE."
     ),
     click.option(
+        "--stop-on-anomaly", is_flag=True,
+        help="Watch the clients: once a register is not linearizable, end the trial and judge it.",
+    ),
+    click.option(
         "--final/--no-final", default=True, help="Whether the workload reads at the end, all healed."
     ),
 ]  # fmt: skip
@@ -142,7 +147,9 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         plan=text_of("--plan", given["plan"]),
         ops=text_of("--ops", given["ops"]),
         final=given["final"],
+        stop_on_anomaly=given.get("stop_on_anomaly", False),
         network=given.get("network", Trial.network),
+        heal=given.get("heal", Trial.heal),
         zones=given.get("zones") or (",".join(zones_of(wan, nodes)) if wan else ""),
         wan=wan,
     )
@@ -157,6 +164,8 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
             f"protocol {trial.protocol} runs commands of one key each, and workload"
             f" {trial.workload} asks for commands of several"
         )
+    if trial.stop_on_anomaly:
+        refuse_unwatchable(workload)
     trial.faults  # noqa: B018  raises for an unknown name
     trial.windows()
     return trial

@@ -6,20 +6,23 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from checker.sometimes import never
 from checker.verdict import Outcome, combine
 from harness.commands.options import trial_from, trial_options
 from harness.errors import UsageError
 from harness.report.progress import Progress, to_stdout
+from harness.report.run_page import page_of_invalid
 from harness.report.summary import report
+from harness.search.campaign import search
+from harness.search.strategies import STRATEGIES, Strategy, strategy
 from harness.shrink import Bounds, first_invalid
 from harness.sim import NETWORKS
-from harness.simulated import Short, campaign, keep, play
+from harness.simulated import Short, keep, play
 from harness.trial import Trial, seconds
 from harness.wan import hosts_in
 
@@ -51,6 +54,15 @@ AT_ONCE = Bounds(trials=1_000, seconds=15)
     "--zones", metavar="A,B,...",
     help="The nodes' zones, given out in turn; for partition-zone, kill-zone and the protocol.",
 )  # fmt: skip
+@click.option(
+    "--search", type=click.Choice(list(STRATEGIES)), default="random", show_default=True,
+    help="How the trials of --seeds are chosen: docs/search.md says what helps.",
+)  # fmt: skip
+@click.option("--swarm", is_flag=True, help="The same as --search swarm.")
+@click.option(
+    "--heal", type=click.Choice(["all", "core"]), default=Trial.heal, show_default=True,
+    help="Which nodes come back after the faults: core leaves a minority dead.",
+)  # fmt: skip
 @click.option("--keep-going", is_flag=True, help="With --seeds: do not stop at the first failure.")
 @click.option("--shrink/--no-shrink", default=True, help="Whether to shrink a trial that failed.")
 @click.option("--check-determinism", is_flag=True, help="Play twice; name the first difference.")
@@ -68,15 +80,22 @@ def command(**given: Any) -> int:
     if given["wan"] and given["zones"]:
         raise UsageError("--zones: those of --wan are the inventory's")
     size = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
-    trial = trial_from(given, given["nodes"] or size)
+    chosen = strategy(
+        "swarm" if given["swarm"] else given["search"], trial_from(given, given["nodes"] or size)
+    )
+    if given["seeds"] > 1 and not given["check_determinism"] and not given["trace"]:
+        return many(chosen, given)
+    trial = chosen.propose(chosen.base.seed)
     if given["check_determinism"]:
         return determinism(trial)
     if given["trace"]:
         play(trial, observer=to_stdout)
         return 0
-    if given["seeds"] == 1:
-        return one(trial, given)
-    return many(trial, given)
+    return one(trial, given)
+
+
+def warn(text: str) -> None:
+    click.echo(f"harness: {text}", err=True)
 
 
 def one(trial: Trial, given: dict[str, Any]) -> int:
@@ -92,7 +111,11 @@ def one(trial: Trial, given: dict[str, Any]) -> int:
         f"{run.events / cpu / 1000:.0f} k events/s; judged in {played.judging_s:.1f} CPU s\n"
         f"  digest {run.digest}"
     )
-    report(title, results, where=str(path), reproduce=reproduce)
+    if played.online is not None:
+        seen = played.online.stopped or played.online.gave_up or "nothing wrong was seen"
+        title += f"\n  {seen}; {played.online.cost()}"
+    shown = page_of_invalid(path, played.history, results, warn)
+    report(title, results, where=str(path), reproduce=reproduce, page=shown)
     if results.outcome is Outcome.INVALID and given["shrink"]:
         from harness.commands.shrink import shrink_and_report  # noqa: PLC0415  only where it failed
 
@@ -106,13 +129,14 @@ def one(trial: Trial, given: dict[str, Any]) -> int:
     return results.outcome.exit_code
 
 
-def many(trial: Trial, given: dict[str, Any]) -> int:
+def many(chosen: Strategy, given: dict[str, Any]) -> int:
     """Play many seeds; stop at the first failure, and play that one again to store and report it."""
-    trials = [replace(trial, seed=seed) for seed in seeds_from(trial.seed, given["seeds"])]
+    total = given["seeds"]
+    seeds = seeds_from(chosen.base.seed, total)
     progress, began, spoken = Progress(), time.monotonic(), time.monotonic()
     played: list[Short] = []
     failure: Short | None = None
-    results = campaign(trials, min(given["jobs"], len(trials)))
+    results = search(chosen, seeds, min(given["jobs"], total))
     for short in results:
         played.append(short)
         if short.outcome is Outcome.INVALID and failure is None:
@@ -121,11 +145,12 @@ def many(trial: Trial, given: dict[str, Any]) -> int:
                 break
         if time.monotonic() - spoken > SPEAK_EVERY_S:
             spoken = time.monotonic()
-            progress.say(tally(played, len(trials), spoken - began))
-    to_stdout(tally(played, len(trials), time.monotonic() - began))
+            progress.say(tally(played, total, spoken - began))
+    to_stdout(tally(played, total, time.monotonic() - began))
     if failure is not None:
         to_stdout(f"first failure: seed {failure.trial.seed}: {failure.summary}")
         return one(failure.trial, given)
+    unseen(chosen, played)
     undecided = [s for s in played if s.outcome is not Outcome.VALID]
     if undecided:
         to_stdout(
@@ -133,6 +158,16 @@ def many(trial: Trial, given: dict[str, Any]) -> int:
         )
         to_stdout(f"reproduce:  {undecided[0].trial.command('sim')}")
     return combine(s.outcome for s in played).exit_code
+
+
+def unseen(chosen: Strategy, played: list[Short]) -> None:
+    """Say which of the rare things that the protocol promises never happened in a whole campaign."""
+    promised = chosen.base.replica().sometimes
+    missing = never(promised, (short.sometimes for short in played))
+    for name in missing:
+        to_stdout(f"never in {len(played)} trials: {name}")
+    if promised and not missing:
+        to_stdout(f"sometimes: all of {', '.join(promised)}")
 
 
 def tally(played: list[Short], total: int, elapsed_s: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -20,8 +21,15 @@ STYLES = {
 }
 
 
-def report(title: str, results: Results, *, where: str | None, reproduce: str) -> None:
-    """Print the report to stdout; the reproducing command is its last line."""
+def report(
+    title: str,
+    results: Results,
+    *,
+    where: str | None,
+    reproduce: str,
+    page: Path | None = None,
+) -> None:
+    """Print the report to stdout; the reproducing command is its last line. ``page``: where to look at it."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(title, style="bold"))
     width = max(len(name) for name in results.checks)
@@ -37,6 +45,8 @@ def report(title: str, results: Results, *, where: str | None, reproduce: str) -
     console.print(verdict_line)
     if where is not None:
         console.print(Text(f"stored:     {where}"))
+    if page is not None:
+        console.print(Text(f"report:     {page}"))
     console.print(Text(f"reproduce:  {reproduce}"))
 
 
