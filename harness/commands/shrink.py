@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from checker.verdict import Outcome
-from harness.commands.options import trial_from
 from harness.errors import UsageError
 from harness.replay import load_simulated
 from harness.report.progress import Progress, to_stdout
@@ -109,8 +108,8 @@ def played_by(command_line: str) -> Played:
 
 def parsed(command_line: str) -> Trial:
     """The trial that a ``harness sim ...`` command line means."""
-    from harness.commands.sim import command as sim  # noqa: PLC0415  it shrinks, too
+    from harness.commands.sim import asked  # noqa: PLC0415  it shrinks, too
+    from harness.commands.sim import command as sim  # noqa: PLC0415
 
     words = shlex.split(command_line)[2:]
-    given = sim.make_context("sim", words).params
-    return trial_from(given, given["nodes"])
+    return asked(sim.make_context("sim", words).params)

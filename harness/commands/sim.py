@@ -77,12 +77,7 @@ def command(**given: Any) -> int:
       harness sim --protocol abd --nodes 3 --nemesis kill --time 20 --seeds 1000
       harness sim --protocol tests.mutants.abd:NoWriteBack --time 10 --seeds 100
     """
-    if given["wan"] and given["zones"]:
-        raise UsageError("--zones: those of --wan are the inventory's")
-    size = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
-    chosen = strategy(
-        "swarm" if given["swarm"] else given["search"], trial_from(given, given["nodes"] or size)
-    )
+    chosen = strategy("swarm" if given["swarm"] else given["search"], asked(given))
     if given["seeds"] > 1 and not given["check_determinism"] and not given["trace"]:
         return many(chosen, given)
     trial = chosen.propose(chosen.base.seed)
@@ -92,6 +87,14 @@ def command(**given: Any) -> int:
         play(trial, observer=to_stdout)
         return 0
     return one(trial, given)
+
+
+def asked(given: dict[str, Any]) -> Trial:
+    """The trial that the options ask for, before a search makes another of it. Raises UsageError."""
+    if given["wan"] and given["zones"]:
+        raise UsageError("--zones: those of --wan are the inventory's")
+    size = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
+    return trial_from(given, given["nodes"] or size)
 
 
 def warn(text: str) -> None:

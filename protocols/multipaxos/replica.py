@@ -7,9 +7,9 @@ from itertools import chain
 from typing import ClassVar, assert_never, cast
 
 from protocols.ballots import ZERO, Ballot, above, owner
+from protocols.clients import Clients, named
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
 from protocols.log import Durable, Log, Vote, key_of
-from protocols.multipaxos.clients import Clients, named
 from protocols.multipaxos.leadership import Campaign, Leadership, fill, highest
 from protocols.multipaxos.machine import Machine
 from protocols.multipaxos.messages import (
@@ -20,15 +20,13 @@ from protocols.multipaxos.messages import (
     Commit,
     Forward,
     Message,
-    Missing,
     Preempted,
     Prepare,
     Promise,
-    Snapshot,
 )
-from protocols.multipaxos.transfer import Incoming, part
 from protocols.quorums import Tally
 from protocols.statemachine import COMMANDS, NOOP, OUTDATED, READS, Answer, KeyValue, name_of
+from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads, read_as
 
 TICK = 5
@@ -53,8 +51,8 @@ class MultiPaxos(Replica[Message]):
     multi_key = True
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
-        "batch": (1, 2, 8),
-        "pipeline": (1, 2, 4),
+        "batch": (2, 8, 32),
+        "pipeline": (2, 4),
         "snapshot_every": (3, 10, 100),
         "keep": (0, 1, 20, 100),
     }

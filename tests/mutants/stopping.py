@@ -7,6 +7,7 @@ as if nobody had asked it anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from protocols.abd import ABD
 from protocols.kernel import Cluster, Json, NodeId
@@ -61,12 +62,15 @@ class NeverRetransmits(ABD):
         self.pending_max = self.places
 
 
-MUTANTS: dict[str, type[MultiPaxos] | type[ABD]] = {
+MUTANTS: dict[str, type[MultiPaxos | ABD]] = {
     "never-reelects": NeverReelects,
     "never-retransmits": NeverRetransmits,
 }
 
-ZOO = (
-    *kin("multipaxos", MUTANTS, "liveness", {"never-reelects": (STORM, 20)}),
-    *kin("abd", MUTANTS, "liveness", {"never-retransmits": (STORM, 20)}),
+ZOO = tuple(
+    replace(mutant, name=mutant.name.replace(mutant.twin, "stopping"))
+    for mutant in (
+        *kin("multipaxos", MUTANTS, "liveness", {"never-reelects": (STORM, 20)}),
+        *kin("abd", MUTANTS, "liveness", {"never-retransmits": (STORM, 40)}),
+    )
 )

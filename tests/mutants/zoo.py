@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from harness.zoo.mutant import Mutant
-from tests.mutants import abd, epaxos, multipaxos
+from tests.mutants import abd, epaxos, multipaxos, stopping
 
 MODULES: Mapping[str, ModuleType] = {
     "abd": abd,
     "multipaxos": multipaxos,
     "epaxos": epaxos,
+    "stopping": stopping,
 }
 
 ZOO: tuple[Mutant, ...] = tuple(mutant for module in MODULES.values() for mutant in module.ZOO)
