@@ -25,13 +25,17 @@ def command(store: Path, last: int) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("run", "nemesis", "seed", "on", "verdict"):
         table.add_column(column)
-    for run in list_runs(store)[-last:]:
+    runs = list_runs(store)[-last:]
+    for run in runs:
         trial = run.trial or {}
         table.add_row(
             f"{run.name}/{run.stamp}",
             str(trial.get("nemesis", "")),
             str(trial.get("seed", "")),
             str(trial.get("on", "")),
-            run.outcome or "(not over)",
+            run.outcome or ("(broken)" if run.broken else "(not over)"),
         )
     Console(soft_wrap=True).print(table)
+    for run in runs:
+        if run.broken:
+            click.echo(f"harness: warning: {run.broken}", err=True)

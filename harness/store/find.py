@@ -16,13 +16,16 @@ STORE = Path("store")
 
 @dataclass(frozen=True, kw_only=True)
 class StoredRun:
-    """A run in the store. ``trial`` and ``results`` are None where they are not there (yet)."""
+    """A run in the store. ``trial`` and ``results`` are None where they are not there (yet), or are
+    broken: ``broken`` then says which file, and what is wrong with it.
+    """
 
     path: Path
     name: str
     stamp: str
     trial: Mapping[str, object] | None
     results: Mapping[str, object] | None
+    broken: str | None = None
 
     @property
     def outcome(self) -> str | None:
@@ -31,7 +34,10 @@ class StoredRun:
 
 
 def list_runs(root: Path = STORE) -> list[StoredRun]:
-    """All runs of a store, oldest first; none if there is no store. Raises StoreError."""
+    """All runs of a store, oldest first; none if there is no store.
+
+    A run with a broken file is listed, too. Raises StoreError where the store cannot be looked at.
+    """
     if not root.exists():
         return []
     try:
@@ -44,17 +50,26 @@ def list_runs(root: Path = STORE) -> list[StoredRun]:
         ]
     except OSError as error:
         raise StoreError(f"cannot read {error.filename or root}: {error.strerror}") from error
-    runs = [
-        StoredRun(
-            path=path,
-            name=path.parent.name,
-            stamp=path.name,
-            trial=read_object(path / TRIAL),
-            results=read_object(path / RESULTS),
-        )
-        for path in paths
-    ]
-    return sorted(runs, key=lambda run: (_age(run.stamp), run.name))
+    return sorted(map(_stored, paths), key=lambda run: (_age(run.stamp), run.name))
+
+
+def _stored(path: Path) -> StoredRun:
+    """What is known of the run in a directory; never raises StoreError."""
+    found: dict[str, Mapping[str, object] | None] = {}
+    problems: list[str] = []
+    for file in (TRIAL, RESULTS):
+        try:
+            found[file] = read_object(path / file)
+        except StoreError as error:
+            problems.append(str(error))
+    return StoredRun(
+        path=path,
+        name=path.parent.name,
+        stamp=path.name,
+        trial=found.get(TRIAL),
+        results=found.get(RESULTS),
+        broken="; ".join(problems) or None,
+    )
 
 
 def _age(stamp: str) -> tuple[str, int]:
