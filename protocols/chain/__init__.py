@@ -1,8 +1,8 @@
 """Chain replication: updates enter at the head and are answered by the tail, which answers reads.
 
-Van Renesse, Schneider, "Chain Replication for Supporting High Throughput and Availability", OSDI
-2004; as an option (``read=craq``) reads at any replica: Terrace, Freedman, "Object Storage on CRAQ:
-High-Throughput Chain Replication for Read-Mostly Workloads", USENIX ATC 2009.
+Van Renesse, Schneider, "Chain Replication for Supporting High Throughput and Availability", 6th
+OSDI, 2004; as an option (``read=craq``) reads at any replica: Terrace, Freedman, "Object Storage on
+CRAQ: High-Throughput Chain Replication for Read-Mostly Workloads", USENIX ATC, 2009.
 
 - **Updates** (``Ask``, ``Update``, ``Ack``): the head orders them; each replica applies them in
   order and passes them on; the tail's having one commits it, and the tail answers. Who is nearer to

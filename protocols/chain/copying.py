@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from protocols.chain.messages import Copy, Lack, Update
 from protocols.kernel import NodeId
-from protocols.multipaxos.messages import Missing
-from protocols.multipaxos.transfer import Incoming, part
+from protocols.transfer import Incoming, Missing, part
 from protocols.wire import loads
 
 if TYPE_CHECKING:

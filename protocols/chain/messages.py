@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from protocols.kernel import Command, Json, NodeId, record
-from protocols.multipaxos.messages import Missing, Snapshot
+from protocols.transfer import Missing, Snapshot
 
 Round: TypeAlias = tuple[int, int]
 """Incarnation and number: never used twice by a node."""

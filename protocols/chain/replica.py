@@ -27,8 +27,8 @@ from protocols.chain.messages import (
     Update,
 )
 from protocols.chain.reads import Reads
+from protocols.clients import Clients, named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
-from protocols.multipaxos.clients import Clients, named
 from protocols.nested import Host, Part, Wrapped, carried
 from protocols.statemachine import COMMANDS, OUTDATED, READS, KeyValue, name_of
 
@@ -182,7 +182,7 @@ class Chain(Host[Message | Wrapped]):
         self.early: dict[int, tuple[Entry, ...]] = {}
         self.open = False
         """Whether this tail may commit: a majority has confirmed the epoch."""
-        self.reads = Reads(self)
+        self.reads = self.make_reads()
         self.copying = Copying(self)
         successor = config.after(self.id)
         self.link = None if successor is None else Link(successor, self.pipeline)
@@ -194,6 +194,9 @@ class Chain(Host[Message | Wrapped]):
             self.reads.confirm()
         if not self.complete:
             self.copying.ask()
+
+    def make_reads(self) -> Reads:
+        return Reads(self)
 
     def next_round(self) -> Round:
         self.rounds += 1

@@ -8,39 +8,40 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
 
 from protocols.ballots import Ballot
+from protocols.clients import name
 from protocols.kernel import Command, NodeId
 from protocols.log import Vote
 from protocols.multipaxos.messages import Accept, Promise
-from protocols.quorums import Tally
+from protocols.quorum_systems import QuorumSystem
 from protocols.statemachine import NOOP
-
-Name: TypeAlias = tuple[str, int]
-"""A command's session and serial."""
-
-
-def name(command: Command) -> Name:
-    return (command.session, command.serial)
 
 
 @dataclass(slots=True)
 class Campaign:
-    """Phase 1 of ``ballot``, for ``slot`` and all after it."""
+    """Phase 1 of ``ballot``, for ``slot`` and all after it; ``voters`` is a bit for each node that
+    promised, and for the candidate.
+    """
 
     ballot: Ballot
     slot: int
-    promises: Tally[Promise]
+    voters: int
+    promises: dict[NodeId, Promise] = field(default_factory=dict)
     won: bool = False
+
+    def add(self, src: NodeId, promise: Promise) -> None:
+        """Take down a promise. Only the first of a node counts."""
+        self.promises.setdefault(src, promise)
+        self.voters |= 1 << src
 
     def donor(self) -> tuple[int, NodeId]:
         """How far some answerer knows what was chosen, and which one."""
-        return max((promise.chosen, node) for node, promise in self.promises.answers.items())
+        return max((promise.chosen, node) for node, promise in self.promises.items())
 
     def votes(self) -> Iterable[Vote]:
-        for promise in self.promises.answers.values():
+        for promise in self.promises.values():
             yield from promise.votes
 
 
@@ -136,9 +137,9 @@ class Leadership:
             if proposal is not None:
                 proposal.voters |= bit
 
-    def is_chosen(self, slot: int, quorum: int) -> bool:
+    def is_chosen(self, slot: int, quorums: QuorumSystem) -> bool:
         proposal = self.open.get(slot)
-        return proposal is not None and proposal.voters.bit_count() >= quorum
+        return proposal is not None and quorums.phase2(proposal.voters)
 
     def close(self, slot: int) -> None:
         proposal = self.open.pop(slot, None)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from protocols.ballots import Ballot
 from protocols.kernel import Command, record
 from protocols.log import Vote
+from protocols.transfer import Missing, Snapshot
 
 
 @record
@@ -69,34 +70,11 @@ class Commit:
 
 
 @record
-class Missing:
-    """Send me what was chosen in ``slot`` and after it. If only a snapshot has that: I already
-    have ``offset`` characters of the one at slot ``snapshot``.
-    """
-
-    slot: int
-    snapshot: int = 0
-    offset: int = 0
-
-
-@record
 class Chosen:
     """Some of what was ``Missing``, consecutive; slots up to ``chosen`` are chosen."""
 
     votes: tuple[Vote, ...]
     chosen: int
-
-
-@record
-class Snapshot:
-    """A part of the state after slot ``slot``, as text: ``size`` characters in all, these from
-    ``offset`` on. Each part is asked for, so that one at a time is under way.
-    """
-
-    slot: int
-    offset: int
-    size: int
-    text: str
 
 
 @record

@@ -24,7 +24,7 @@ from protocols.multipaxos.messages import (
     Prepare,
     Promise,
 )
-from protocols.quorums import Tally
+from protocols.quorum_systems import QuorumSystem, by_majority
 from protocols.statemachine import COMMANDS, NOOP, OUTDATED, READS, Answer, KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads, read_as
@@ -62,6 +62,7 @@ class MultiPaxos(Replica[Message]):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
+        self.quorums = self.quorums_of(cluster)
         self.batch = self._option("batch", 64)
         self.pipeline = self._option("pipeline", 4)
         self.snapshot_every = self._option("snapshot_every", 1000)
@@ -73,7 +74,7 @@ class MultiPaxos(Replica[Message]):
         self.leadership: Leadership | None = None
         self.following: NodeId | None = None
         self.silence = 0
-        """Looks in vain since a sign of life: of the leader, or for a leader of a majority."""
+        """Looks in vain since a sign of life: of the leader, or for a leader of a quorum."""
         self.seen = ZERO
         """The highest ballot that a refusal named."""
         self.known = 0
@@ -83,6 +84,11 @@ class MultiPaxos(Replica[Message]):
         self.announced = 0
         """The chosen prefix that a leader last told the others."""
         self.incoming = Incoming()
+
+    @classmethod
+    def quorums_of(cls, cluster: Cluster) -> QuorumSystem:
+        """Whose promises make a leader, and whose votes choose a command."""
+        return by_majority(cluster.nodes)
 
     def _option(self, name: str, default: int) -> int:
         value = int(cast("int | str", self.cluster.options.get(name, default)))
@@ -165,10 +171,11 @@ class MultiPaxos(Replica[Message]):
         """
         ballot = self.next_ballot()
         self.following, self.silence = None, 0
-        self.campaign = Campaign(ballot, self.log.chosen + 1, Tally(self.majority - 1))
-        self.broadcast(Prepare(ballot, self.log.chosen + 1), self.peers)
-        if self.campaign.promises.reached:
+        self.campaign = Campaign(ballot, self.log.chosen + 1, 1 << self.id)
+        if self.quorums.phase1(self.campaign.voters):
             self.win(self.campaign)
+        else:
+            self.broadcast(Prepare(ballot, self.log.chosen + 1), self.peers)
 
     def next_ballot(self) -> Ballot:
         """A ballot that was never used: it is on disk before anybody hears of it."""
@@ -212,23 +219,24 @@ class MultiPaxos(Replica[Message]):
         campaign = self.campaign
         if campaign is None or campaign.won or msg.ballot != campaign.ballot:
             return
-        if campaign.promises.add(src, msg):
+        campaign.add(src, msg)
+        if self.quorums.phase1(campaign.voters):
             self.win(campaign)
 
     def win(self, campaign: Campaign) -> None:
-        """The others' promises and one's own are a majority."""
+        """The others' promises and one's own are a quorum."""
         assert not self.refuses(campaign.ballot), (
             "a campaign ends with the promise of a higher ballot"
         )
         campaign.won = True
         self.promise(campaign.ballot)
-        for promise in campaign.promises.answers.values():
+        for promise in campaign.promises.values():
             self.absorb(promise.votes, promise.chosen)
         self.take_office(campaign)
 
     def take_office(self, campaign: Campaign) -> None:
         """Lead, as soon as all is known that a promise said to be chosen."""
-        if campaign.promises.answers:
+        if campaign.promises:
             chosen, donor = campaign.donor()
             if self.log.chosen < chosen:
                 self.note("sometimes", CAUGHT_UP)
@@ -280,7 +288,7 @@ class MultiPaxos(Replica[Message]):
         self.work(lead)
 
     def work(self, lead: Leadership) -> None:
-        """Lamport 2001, section 2.2, phase 2a for what waits, and learn what has a majority."""
+        """Lamport 2001, section 2.2, phase 2a for what waits, and learn what has a quorum."""
         self.settle(lead)
         while commands := lead.next_batch(self.log.chosen):
             first = lead.next
@@ -295,7 +303,7 @@ class MultiPaxos(Replica[Message]):
             self.broadcast(Commit(lead.ballot, self.log.chosen), self.peers)
 
     def settle(self, lead: Leadership) -> None:
-        while lead.is_chosen(self.log.chosen + 1, self.majority):
+        while lead.is_chosen(self.log.chosen + 1, self.quorums):
             lead.close(self.log.chosen + 1)
             self.advance()
 
@@ -462,7 +470,7 @@ class MultiPaxos(Replica[Message]):
         elif campaign is not None and campaign.won:
             self.ask(campaign.donor()[1])
         elif campaign is not None:
-            unheard = [n for n in self.peers if n not in campaign.promises.answers]
+            unheard = [n for n in self.peers if n not in campaign.promises]
             self.broadcast(Prepare(campaign.ballot, campaign.slot), unheard)
         elif self.following is not None and self.log.chosen < self.overdue:
             self.ask(self.following)
@@ -481,7 +489,7 @@ class MultiPaxos(Replica[Message]):
         self.silence += 1
         lead = self.leadership
         if lead is not None:
-            if (lead.alive | 1 << self.id).bit_count() >= self.majority:
+            if self.quorums.phase2(lead.alive | 1 << self.id):
                 self.silence = 0
             lead.alive = 0
         if self.silence >= 2:

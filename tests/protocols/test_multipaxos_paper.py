@@ -451,7 +451,7 @@ def test_a_log_is_truncated_behind_a_snapshot_on_disk_too():
 
 def test_who_lacks_what_was_truncated_gets_the_snapshot_in_parts(monkeypatch):
     """And one that answers late, or twice, does no harm; sessions come with it."""
-    monkeypatch.setattr("protocols.multipaxos.transfer.PART", 40)
+    monkeypatch.setattr("protocols.transfer.PART", 40)
     stage = compacted()
     for _ in range(2):
         stage.fire(0, "tick")

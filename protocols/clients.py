@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from protocols.kernel import Command, NodeId, RequestId
-from protocols.multipaxos.leadership import Name, name
+
+Name: TypeAlias = tuple[str, int]
+"""A command's session and serial."""
+
+
+def name(command: Command) -> Name:
+    return (command.session, command.serial)
 
 
 def named(command: Command, node: NodeId, request: RequestId) -> Command:

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocols.kernel import Json
-from protocols.multipaxos.messages import Missing, Snapshot
+from protocols.kernel import Json, record
 from protocols.wire import dumps
 
 PART = 1 << 16
 """Characters in a part."""
+
+
+@record
+class Missing:
+    """Send me what was chosen in ``slot`` and after it. If only a snapshot has that: I already
+    have ``offset`` characters of the one at slot ``snapshot``.
+    """
+
+    slot: int
+    snapshot: int = 0
+    offset: int = 0
+
+
+@record
+class Snapshot:
+    """A part of the state after slot ``slot``, as text: ``size`` characters in all, these from
+    ``offset`` on. Each part is asked for, so that one at a time is under way.
+    """
+
+    slot: int
+    offset: int
+    size: int
+    text: str
 
 
 def part(slot: int, state: Json, asked: Missing) -> Snapshot:
