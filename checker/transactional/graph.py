@@ -8,9 +8,11 @@ anomaly it is.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -32,15 +34,15 @@ Cycle = list[tuple[int, int, int]]
 
 @dataclass
 class Edges:
-    """Parallel lists; the same edge may be there twice."""
+    """Parallel arrays; the same edge may be there twice."""
 
-    tail: list[int]
-    head: list[int]
-    kind: list[int]
+    tail: array[int]
+    head: array[int]
+    kind: array[int]
 
     @classmethod
     def none(cls) -> Edges:
-        return cls([], [], [])
+        return cls(array("q"), array("q"), array("b"))
 
     def add(self, tail: int, head: int, kind: int) -> None:
         if tail != head:
@@ -74,9 +76,9 @@ def realtime_edges(history: History, txns: Sequence[Txn], edges: Edges) -> None:
             number = begins.get(row)
             if number is not None:
                 before[number] = tuple(recent)
-                edges.tail += recent
-                edges.head += [number] * len(recent)
-                edges.kind += [REALTIME] * len(recent)
+                edges.tail.extend(recent)
+                edges.head.extend(repeat(number, len(recent)))
+                edges.kind.extend(repeat(REALTIME, len(recent)))
         elif (number := ends.get(row)) is not None:
             for other in before.pop(number):
                 recent.pop(other, None)
@@ -88,9 +90,9 @@ def cycles(edges: Edges, size: int) -> tuple[dict[str, Cycle], bool]:
 
     Without processes first, then with, then with real time, so that each cycle has the plainest name.
     """
-    tail = np.array(edges.tail, np.int64)
-    head = np.array(edges.head, np.int64)
-    kind = np.array(edges.kind, np.int64)
+    tail = np.frombuffer(edges.tail, np.int64)
+    head = np.frombuffer(edges.head, np.int64)
+    kind = np.frombuffer(edges.kind, np.int8)
     found: dict[str, Cycle] = {}
     complete = True
     if not len(tail) or len(components(tail, head, size)[0]) == 0:

@@ -16,9 +16,10 @@ from typing import cast
 from checker.history import History
 from checker.phrases import show
 from checker.shapes import Malformed, answers
-from checker.transactional.graph import RW, WR, WW, Edges, cycles, process_edges, realtime_edges
-from checker.transactional.report import Anomalies, judge, name_txn, show_key
-from checker.transactional.transactions import APPEND, READ, Transactions, Txn, transactions
+from checker.transactional.decide import decide
+from checker.transactional.graph import RW, WR, WW, Edges
+from checker.transactional.report import Anomalies, name_txn, show_identity, show_key
+from checker.transactional.transactions import APPEND, READ, Transactions, Txn
 from checker.values import Json, identity
 from checker.verdict import Verdict
 
@@ -33,19 +34,7 @@ def check(history: History, *, model: str = "strict-serializable") -> Verdict:
     ``details``: ``anomalies`` (name: number), ``refuted`` models, the ``strongest`` that stand, and
     ``examples``. *Vacuous* where nothing was read. *Unknown* for what is no list-append.
     """
-    found = transactions(history)
-    work = _Inference(found)
-    work.run()
-    process_edges(found.txns, work.edges)
-    realtime_edges(history, found.txns, work.edges)
-    return judge(
-        history,
-        found,
-        work.anomalies,
-        cycles(work.edges, len(found.txns)),
-        because=work.because,
-        model=model,
-    )
+    return decide(history, _Inference, model=model)
 
 
 @dataclass
@@ -182,8 +171,8 @@ class _Inference:
                     self.anomalies.add(
                         "G1b",
                         [writer, txn],
-                        f"{name_txn(txn)} read {show_key(self.found, key)} up to {_show(elements[-1])}, "
-                        f"but {name_txn(writer)} went on to append {_show(known.last[writer.number])}",
+                        f"{name_txn(txn)} read {show_key(self.found, key)} up to {show_identity(elements[-1])}, "
+                        f"but {name_txn(writer)} went on to append {show_identity(known.last[writer.number])}",
                     )
         if size < len(writers):
             writer = writers[size]
@@ -202,13 +191,13 @@ class _Inference:
                 self.anomalies.add(
                     "G1a",
                     [reader],
-                    f"{name_txn(reader)} read {_show(element)} in {where}, but nobody appended it",
+                    f"{name_txn(reader)} read {show_identity(element)} in {where}, but nobody appended it",
                 )
                 continue
             self.anomalies.add(
                 "G1a",
                 [writer, reader],
-                f"{name_txn(reader)} read {_show(element)} in {where}, but {name_txn(writer)}, which "
+                f"{name_txn(reader)} read {show_identity(element)} in {where}, but {name_txn(writer)}, which "
                 "appended it, failed",
             )
             later = next(
@@ -218,7 +207,7 @@ class _Inference:
                 self.anomalies.add(
                     "dirty-update",
                     [writer, later],
-                    f"{name_txn(later)} appended to {where} after {_show(element)}, but "
+                    f"{name_txn(later)} appended to {where} after {show_identity(element)}, but "
                     f"{name_txn(writer)}, which appended that, failed",
                 )
 
@@ -229,7 +218,7 @@ class _Inference:
         self.anomalies.add(
             "duplicate-elements",
             [known.longest_by],
-            f"{name_txn(known.longest_by)} read {show_key(self.found, key)} with {_show(twice)} twice",
+            f"{name_txn(known.longest_by)} read {show_key(self.found, key)} with {show_identity(twice)} twice",
         )
 
     def incompatible(self, key: Hashable, known: _Key, txn: Txn, elements: Elements) -> None:
@@ -239,8 +228,8 @@ class _Inference:
         self.anomalies.add(
             "incompatible-order",
             [txn, known.longest_by],
-            f"element {at} of {show_key(self.found, key)} was {_show(elements[at])} for {name_txn(txn)} "
-            f"and {_show(known.longest[at])} for {name_txn(known.longest_by)}",
+            f"element {at} of {show_key(self.found, key)} was {show_identity(elements[at])} for {name_txn(txn)} "
+            f"and {show_identity(known.longest[at])} for {name_txn(known.longest_by)}",
         )
 
     def because(self, tail: int, head: int, kind: int) -> str:
@@ -254,12 +243,14 @@ class _Inference:
                 if kind == WW and writer.number == head and place:
                     before = known.writer.get(known.longest[place - 1])
                     if before is not None and before.number == tail:
-                        earlier = _show(known.longest[place - 1])
-                        return f"it appended {earlier} to {where}, and the other {_show(element)} after it"
+                        earlier = show_identity(known.longest[place - 1])
+                        return f"it appended {earlier} to {where}, and the other {show_identity(element)} after it"
                 if kind == WR and writer.number == tail and self.saw(known, head, place + 1):
-                    return f"it appended {_show(element)} to {where}, and the other read that"
+                    return (
+                        f"it appended {show_identity(element)} to {where}, and the other read that"
+                    )
                 if kind == RW and writer.number == head and self.saw(known, tail, place):
-                    return f"it read {where} without {_show(element)}, which the other appended"
+                    return f"it read {where} without {show_identity(element)}, which the other appended"
         raise AssertionError((tail, head, kind))
 
     @staticmethod
@@ -285,10 +276,6 @@ def _elements(value: Json, row: int) -> Elements:
     return [identity(element) for element in value]
 
 
-def _show(element: Hashable) -> str:
-    return str(element[1]) if isinstance(element, tuple) else show(element)
-
-
 def _list(elements: Elements) -> str:
-    shown = ", ".join(map(_show, elements[-5:]))
+    shown = ", ".join(map(show_identity, elements[-5:]))
     return f"[{'..., ' if len(elements) > 5 else ''}{shown}]"

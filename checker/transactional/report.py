@@ -134,5 +134,10 @@ def _cycle_lines(
     return lines
 
 
+def show_identity(value: Hashable) -> str:
+    """A value by its identity (:func:`checker.values.identity`), for people."""
+    return str(value[1]) if isinstance(value, tuple) else show(value)
+
+
 def show_key(found: Transactions, key: Hashable) -> str:
     return show(found.keys[key])

@@ -12,25 +12,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from checker.history import History, Op
 from checker.phrases import show
 from checker.shapes import Malformed, answers
-from checker.transactional.graph import (
-    RW,
-    WR,
-    WW,
-    Edges,
-    components,
-    cycles,
-    process_edges,
-    realtime_edges,
-)
-from checker.transactional.report import Anomalies, judge, name_txn, show_key
-from checker.transactional.transactions import READ, WRITE, Transactions, Txn, transactions
-from checker.values import Json, identity
+from checker.transactional.decide import decide
+from checker.transactional.graph import RW, WR, WW, Edges, components
+from checker.transactional.report import Anomalies, name_txn, show_identity, show_key
+from checker.transactional.transactions import READ, WRITE, Transactions, Txn
+from checker.values import identity
 from checker.verdict import Verdict
 
 
@@ -48,30 +41,21 @@ def check(
     ``wfr_keys``, ``sequential_keys``, ``linearizable_keys`` are what is claimed of each key, to infer
     versions from. ``details`` as of list-append. *Unknown* for what is no rw-register.
     """
-    found = transactions(history)
-    work = _Inference(found)
-    for txn in found.txns:
-        work.take(txn)
-    for txn in found.failed:
-        work.take_failed(txn)
-    for key, known in work.keys.items():
-        if wfr_keys:
-            known.follow |= known.within
-        if sequential_keys or linearizable_keys:
-            known.follow |= _sequential(known)
-        if linearizable_keys:
-            known.follow |= _linearizable(known)
-        work.order(key, known)
-    process_edges(found.txns, work.edges)
-    realtime_edges(history, found.txns, work.edges)
-    return judge(
-        history,
-        found,
-        work.anomalies,
-        cycles(work.edges, len(found.txns)),
-        because=work.because,
-        model=model,
+    claims = _Claims(
+        wfr=wfr_keys,
+        sequential=sequential_keys or linearizable_keys,
+        linearizable=linearizable_keys,
     )
+    return decide(history, partial(_Inference, claims=claims), model=model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Claims:
+    """What is claimed of each key by itself: see ``check``."""
+
+    wfr: bool
+    sequential: bool
+    linearizable: bool
 
 
 _Version = Hashable
@@ -94,11 +78,25 @@ class _Key:
 
 
 class _Inference:
-    def __init__(self, found: Transactions) -> None:
-        self.found = found
+    def __init__(self, found: Transactions, *, claims: _Claims) -> None:
+        self.found, self.claims = found, claims
         self.keys: defaultdict[Hashable, _Key] = defaultdict(_Key)
         self.edges = Edges.none()
         self.anomalies = Anomalies()
+
+    def run(self) -> None:
+        for txn in self.found.txns:
+            self.take(txn)
+        for txn in self.found.failed:
+            self.take_failed(txn)
+        for key, known in self.keys.items():
+            if self.claims.wfr:
+                known.follow |= known.within
+            if self.claims.sequential:
+                known.follow |= _sequential(known)
+            if self.claims.linearizable:
+                known.follow |= _linearizable(known)
+            self.order(key, known)
 
     def take(self, txn: Txn) -> None:
         """Note what a transaction read of others and wrote, and what contradicts itself within it."""
@@ -119,7 +117,7 @@ class _Inference:
                     "internal",
                     [txn],
                     f"{name_txn(txn)} read {show(value)} from {show_key(self.found, key)}, where it had "
-                    f"itself read or written {_show(view[key])} before",
+                    f"itself read or written {show_identity(view[key])} before",
                 )
             view[key] = version
         for key, version in read.items():
@@ -131,7 +129,7 @@ class _Inference:
         if version is None:
             raise Malformed(txn.op.invoked, "null stands for nothing written: write a value")
         if version in known.writer:
-            where = f"{_show(version)} is written to {show_key(self.found, key)}"
+            where = f"{show_identity(version)} is written to {show_key(self.found, key)}"
             raise Malformed(txn.op.invoked, f"{where} twice: values must be unique")
         known.writer[version] = txn
         known.final[txn.number] = version
@@ -167,7 +165,7 @@ class _Inference:
             if version is None:
                 continue
             for reader in readers:
-                said = f"{name_txn(reader)} read {_show(version)} from {where}"
+                said = f"{name_txn(reader)} read {show_identity(version)} from {where}"
                 if writer is None:
                     failed = known.failed.get(version)
                     why = "but nobody wrote it"
@@ -184,7 +182,7 @@ class _Inference:
                     self.edges.add(writer.number, reader.number, WR)
                     final = known.final[writer.number]
                     if final != version:
-                        why = f"but {name_txn(writer)} went on to write {_show(final)}"
+                        why = f"but {name_txn(writer)} went on to write {show_identity(final)}"
                         self.anomalies.add("G1b", [writer, reader], f"{said}, {why}")
 
     def cyclic(self, key: Hashable, known: _Key) -> bool:
@@ -206,7 +204,7 @@ class _Inference:
             "cyclic-versions",
             txns[:6],
             f"versions of {show_key(self.found, key)} follow each other round: "
-            f"{', '.join(map(_show, round_[:6]))} ({', '.join(map(name_txn, txns[:6]))})",
+            f"{', '.join(map(show_identity, round_[:6]))} ({', '.join(map(name_txn, txns[:6]))})",
         )
         return True
 
@@ -217,7 +215,7 @@ class _Inference:
                 self.anomalies.add(
                     "lost-update",
                     several[:6],
-                    f"{' and '.join(map(name_txn, several[:6]))} all read {_show(version)} from "
+                    f"{' and '.join(map(name_txn, several[:6]))} all read {show_identity(version)} from "
                     f"{show_key(self.found, key)}, and wrote it",
                 )
 
@@ -229,7 +227,9 @@ class _Inference:
                 for version, readers in known.readers.items():
                     writer = known.writer.get(version)
                     if writer and writer.number == tail and any(r.number == head for r in readers):
-                        return f"it wrote {_show(version)} to {where}, and the other read that"
+                        return (
+                            f"it wrote {show_identity(version)} to {where}, and the other read that"
+                        )
                 continue
             for before, after in known.follow:
                 writer = known.writer.get(after)
@@ -237,9 +237,9 @@ class _Inference:
                     continue
                 earlier = known.writer.get(before)
                 if kind == WW and earlier is not None and earlier.number == tail:
-                    return f"it wrote {_show(before)} to {where}, which the other's {_show(after)} replaced"
+                    return f"it wrote {show_identity(before)} to {where}, which the other's {show_identity(after)} replaced"
                 if kind == RW and any(r.number == tail for r in known.readers.get(before, ())):
-                    return f"it read {_show(before)} from {where}, which the other's {_show(after)} replaced"
+                    return f"it read {show_identity(before)} from {where}, which the other's {show_identity(after)} replaced"
         raise AssertionError((tail, head, kind))
 
 
@@ -276,11 +276,3 @@ def _linearizable(known: _Key) -> dict[tuple[_Version, _Version], None]:
         if op.completed is not None and op.type == 1:
             ended.append((op.completed, op.invoked, version))
     return found
-
-
-def _show(version: _Version) -> str:
-    return str(version[1]) if isinstance(version, tuple) else show(_json(version))
-
-
-def _json(version: _Version) -> Json:
-    return version

@@ -7,13 +7,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
+from checker.garbage import no_garbage_yet
 from checker.history import History
 from harness.errors import UsageError
 from harness.formats import FORMATS
 from harness.formats.jepsen import Parsed
 from harness.formats.source import STDIN, Source, read_head, read_source
 from harness.store.find import STORE, find_history
-from harness.store.load import load_history, no_garbage_yet
+from harness.store.load import load_history
 from harness.store.record import HISTORY
 from harness.tables import find, nearest
 

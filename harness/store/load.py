@@ -6,15 +6,14 @@ the clients' rows is real time and the nodes' clocks are not to be trusted that 
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
 from typing import Any
 
+from checker.garbage import no_garbage_yet
 from checker.history import INFO, History, Row, node_process
 from harness.errors import StoreError, UsageError
 from harness.store.find import STORE, find_history, read_object
@@ -22,7 +21,7 @@ from harness.store.gather import Gathered
 from harness.store.record import HISTORY, NOTES, TRIAL
 
 _AT_ONCE = 10_000
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +70,6 @@ def gather(path: Path | str, blocks: Iterable[bytes]) -> Gathered:
         rest = block[end:]
     gathered.take(rest)
     return gathered
-
-
-@contextmanager
-def no_garbage_yet() -> Iterator[None]:
-    """While only new objects are made, looking for garbage finds none, and doubles the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def blocks(path: Path) -> Iterator[bytes]:
