@@ -10,12 +10,13 @@ from typing import TypeVar
 
 from checker.history import Row
 from harness.shrink.freeze import with_faults, with_script
+from harness.shrink.milder import milder
 from harness.shrink.search import Search, Spent
 from harness.shrink.size import size_of
 from harness.shrink.targets import only, renumbered, targets_of
 from harness.shrink.times import REDUCTIONS as OF_TIME
 from harness.trial import Trial
-from nemesis.actions import Fault, Shape, Weather, Window
+from nemesis.actions import Window
 from workloads.script import MS, ScriptedOp
 
 T = TypeVar("T")
@@ -247,7 +248,7 @@ def fewer_windows(search: Search) -> None:
 
 
 def smaller_faults(search: Search) -> None:
-    """Each window hits fewer nodes or links; and weather has fewer properties."""
+    """Each window hits fewer nodes or links; and does less to those."""
     for number in reversed(range(len(search.best.windows()))):
 
         def targets(number: int = number) -> list[object]:
@@ -263,30 +264,13 @@ def smaller_faults(search: Search) -> None:
         plan = list(search.best.windows())
         if len(plan) < windows:
             continue
-        milder = [_put(plan, number, window) for window in _milder(plan[number])]
-        search.attempt([with_faults(search.best, some) for some in milder])
+        less = [_put(plan, number, window) for window in milder(plan[number])]
+        search.attempt([with_faults(search.best, some) for some in less])
 
 
 def _put(plan: Sequence[Window], number: int, window: Window | None) -> list[Window]:
     """The plan with another window in this place, or without it."""
     return [*plan[:number], *([] if window is None else [window]), *plan[number + 1 :]]
-
-
-def _milder(window: Window) -> list[Window]:
-    """The window with one property of its weather gone."""
-    fault = window.fault
-    if isinstance(fault, str) or not any(isinstance(a, Shape) for a in fault.begin):
-        return []
-    windows = []
-    for gone in ("reorder_permille", "duplicate_permille", "loss_permille", "jitter_ms"):
-        begin = tuple(
-            Shape(a.links, replace(a.weather, **{gone: 0})) if isinstance(a, Shape) else a
-            for a in fault.begin
-        )
-        calm = any(isinstance(a, Shape) and a.weather == Weather() for a in begin)
-        if begin != fault.begin and not calm:
-            windows.append(Window(window.at_ms, window.for_ms, Fault(fault.name, begin, fault.end)))
-    return windows
 
 
 def kinder_world(search: Search) -> None:
