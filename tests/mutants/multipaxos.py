@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from protocols.ballots import ZERO, Ballot, owner
-from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
+from protocols.kernel import Cluster, Command, Json, RequestId
 from protocols.log import Log, Vote
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Prepare, Promise
+from protocols.quorum_systems import QuorumSystem, count
 from protocols.statemachine import READS, Answer, KeyValue
 from tests.mutants.trials import CALM, CHURN, LEADERS, LIMP, STORM, kin
 
@@ -80,9 +81,10 @@ class AcceptsLower(MultiPaxos):
 class HalfIsMajority(MultiPaxos):
     """M8: n/2 nodes are taken for a majority."""
 
-    def __init__(self, id: NodeId, cluster: Cluster) -> None:
-        super().__init__(id, cluster)
-        self.majority = len(cluster.nodes) // 2
+    @classmethod
+    def quorums_of(cls, cluster: Cluster) -> QuorumSystem:
+        half = len(cluster.nodes) // 2
+        return count(cluster.nodes, half, half)
 
 
 class TrustsOldVote(MultiPaxos):
