@@ -37,7 +37,7 @@ def decide(
     work = inference(found)
     work.run()
     process_edges(found.txns, work.edges)
-    realtime_edges(history, found.txns, work.edges)
+    realtime_edges(found.txns, work.edges)
     return judge(
         history,
         found,

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from checker.history import INVOKE, OK, History
 from checker.transactional.transactions import Txn
 from checker.values import Ints
 
@@ -34,7 +34,10 @@ Cycle = list[tuple[int, int, int]]
 
 @dataclass
 class Edges:
-    """Parallel arrays; the same edge may be there twice."""
+    """Parallel arrays; the same edge may be there twice.
+
+    Edges from a transaction to itself, and those with a -1 for nobody's, do not count.
+    """
 
     tail: array[int]
     head: array[int]
@@ -45,10 +48,24 @@ class Edges:
         return cls(array("q"), array("q"), array("b"))
 
     def add(self, tail: int, head: int, kind: int) -> None:
-        if tail != head:
-            self.tail.append(tail)
-            self.head.append(head)
-            self.kind.append(kind)
+        self.tail.append(tail)
+        self.head.append(head)
+        self.kind.append(kind)
+
+    def extend(self, tails: Iterable[int], heads: Sequence[int], kind: int) -> None:
+        """Several of one kind."""
+        self.tail.extend(tails)
+        self.head.extend(heads)
+        self.kind.extend(repeat(kind, len(heads)))
+
+    def arrays(self) -> tuple[Ints, Ints, NDArray[np.int8]]:
+        """From, to and kind of those that lead from one transaction to another."""
+        if not self.tail:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int8)
+        tail, head = np.frombuffer(self.tail, np.int64), np.frombuffer(self.head, np.int64)
+        kind = np.frombuffer(self.kind, np.int8)
+        proper = (tail != head) & (tail >= 0) & (head >= 0)
+        return (tail, head, kind) if proper.all() else (tail[proper], head[proper], kind[proper])
 
 
 def process_edges(txns: Sequence[Txn], edges: Edges) -> None:
@@ -60,29 +77,27 @@ def process_edges(txns: Sequence[Txn], edges: Edges) -> None:
         last[txn.op.process] = txn.number
 
 
-def realtime_edges(history: History, txns: Sequence[Txn], edges: Edges) -> None:
+def realtime_edges(txns: Sequence[Txn], edges: Edges) -> None:
     """Only those that do not follow from others: from what has ended to what begins then.
 
-    ``recent`` are the ended ones that no other ended one came wholly after; when one ends, those
-    before it are recent no more. As many edges as transactions times those at the same time.
+    To b lead those that ended before b began, but not before the beginning of another one that ended
+    before b began: by their ends these lie side by side, from the last such beginning to that of b. As
+    many edges as transactions times those at the same time.
     """
-    begins = {txn.op.invoked: txn.number for txn in txns}
-    ends = {txn.op.completed: txn.number for txn in txns if txn.op.type == OK}
-    recent: dict[int, None] = {}
-    before: dict[int, tuple[int, ...]] = {}
-    rows = np.flatnonzero(history.process >= 0)
-    for row, fate in zip(rows.tolist(), history.type[rows].tolist(), strict=True):
-        if fate == INVOKE:
-            number = begins.get(row)
-            if number is not None:
-                before[number] = tuple(recent)
-                edges.tail.extend(recent)
-                edges.head.extend(repeat(number, len(recent)))
-                edges.kind.extend(repeat(REALTIME, len(recent)))
-        elif (number := ends.get(row)) is not None:
-            for other in before.pop(number):
-                recent.pop(other, None)
-            recent[number] = None
+    begin = np.fromiter((txn.op.invoked for txn in txns), np.int64, len(txns))
+    end = np.fromiter((txn.op.completed if txn.ok else -1 for txn in txns), np.int64, len(txns))
+    ended = np.flatnonzero(end >= 0)
+    ended = ended[np.argsort(end[ended])]
+    if not len(ended):
+        return
+    high = np.searchsorted(end[ended], begin)
+    latest = np.concatenate([[-1], np.maximum.accumulate(begin[ended])])[high]
+    count = high - np.searchsorted(end[ended], latest)
+    heads = np.repeat(np.arange(len(txns)), count)
+    steps = np.arange(len(heads)) - np.repeat(np.cumsum(count) - high, count)
+    edges.tail.frombytes(ended[steps].tobytes())
+    edges.head.frombytes(heads.tobytes())
+    edges.kind.frombytes(np.full(len(heads), REALTIME, np.int8).tobytes())
 
 
 def cycles(edges: Edges, size: int) -> tuple[dict[str, Cycle], bool]:
@@ -90,9 +105,7 @@ def cycles(edges: Edges, size: int) -> tuple[dict[str, Cycle], bool]:
 
     Without processes first, then with, then with real time, so that each cycle has the plainest name.
     """
-    tail = np.frombuffer(edges.tail, np.int64)
-    head = np.frombuffer(edges.head, np.int64)
-    kind = np.frombuffer(edges.kind, np.int8)
+    tail, head, kind = edges.arrays()
     found: dict[str, Cycle] = {}
     complete = True
     if not len(tail) or len(components(tail, head, size)[0]) == 0:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import cast
 
 from checker.history import History
@@ -24,6 +23,7 @@ from checker.values import Json, identity
 from checker.verdict import Verdict
 
 _PLAIN = {int, str}
+_NOBODY = -1
 Elements = list[Hashable]
 
 
@@ -128,15 +128,23 @@ class _Inference:
                 return
         self.aborted(key, known)
         writers = [known.writer.get(element) for element in longest]
-        for a, b in pairwise(writers):
-            if a is not None and b is not None:
-                self.edges.add(a.number, b.number, WW)
+        order = [_NOBODY if writer is None else writer.number for writer in writers]
+        self.edges.extend(order[:-1], order[1:], WW)
+        first_reads = [(txn, elements) for txn, elements, first in known.reads if first]
+        numbers = [txn.number for txn, _ in first_reads]
+        sizes = [len(elements) for _, elements in first_reads]
+        before, after = [_NOBODY, *order], [*order, _NOBODY]
+        self.edges.extend([before[size] for size in sizes], numbers, WR)
+        self.edges.extend(numbers, [after[size] for size in sizes], RW)
         readers: dict[int, list[Txn]] = {}
-        for txn, elements, first in known.reads:
-            if first:
-                self.read(key, known, txn, elements, writers)
-                if txn.number in known.last:
-                    readers.setdefault(len(elements), []).append(txn)
+        for (txn, elements), size in zip(first_reads, sizes, strict=True):
+            writer = writers[size - 1] if size else None
+            if writer is txn:
+                self.own_future(key, txn, elements)
+            elif writer is not None and known.last[writer.number] != elements[-1]:
+                self.intermediate(key, known, txn, writer, elements)
+            if txn.number in known.last:
+                readers.setdefault(size, []).append(txn)
         for version, several in readers.items():
             if len(several) > 1:
                 self.anomalies.add(
@@ -146,38 +154,25 @@ class _Inference:
                     f"with {version} elements, and appended to it",
                 )
 
-    def read(
-        self,
-        key: Hashable,
-        known: _Key,
-        txn: Txn,
-        elements: Elements,
-        writers: Sequence[Txn | None],
+    def own_future(self, key: Hashable, txn: Txn, elements: Elements) -> None:
+        self.anomalies.add(
+            "future-read",
+            [txn],
+            f"{name_txn(txn)} read {show_key(self.found, key)} as {_list(elements)}, "
+            "which it appended to only later",
+        )
+
+    def intermediate(
+        self, key: Hashable, known: _Key, txn: Txn, writer: Txn, elements: Elements
     ) -> None:
-        """Edges of a transaction's first word on a key, and reads of intermediate versions."""
-        size = len(elements)
-        if size:
-            writer = writers[size - 1]
-            if writer is not None:
-                self.edges.add(writer.number, txn.number, WR)
-                if writer is txn:
-                    self.anomalies.add(
-                        "future-read",
-                        [txn],
-                        f"{name_txn(txn)} read {show_key(self.found, key)} as {_list(elements)}, "
-                        "which it appended to only later",
-                    )
-                elif known.last[writer.number] != elements[-1]:
-                    self.anomalies.add(
-                        "G1b",
-                        [writer, txn],
-                        f"{name_txn(txn)} read {show_key(self.found, key)} up to {show_identity(elements[-1])}, "
-                        f"but {name_txn(writer)} went on to append {show_identity(known.last[writer.number])}",
-                    )
-        if size < len(writers):
-            writer = writers[size]
-            if writer is not None:
-                self.edges.add(txn.number, writer.number, RW)
+        """A read of a version that its writer went on from."""
+        last = show_identity(known.last[writer.number])
+        self.anomalies.add(
+            "G1b",
+            [writer, txn],
+            f"{name_txn(txn)} read {show_key(self.found, key)} up to {show_identity(elements[-1])}, "
+            f"but {name_txn(writer)} went on to append {last}",
+        )
 
     def aborted(self, key: Hashable, known: _Key) -> None:
         """Elements of failed transactions, and of nobody."""
