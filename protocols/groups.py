@@ -27,7 +27,7 @@ from protocols.kernel import Cluster, Command, Fired, Json, NodeId, RequestId
 from protocols.keymap import KeyMap
 from protocols.multipaxos import MultiPaxos
 from protocols.nested import Host, Part, Wrapped, carried, wrapping
-from protocols.statemachine import ONE_KEY
+from protocols.transactions import MULTI
 
 GROUP = wrapping("Group", MultiPaxos.messages)
 
@@ -40,7 +40,6 @@ class PaxosGroups(Host[Wrapped]):
     """See the module. Option: ``groups``, and multi-Paxos' own."""
 
     messages: ClassVar[tuple[type, ...]] = carried(GROUP)
-    commands: ClassVar[tuple[str, ...]] = tuple(sorted(ONE_KEY))
     sometimes: ClassVar[tuple[str, ...]] = MultiPaxos.sometimes
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
@@ -82,7 +81,7 @@ class PaxosGroups(Host[Wrapped]):
         self.set_timer("prefer", PREFER[0] * rtt, PREFER[1] * rtt)
 
     def on_request(self, request: RequestId, command: Command) -> None:
-        if command.f not in ONE_KEY:
+        if command.f in MULTI and not command.key:
             self.reply(request, "refused: not a command of one key", ok=False)
         else:
             self.ask_part(self.group_of(command.key), request, command)

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from harness.zoo.mutant import Mutant
-from tests.mutants import abd, epaxos, multipaxos, stopping
+from tests.mutants import abd, chain, epaxos, groups, kpaxos, multipaxos, stopping
 
 MODULES: Mapping[str, ModuleType] = {
     "abd": abd,
     "multipaxos": multipaxos,
     "epaxos": epaxos,
+    "kpaxos": kpaxos,
+    "paxos-groups": groups,
+    "chain": chain,
     "stopping": stopping,
 }
 
