@@ -10,8 +10,16 @@ from functools import partial
 
 from checker import agreement, availability, crashes, liveness, proofs, stats, vacuity
 from checker.history import History
+from checker.progress import why
 from checker.verdict import Outcome, Verdict, combine
 from workloads.kernel import Check
+
+STOPPED = "stopped"
+"""In a verdict's details: why the check was ended before its end (:mod:`checker.progress`)."""
+INTERRUPTED = why(KeyboardInterrupt())
+_NOT_BEGUN = Verdict(
+    outcome=Outcome.UNKNOWN, summary="not begun: interrupted", details={STOPPED: INTERRUPTED}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,11 @@ class Results:
     checks: Mapping[str, Verdict]
     seconds: Mapping[str, float]
     """CPU seconds that each check took."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended it, by Ctrl-C."""
+        return any(v.details.get(STOPPED) == INTERRUPTED for v in self.checks.values())
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -52,19 +65,27 @@ def judge(
             "proofs": proofs.check,
         }
     verdicts: dict[str, Verdict] = {}
+    interrupted = False
     seconds: dict[str, float] = {}
     for name, check in (*checks.items(), *general.items()):
         began = time.process_time()
-        verdicts[name] = guarded(name, check, history)
+        verdicts[name] = _NOT_BEGUN if interrupted else guarded(name, check, history)
+        interrupted = interrupted or verdicts[name].details.get(STOPPED) == INTERRUPTED
         seconds[name] = time.process_time() - began
     outcome = combine(v.outcome for v in verdicts.values())
     return Results(outcome=outcome, checks=verdicts, seconds=seconds)
 
 
 def guarded(name: str, check: Check, history: History) -> Verdict:
-    """What ``check`` says; *unknown*, never valid, if it crashes."""
+    """What ``check`` says; *unknown*, never valid, if it crashes or is interrupted."""
     try:
         return check(history)
+    except KeyboardInterrupt:
+        return Verdict(
+            outcome=Outcome.UNKNOWN,
+            summary="interrupted; nothing was decided by then",
+            details={STOPPED: INTERRUPTED},
+        )
     except Exception as error:  # noqa: BLE001  user's checks too; the trial's other checks go on
         return Verdict(
             outcome=Outcome.UNKNOWN,

@@ -20,8 +20,10 @@ from types import FrameType
 
 from checker.history import History
 from checker.linearizable.frontier import Budget
+from checker.progress import Stopped
 from checker.verdict import Outcome, Verdict
 from harness.claims import takes
+from harness.judge import INTERRUPTED, STOPPED
 from workloads.kernel import Check
 
 _BYTES = 500
@@ -31,10 +33,10 @@ _STEPS_PER_SECOND = 2_000_000
 """Where nothing was measured."""
 _SHARE = 0.8
 """Of the time or the memory that is left: what a search may take."""
-_WATCH_EVERY_S = 0.05
+_WATCH_EVERY_S, _GRACE_S = 0.05, 2.0
 
 
-class LimitError(Exception):
+class LimitError(Stopped):
     """A check took more than it may. The message says of what."""
 
 
@@ -59,14 +61,21 @@ class Patience:
             with watch(self.seconds, self.memory_mib):
                 return self._search(check, history, so_far, began)
         except LimitError as error:
-            why = f"{error} after {time.monotonic() - began:.1f} s"
+            reason = str(error)
         except MemoryError:
-            why = f"out of memory after {time.monotonic() - began:.1f} s"
+            reason = "out of memory"
         except KeyboardInterrupt:
-            why = f"interrupted after {time.monotonic() - began:.1f} s"
+            reason = INTERRUPTED
+        why = f"{reason} after {time.monotonic() - began:.1f} s"
         if not so_far:
-            return Verdict(outcome=Outcome.UNKNOWN, summary=f"{why}; nothing was decided by then")
-        return replace(so_far[-1], summary=f"{why}; {so_far[-1].summary}")
+            return Verdict(
+                outcome=Outcome.UNKNOWN,
+                summary=f"{why}; nothing was decided by then",
+                details={STOPPED: reason},
+            )
+        last = so_far[-1]
+        details = {**last.details, STOPPED: reason}
+        return replace(last, summary=f"{why}; {last.summary}", details=details)
 
     def _search(
         self, check: Check, history: History, so_far: list[Verdict], began: float
@@ -78,6 +87,8 @@ class Patience:
         limit = self._limit(Budget(steps=_FIRST_STEPS))
         first = search(history, budget=limit)
         if first.outcome is not Outcome.UNKNOWN or not first.details.get("undecided"):
+            return first
+        if STOPPED in first.details:
             return first
         so_far.append(first)
         took = time.monotonic() - began
@@ -112,10 +123,11 @@ def watch(seconds: float | None, memory_mib: int | None) -> Iterator[None]:
 
     def look(number: int, frame: FrameType | None) -> None:
         del number, frame
-        if end is not None and time.monotonic() >= end:
-            raise LimitError("out of time")
-        if resident_bytes() > most:
-            raise LimitError("out of memory")
+        late = end is not None and time.monotonic() >= end
+        if late or resident_bytes() > most:
+            # What the check has decided, it may say in peace; should it go on, it is told again.
+            signal.setitimer(signal.ITIMER_REAL, _GRACE_S, _GRACE_S)
+            raise LimitError("out of time" if late else "out of memory")
 
     before = signal.signal(signal.SIGALRM, look)
     signal.setitimer(signal.ITIMER_REAL, _WATCH_EVERY_S, _WATCH_EVERY_S)

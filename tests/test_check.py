@@ -105,7 +105,7 @@ def test_workloads_and_models(capsys: pytest.CaptureFixture[str], tmp_path: Path
     assert run(capsys, "check", OK_EDN, "-m", "sequential")[0] == 0
     wrong = run(capsys, "check", OK_EDN, "-m", "queue")
     assert wrong[0] == 2
-    assert "not a enqueue or dequeue: 'write'" in wrong[1]
+    assert "a queue does not know 'write'" in wrong[1]
 
 
 @pytest.mark.parametrize(

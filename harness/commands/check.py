@@ -11,19 +11,24 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from checker.verdict import Outcome, combine
+from checker.history import History
+from checker.verdict import Outcome, Verdict, combine
 from harness.claims import Checks, at_isolation, claims, guess, observing_failed_cas
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, StoreError, UsageError
 from harness.formats import FORMATS
 from harness.formats.keys import only_keys
 from harness.formats.load import AUTO, OURS, Loaded, load
 from harness.judge import Results, judge
 from harness.patience import Patience
+from harness.report.anomaly import anomalies
+from harness.report.picture import draw
 from harness.report.progress import to_stdout
 from harness.report.summary import report
+from harness.report.working import Working
 from harness.store.find import STORE, read_object
 from harness.store.record import HISTORY, TRIAL
 from harness.trial import NO_FAULTS, Trial
+from workloads.kernel import Check
 
 BROKEN = UsageError.exit_code
 
@@ -42,6 +47,8 @@ class Request:
     patience: Patience
     store: Path
     shown: Sequence[str]
+    svg: Path | None
+    working: Working
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +93,10 @@ class Judged:
     metavar="MIB",
     help="For each check, beside the history; what would need more is unknown.",
 )
+@click.option(
+    "--svg", type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw what is wrong: the few ops that contradict, and why.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The results as JSON.")
 @click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
 def command(  # noqa: PLR0917  click passes them by name
@@ -99,6 +110,7 @@ def command(  # noqa: PLR0917  click passes them by name
     keys: tuple[str, ...],
     timeout: float | None,
     memory: int | None,
+    svg: Path | None,
     as_json: bool,
     store: Path,
 ) -> int:
@@ -108,7 +120,8 @@ def command(  # noqa: PLR0917  click passes them by name
     by content: history.jsonl; Jepsen's history.edn, history.txt or log; JSON. A model is register,
     cas-register, kv, queue, stack, priority-queue, set, mutex, counter, list-append, rw-register,
     bank, unique-ids, set-full, total-queue, log, sequential ..., or package.module:attribute of your
-    own. A history that ends half-way is judged as it stands, with a warning.
+    own. A history that ends half-way is judged as it stands, with a warning. A long check says how
+    far it is; Ctrl-C ends it with what was decided by then.
 
     Exit codes: 0 valid, 1 invalid, 2 unknown, 254 a history that cannot be read.
 
@@ -117,6 +130,7 @@ def command(  # noqa: PLR0917  click passes them by name
       harness check latest
       harness check store/epaxos-register/20261121T101500Z
       harness check jepsen/store/etcd/latest/history.edn --model cas-register
+      harness check latest --svg anomaly.svg
       harness check test_data/jepsen/*.log --model cas-register --observe-failed-cas
       harness check elle.json --timeout 10 --isolation serializable
       harness check history.jsonl --model mymodels:LIGHT --key 3 --json
@@ -124,6 +138,8 @@ def command(  # noqa: PLR0917  click passes them by name
     """
     if model is not None and workload is not None:
         raise UsageError("--model and --workload both say what to check: give one")
+    if svg is not None and len(histories) > 1:
+        raise UsageError("--svg draws what is wrong with one history: give one")
     request = Request(
         model=model,
         workload=workload,
@@ -135,12 +151,20 @@ def command(  # noqa: PLR0917  click passes them by name
         patience=Patience(seconds=timeout, memory_mib=memory, tell=warn),
         store=store,
         shown=shown_options(click.get_current_context()),
+        svg=svg,
+        working=Working(),
     )
-    if len(histories) == 1:
+    try:
+        if len(histories) > 1:
+            return several(histories, request, as_json=as_json)
         judged = one(histories[0], request)
-        show(judged, request, as_json=as_json)
-        return judged.results.outcome.exit_code
-    return several(histories, request, as_json=as_json)
+    except KeyboardInterrupt:  # while reading: a check answers it itself
+        to_stdout(
+            f"interrupted while reading; nothing was checked\nverdict: {Outcome.UNKNOWN.value}"
+        )
+        return Outcome.UNKNOWN.exit_code
+    show(judged, request, as_json=as_json)
+    return judged.results.outcome.exit_code
 
 
 def several(histories: Sequence[str], request: Request, *, as_json: bool) -> int:
@@ -158,6 +182,8 @@ def several(histories: Sequence[str], request: Request, *, as_json: bool) -> int
         if not as_json:
             show(judged, request, as_json=False)
             to_stdout("\n")
+        if judged.results.interrupted:
+            break
     outcomes = [judged.results.outcome for judged in told]
     if as_json:
         listed = [to_json(judged) for judged in told]
@@ -169,18 +195,48 @@ def several(histories: Sequence[str], request: Request, *, as_json: bool) -> int
 
 def one(where: str, request: Request) -> Judged:
     """Read and judge one history. Raises HarnessError where it cannot be read."""
-    loaded = load(where, root=request.store, format=request.format, tuples=request.tuples)
+    with request.working.on(f"reading {where}"):
+        loaded = load(where, root=request.store, format=request.format, tuples=request.tuples)
     for warning in loaded.warnings:
         warn(warning)
     history = only_keys(loaded.history, request.keys) if request.keys else loaded.history
     saved = trial_of(loaded)
     claim, checks = claimed(request, saved, loaded)
     faults = saved is not None and (saved.nemesis != NO_FAULTS or saved.plan is not None)
-    bounded = {name: request.patience.bound(check) for name, check in checks.items()}
+    bounded = {
+        name: followed(request.working, name, request.patience.bound(check))
+        for name, check in checks.items()
+    }
     results = judge(history, bounded, faults=faults)
     if loaded.format != OURS:
         results = only(results, bounded)
+    if request.svg is not None:
+        draw_to(request.svg, history, results)
     return Judged(loaded=loaded, claim=claim, results=results)
+
+
+def followed(working: Working, name: str, check: Check) -> Check:
+    """The same check, saying how far it is."""
+
+    def run(history: History) -> Verdict:
+        with working.on(f"{name}: {len(history):,} rows"):
+            return check(history)
+
+    return run
+
+
+def draw_to(path: Path, history: History, results: Results) -> None:
+    """Draw each anomaly, the second and further ones beside the first. Raises StoreError."""
+    found = anomalies(history, results.checks)
+    if not found:
+        warn("nothing was drawn: no check shows ops that contradict")
+    for number, anomaly in enumerate(found, 1):
+        file = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        try:
+            file.write_text(draw(anomaly), encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"cannot write {file}: {error.strerror}") from error
+        click.echo(f"drawn: {file}: {anomaly.title}", err=True)
 
 
 def only(results: Results, checks: Checks) -> Results:
@@ -256,7 +312,7 @@ def shown_options(context: click.Context) -> list[str]:
     for option in context.command.params:
         name = option.name or ""
         typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if not typed or not isinstance(option, click.Option) or name in ("as_json", "store"):
+        if not typed or not isinstance(option, click.Option) or name in ("as_json", "store", "svg"):
             continue
         value = context.params[name]
         if isinstance(value, bool):

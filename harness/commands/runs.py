@@ -23,9 +23,11 @@ def command(store: Path, last: int) -> None:
       harness runs --last 100 --store nightly
     """
     table = Table(box=None, pad_edge=False)
-    for column in ("run", "nemesis", "seed", "on", "verdict"):
-        table.add_column(column)
     runs = list_runs(store)[-last:]
+    longest = max((len(f"{run.name}/{run.stamp}") for run in runs), default=0)
+    table.add_column("run", min_width=longest, no_wrap=True)
+    for column in ("nemesis", "seed", "on", "verdict"):
+        table.add_column(column, overflow="fold")
     for run in runs:
         trial = run.trial or {}
         table.add_row(

@@ -132,9 +132,18 @@ def test_a_store_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None
     run = made(tmp_path)
     with pytest.raises(StoreError, match=r"cannot write .*: Is a directory"):
         run.write_json("", {})
-    (run.path / "results.json").write_text("{")
-    with pytest.raises(StoreError, match=r"results\.json: not JSON"):
-        list_runs(tmp_path)
+
+
+def test_a_broken_run_is_named_and_hides_no_other(tmp_path: Path) -> None:
+    broken, whole = made(tmp_path), made(tmp_path)
+    whole.write_results({"outcome": "valid"})
+    (broken.path / "results.json").write_text("{")
+
+    one, other = list_runs(tmp_path)
+    assert one.broken is not None
+    assert "results.json: not JSON" in one.broken
+    assert one.outcome is None
+    assert (other.broken, other.outcome) == (None, "valid")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
