@@ -5,6 +5,7 @@ A check is a function ``History -> Verdict``; ``CHECKS`` names them as import st
 
 CHECKS = {
     "linearizable": "checker.linearizable:check",
+    "2-atomic": "checker.two_atomic:check",
     "staleness": "checker.graded:check",
     "sequential": "checker.sessions:sequential",
     "sessions": "checker.sessions:check",
@@ -12,6 +13,10 @@ CHECKS = {
     "read-your-writes": "checker.sessions:read_your_writes",
     "writes-follow-reads": "checker.sessions:writes_follow_reads",
     "monotonic-writes": "checker.sessions:monotonic_writes",
+    "causal": "checker.causal.judge:check",
+    "causal-convergence": "checker.causal.judge:convergent",
+    "causal-memory": "checker.causal.judge:causal_memory",
+    "causal-reverse": "checker.causal.reverse:check",
     "agreement": "checker.agreement:check",
     "queue": "checker.containers.queue:check",
     "stack": "checker.containers.stack:check",

@@ -8,10 +8,18 @@ the first such end. It is at least as many *versions* behind as there are writes
 certain and one after the other, between. A read is *anomalous* if it is stale, or read what nobody
 wrote, what only a failed op wrote, or what was written later. Linear but for sorting.
 
+Of the whole, *delta* is the least time such that, were each read begun so much earlier, the history
+would be atomic (Golab, Li, Shah: Delta-atomicity); and it is *k*-atomic if in some order of the writes
+each read sees one of the last k values (:mod:`checker.two_atomic`).
+
 A measurement, not a judgement: *valid* whatever it finds.
 """
 
 from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +28,7 @@ from checker.linearizable.columns import CAS, READ, Columns, Ops, columns
 from checker.linearizable.graph import effective
 from checker.phrases import plural
 from checker.stats import quantiles_ms
+from checker.two_atomic import grade, values_of
 from checker.values import Ints, Json
 from checker.verdict import Outcome, Verdict
 
@@ -30,7 +39,9 @@ _DEEPEST = 1000
 def check(history: History) -> Verdict:
     """``details``: ``reads`` (and cas), ``anomalous``, ``unwritten``, ``future``, ``stale``,
     ``stale_rate``, ``staleness_ms`` as quantiles of the stale ones, and ``versions_behind``, how many
-    reads are at least so many versions behind; ``k_at_least``: the history is not k-atomic for less.
+    reads are at least so many versions behind; ``k_at_least``: the history is not k-atomic for less;
+    ``2-atomic``: yes, no or undecided; ``delta_ms``: None where no time is enough, since something
+    was read that was not there, or where that was not decided, since a key with cas is not atomic.
 
     *Unknown* where an observed value was written more than once, *vacuous* where nothing was read.
     """
@@ -53,6 +64,9 @@ def check(history: History) -> Verdict:
     lag = history.time_ns[ops.inv[reads[normal]]][stale] - since[stale]
     anomalous = int(unwritten.sum() + future.sum() + stale.sum())
     deepest = int(behind.max(initial=0))
+    grades = grade(table, ops)
+    two = "no" if False in grades.values() else "undecided" if None in grades.values() else "yes"
+    delta = delta_ns(history, table, ops, list(grades))
     counts = np.bincount(np.minimum(behind[stale], 10), minlength=1)
     details: dict[str, Json] = {
         "reads": len(reads),
@@ -63,14 +77,64 @@ def check(history: History) -> Verdict:
         "stale_rate": round(float(stale.sum()) / len(reads), 9),
         "staleness_ms": quantiles_ms(lag),
         "versions_behind": {str(k): int(n) for k, n in enumerate(counts) if n},
-        "k_at_least": deepest + 1,
+        "k_at_least": 3 if two == "no" and deepest < 2 else max(deepest + 1, 2 if grades else 1),
+        "2-atomic": two,
+        "delta_ms": None if delta is None else round(delta / 1e6, 6),
     }
     summary = f"{anomalous:,} of {plural(len(reads), 'read')} are anomalous"
     if len(lag):
         summary += (
             f", stale by {int(lag.max()) / 1e6:,.1f} ms and {plural(deepest, 'version')} at most"
         )
+    if grades:
+        summary += "; not atomic, " + (
+            {"yes": "but 2-atomic", "no": "and not 2-atomic"}.get(
+                two, "whether 2-atomic is undecided"
+            )
+        )
     return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
+
+
+def delta_ns(history: History, table: Columns, ops: Ops, keys: Sequence[int]) -> int | None:
+    """The Delta of these keys, which are all that are not atomic; found by bisection.
+
+    Moments in time, unlike rows, may be the same: what ended then did not end before what began.
+    """
+    worst = 0
+    swapped = set(ops.key[ops.kind == CAS].tolist())
+    for key in keys:
+        values, orphans = values_of(table, ops, key)
+        if orphans or key in swapped:
+            return None
+        time = history.time_ns.tolist()
+        settled = [-1 if v.begin < 0 else time[v.settled()] for v in values]
+        begun = [-1 if v.begin < 0 else time[v.begin] for v in values]
+        read = [max((time[begin] for begin, _ in v.reads), default=-1) for v in values]
+        low, high = max(worst, 1), max(read) + 2
+        while low < high:
+            middle = (low + high) // 2
+            ends = [max(b, r - middle) for b, r in zip(begun, read, strict=True)]
+            if _conflict(settled, ends):
+                low = middle + 1
+            else:
+                high = middle
+        worst = max(worst, low)
+    return worst
+
+
+def _conflict(first_end: Sequence[int], last_begin: Sequence[int]) -> bool:
+    """Whether of some two values each must come before the other: zones (Gibbons, Korach 1997)."""
+    zones = sorted(zip(first_end, last_begin, strict=True))
+    forward = [zone for zone in zones if zone[0] < zone[1]]
+    if any(a[1] > b[0] for a, b in pairwise(forward)):
+        return True
+    starts = [zone[0] for zone in forward]
+    for end, begin in zones:
+        if end >= begin:
+            place = bisect_left(starts, begin) - 1
+            if place >= 0 and end < forward[place][1]:
+                return True
+    return False
 
 
 def _writer(table: Columns, ops: Ops, reads: Ints) -> tuple[Ints, Ints]:

@@ -205,8 +205,8 @@ def _step(history: History, events: Events, pattern: Pattern, step: tuple[int, i
 def _named(history: History, events: Events, event: int) -> str:
     op = events.op[event]
     key = history.key[op]
-    of = "" if key is None else f" of {of_key(key)}"
-    return f"{name_op(history, op)}{of} (row {op})"
+    at = "" if key is None else f" on {of_key(key)}"
+    return f"{name_op(history, op)}{at} (row {op})"
 
 
 def _rows(history: History, ops: Sequence[int]) -> tuple[int, ...]:

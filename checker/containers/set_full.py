@@ -177,13 +177,13 @@ def _explain(
     fate = wrong[0]
     assert fate.missed is not None
     end = fate.add.completed
-    ended = (
-        "" if end is None else f", which ended at {seconds(int(history.time_ns[end]))} (row {end})"
-    )
+    ended = ", of which nobody knows whether it happened until a read had it,"
+    if end is not None and fate.add.type == OK:
+        ended = f", which ended at {seconds(int(history.time_ns[end]))} (row {end}),"
     began = seconds(int(history.time_ns[fate.missed.invoked]))
     then = "and no later one had it" if fate.name == "lost" else "though later ones had it"
     line = (
-        f"{of_key(fate.add.key)}: the {name_op(history, fate.add.invoked)}{ended}, was not in a read "
+        f"{of_key(fate.add.key)}: the {name_op(history, fate.add.invoked)}{ended} was not in a read "
         f"that began at {began} (row {fate.missed.invoked}), {then}"
     )
     shown = {fate.add.invoked, fate.missed.invoked, cast("int", fate.missed.completed)}

@@ -40,7 +40,7 @@ def check(history: History) -> Verdict:
             continue
         for f, key, value in txn.mops:
             if f == READ and value is not None and written.get(key) != ("is", identity(value)):
-                return _phantom(txn, found.keys[key], value)
+                return _phantom(found, txn, key, value)
         keys = frozenset(key for _, key, _ in txn.mops)
         if len(keys) > 1 and all(f == READ for f, _, _ in txn.mops):
             saw = frozenset(key for _, key, value in txn.mops if value is not None)
@@ -78,8 +78,10 @@ def _written(found: Transactions) -> dict[Hashable, tuple[str, Hashable]]:
     return written
 
 
-def _phantom(txn: Txn, key: Json, value: Json) -> Verdict:
-    line = f"{name_txn(txn)} read {show(value)} of {show(key)}, which nobody wrote"
+def _phantom(found: Transactions, txn: Txn, key: Hashable, value: Json) -> Verdict:
+    wrote = [other for other in found.failed if (key, value) in [mop[1:] for mop in other.mops]]
+    why = f"but {name_txn(wrote[0])} failed" if wrote else "which nobody wrote"
+    line = f"{name_txn(txn)} read {show(value)} of {show(found.keys[key])}, {why}"
     rows = (txn.op.invoked, answer_row(txn.op))
     return Verdict(outcome=Outcome.INVALID, summary=line, evidence=rows, explanation=(line,))
 

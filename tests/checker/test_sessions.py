@@ -117,7 +117,7 @@ def in_some_order(history: History) -> bool:
 @settings(max_examples=500)
 @given(DRAWS)
 def test_each_guarantee_agrees_with_trying_all_orders_of_values(draws) -> None:
-    history = register_history([d for d in draws if d[1] < 16][:12], cas=False, unique=True)
+    history = register_history(draws[:14], cas=False, unique=True)
     verdict = check(history, guarantees=GUARANTEES)
     if verdict.outcome is not Outcome.VACUOUS and verdict.details["guarantees"]:
         for name in GUARANTEES:
@@ -127,14 +127,18 @@ def test_each_guarantee_agrees_with_trying_all_orders_of_values(draws) -> None:
 
 
 def some_order_keeps(history: History, name: str) -> bool:
+    """A write that may have happened counts: that never matters where nobody saw it."""
     first, second = PAIRS[name]
     seen = [
         (op.process, op.f, identity(op.result if op.f == "read" else op.argument))
         for op in history.ops()
-        if op.type == OK
+        if op.type == OK or (op.f == "write" and op.type != FAIL)
     ]
+    written = {None, *(value for _, f, value in seen if f == "write")}
     values = list(dict.fromkeys(value for _, _, value in seen if value is not None))
-    return any(keeps([None, *order], seen, first, second) for order in permutations(values))
+    return written.issuperset(values) and any(
+        keeps([None, *order], seen, first, second) for order in permutations(values)
+    )
 
 
 def keeps(order: list, seen: list, first: str, second: str) -> bool:
