@@ -41,9 +41,11 @@ def kill_healed(random: Random, nodes: Sequence[int], healed: Sequence[int]) -> 
 
 
 def cut_healed(random: Random, nodes: Sequence[int], healed: Sequence[int]) -> Fault:
-    """Leave a node that was cut off, paused or dead until lately alone with one other, or alone."""
+    """Leave a node that was cut off, paused or dead until lately on the smaller side of a cut."""
     (chosen,) = pick("leader", random, nodes, healed)
-    company = random.sample(rest(nodes, [chosen]), random.randint(0, min(1, len(nodes) - 2)))
+    company = random.sample(
+        rest(nodes, [chosen]), random.randint(0, max(0, (len(nodes) - 1) // 2 - 1))
+    )
     small = [chosen, *company]
     return cut("aimed-cut-healed", between([small, rest(nodes, small)]))
 

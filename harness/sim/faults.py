@@ -64,3 +64,13 @@ class Windows:
             "actions": actions_to_json(actions),
         }
         self._rows.append(Row(now_ns, NEMESIS, INFO, name, None, value))
+
+
+def outside_core(setup: Setup) -> list[int]:
+    """The nodes that do not come back after the faults: none, unless only a core is to be healed."""
+    size = setup.options.nodes
+    minority = (size - 1) // 2
+    if not setup.core or not minority:
+        return []
+    random = Random(f"{setup.seed}/core")
+    return sorted(random.sample(range(size), random.randint(1, minority)))

@@ -35,7 +35,7 @@ from harness.sim.agenda import (
 from harness.sim.clients import Call, Clients
 from harness.sim.clock import MILLION, Clocks
 from harness.sim.disk import Disks
-from harness.sim.faults import Windows
+from harness.sim.faults import Windows, outside_core
 from harness.sim.jsonable import plain
 from harness.sim.network import DELAY_BITS, DELAY_MASK, DRAW_BITS, MS, US, Wire
 from harness.sim.node import Alarm, Node
@@ -263,22 +263,13 @@ class Simulator:
         nodes = range(len(self.nodes))
         links = tuple((src, dst) for src in nodes for dst in nodes if src != dst)
         actions: list[Action] = [Mend(links), Shape(links, CLEAR)]
-        dead = self._left_dead()
+        dead = outside_core(self.setup)
         kills = tuple(Kill(node) for node in dead)
         for node in self.nodes:
             if node.id not in dead:
                 actions += self._cures(node)
         self._act([*actions, *kills])
         self.windows.record("heal", "heal", None, kills)
-
-    def _left_dead(self) -> list[int]:
-        """The nodes that do not come back: none, unless only a core is to be healed."""
-        size = len(self.nodes)
-        minority = (size - 1) // 2
-        if not self.setup.core or not minority:
-            return []
-        random = Random(f"{self.setup.seed}/core")
-        return sorted(random.sample(range(size), random.randint(1, minority)))
 
     def _cures(self, node: Node) -> Iterator[Action]:
         if self.disks.is_slow(node):
