@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from checker.history import FAIL, INFO, OK, Op
 from checker.values import Json, identity
@@ -104,16 +104,23 @@ KV = Model(name="kv", init=None, step=_kv, processes=False, observers=_READ)
 """A register that also knows Porcupine's words: ``put``, ``get``, and ``append`` to a string."""
 
 
+class Entry(NamedTuple):
+    """What a key holds, both as identities."""
+
+    key: State
+    value: State
+
+
 def _store(state: State, op: Op) -> State | Illegal:
-    """The state is a sorted tuple of (key, value) of the keys that hold something."""
-    stored = cast("tuple[tuple[str, State], ...]", state)
-    name = repr(identity(op.key))
-    before = next((value for key, value in stored if key == name), None)
+    """The state is a tuple of the entries of all keys that hold something, in one order."""
+    entries = cast("tuple[Entry, ...]", state)
+    key = identity(op.key)
+    before = next((entry.value for entry in entries if entry.key == key), None)
     after = _kv(before, op)
-    if after is before or after is ILLEGAL:
+    if isinstance(after, Illegal) or after is before:
         return after if after is ILLEGAL else state
-    rest = [pair for pair in stored if pair[0] != name]
-    return tuple(sorted([*rest, (name, after)], key=lambda pair: pair[0]))
+    rest = [entry for entry in entries if entry.key != key]
+    return tuple(sorted([*rest, Entry(key, after)], key=lambda entry: repr(entry.key)))
 
 
 def _text(state: State, op: Op) -> State | Illegal:
@@ -130,46 +137,35 @@ STORE = Model(name="store", init=(), step=_store, partition=None, processes=Fals
 """All keys of a ``kv`` as one object: slower than key by key, and says the same."""
 
 
-def _queue(state: State, op: Op) -> State | Illegal:
-    items = cast("tuple[State, ...]", state)
-    match op.f:
-        case "enqueue":
-            return (*items, identity(op.argument))
-        case "dequeue":
-            return items[1:] if saw(op, items[0] if items else None) else ILLEGAL
-    raise _unknown(op, "queue")
+def _container(
+    name: str, put: str, take: str, *, oldest: bool = False, ordered: bool = False
+) -> Model:
+    """A container of which one end is taken: the state is a tuple of what is inside.
+
+    ``take`` of an empty one answers null. ``oldest``: from the front; ``ordered``: kept ascending.
+    """
+    end, rest = (0, slice(1, None)) if oldest else (-1, slice(None, -1))
+
+    def step(state: State, op: Op) -> State | Illegal:
+        items = cast("tuple[State, ...]", state)
+        if op.f == put:
+            after = (*items, identity(op.argument))
+            return tuple(sorted(cast("tuple[int, ...]", after))) if ordered else after
+        if op.f == take:
+            return items[rest] if saw(op, items[end] if items else None) else ILLEGAL
+        raise _unknown(op, name)
+
+    return Model(name=name, init=(), step=step, processes=False)
 
 
-QUEUE = Model(name="queue", init=(), step=_queue, processes=False)
-"""First in, first out; ``dequeue`` of an empty queue answers null."""
+QUEUE = _container("queue", "enqueue", "dequeue", oldest=True)
+"""First in, first out."""
 
+STACK = _container("stack", "push", "pop")
+"""Last in, first out."""
 
-def _stack(state: State, op: Op) -> State | Illegal:
-    items = cast("tuple[State, ...]", state)
-    match op.f:
-        case "push":
-            return (*items, identity(op.argument))
-        case "pop":
-            return items[:-1] if saw(op, items[-1] if items else None) else ILLEGAL
-    raise _unknown(op, "stack")
-
-
-STACK = Model(name="stack", init=(), step=_stack, processes=False)
-"""Last in, first out; ``pop`` of an empty stack answers null."""
-
-
-def _priority_queue(state: State, op: Op) -> State | Illegal:
-    items = cast("tuple[int, ...]", state)
-    match op.f:
-        case "insert":
-            return tuple(sorted([*items, cast("int", op.argument)]))
-        case "poll":
-            return items[:-1] if saw(op, items[-1] if items else None) else ILLEGAL
-    raise _unknown(op, "priority queue")
-
-
-PRIORITY_QUEUE = Model(name="priority-queue", init=(), step=_priority_queue, processes=False)
-"""``poll`` takes the greatest number, or answers null."""
+PRIORITY_QUEUE = _container("priority-queue", "insert", "poll", ordered=True)
+"""``poll`` takes the greatest number."""
 
 
 def _set(state: State, op: Op) -> State | Illegal:

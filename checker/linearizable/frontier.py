@@ -13,176 +13,107 @@ were used): its size is that of the open ops, not of the history. These keep the
 - crashed ops (info) that ask the same are counted, and one is used only right before an op that
   would go otherwise without it: any other use can be left out;
 - a configuration that used at least the crashed ops that an earlier one did is not tried again.
+
+What is large, or proves hard, is handed to the same search :mod:`compiled
+<checker.linearizable.compiled>`, where Numba is installed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
-from checker.history import FAIL, INFO, OK, Op
-from checker.models import Illegal, Model, State
-from checker.values import identity
+from checker.history import Op
+from checker.linearizable import compiled
+from checker.linearizable.decision import Budget, Decision
+from checker.linearizable.states import full_name
+from checker.linearizable.timeline import Timeline
+from checker.linearizable.track import Track, of_ops
+from checker.linearizable.transitions import ILLEGAL, NOT_TRIED, Crowded, Transitions
+from checker.models import Model, State
+from checker.progress import ENDINGS, part, report, why
+from checker.values import Json
 from checker.verdict import Outcome
 
-_NOT_TRIED, _ILLEGAL, _NONE = -2, -1, -1
+__all__ = ["Budget", "Decision", "decide", "decide_all", "decide_track"]
+
+_NONE = -1
 _MOST_STATES = 100
-_LEAST_STEPS = 100_000
 _OPEN_PER_CONFIGURATION = 30
 """A configuration weighs as much as so many entries in the lists of what is open."""
 _PATIENCE = 20
 """After so small a share of all steps without a further answer the depth first walk gives up."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """For one object: ``steps`` and ``steps_per_answer`` for each of its answers.
-
-    A step is about a quarter of a microsecond, a configuration 300 bytes.
-    """
-
-    steps: int = 20_000_000
-    steps_per_answer: int = 200
-    configurations: int = 1_000_000
-
-    def shared(self, objects: int) -> Budget:
-        """For each of so many objects, so that all together cost little more than one."""
-        return replace(
-            self, steps=max(self.steps // max(objects, 1), min(self.steps, _LEAST_STEPS))
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """``explained`` answers of ``answers`` can be explained; all of them if the outcome is valid.
-
-    Else ``stuck`` is the op whose answer is the first that cannot be (invalid) or was not reached
-    (unknown), ``others`` the ops that were open then, and ``states`` what the object can have held
-    just before that answer.
-    """
-
-    outcome: Outcome
-    answers: int
-    explained: int
-    steps: int
-    stuck: Op | None = None
-    others: tuple[Op, ...] = ()
-    states: tuple[State, ...] = ()
+_REPORT_EVERY = 100_000
+"""So many steps are made before anybody is told, or can end it."""
+LARGE = 100_000
+"""So many ops are worth compiling for; fewer are searched plainly before that pays."""
+PLAIN_STEPS = 2_000_000
+"""The plain search of fewer ops spends so much, half a second or so, before the compiled one is loaded;
+if that would have to be made first, it goes on."""
 
 
 def decide(ops: Iterable[Op], model: Model, budget: Budget) -> Decision:
     """Judge the ops of one object, in order of invocation."""
-    timeline = Timeline(ops, model, most=budget.configurations * _OPEN_PER_CONFIGURATION)
-    return _Walk(timeline, Transitions(model, timeline.classes), budget).run()
+    return decide_track(of_ops(ops, model), model, budget)
 
 
-class Timeline:
-    """What is open when: ops are numbered by invocation, and have a bit as long as they are open.
-
-    ``answered`` are the ops in order of their answers. Before each answer, ``open_at`` are the open
-    ops in the order in which they will be answered, ``fresh`` those of them that were not yet open
-    before the previous answer, and ``crashed_at`` how many crashed ops of each class had been
-    invoked, as (class, number). Ops of a class ask and answer the same. A timeline that would hold
-    more than ``most`` open ops in all ends early: ``beyond`` is the op whose answer is the first that
-    it leaves out.
-    """
-
-    def __init__(self, ops: Iterable[Op], model: Model, *, most: int) -> None:
-        self.ops = [op for op in ops if op.type != FAIL or model.fails]
-        self.classes: list[Op] = []
-        self.class_of: list[int] = []
-        known: dict[Hashable, int] = {}
-        for op in self.ops:
-            name = (
-                op.f,
-                op.type,
-                identity(op.key),
-                identity(op.argument),
-                identity(op.result) if op.type == OK else None,
-                op.process if model.processes else None,
-            )
-            if name not in known:
-                known[name] = len(self.classes)
-                self.classes.append(op)
-            self.class_of.append(known[name])
-        self.observer = [op.f in model.observers or op.type == FAIL for op in self.ops]
-        self.bit = [0] * len(self.ops)
-        self.answered: list[int] = []
-        self.open_at: list[tuple[int, ...]] = []
-        self.fresh: list[tuple[int, ...]] = []
-        self.crashed_at: list[tuple[tuple[int, int], ...]] = []
-        self.beyond: Op | None = None
-        self._play(most)
-
-    def _play(self, most: int) -> None:
-        invoked = [(op.invoked, number) for number, op in enumerate(self.ops)]
-        ended = [
-            (op.completed, ~number)
-            for number, op in enumerate(self.ops)
-            if op.type != INFO and op.completed is not None
-        ]
-        ended.sort()
-        self.all_answers = len(ended)
-        place = {~number: i for i, (_, number) in enumerate(ended)}
-        opened: list[int] = []
-        free: list[int] = []
-        width = 0
-        new: list[int] = []
-        crashed: dict[int, int] = {}
-        counts: tuple[tuple[int, int], ...] = ()
-        for _, number in sorted([*invoked, *ended]):
-            if number < 0:
-                most -= len(opened)
-                if most < 0:
-                    self.beyond = self.ops[~number]
-                    break
-                self.answered.append(~number)
-                self.open_at.append(tuple(sorted(opened, key=place.__getitem__)))
-                self.fresh.append(tuple(new))
-                self.crashed_at.append(counts)
-                new = []
-                opened.remove(~number)
-                free.append(self.bit[~number])
-            elif number in place:
-                if not free:
-                    free.append(1 << width)
-                    width += 1
-                self.bit[number] = free.pop()
-                opened.append(number)
-                new.append(number)
-            else:
-                kind = self.class_of[number]
-                crashed[kind] = crashed.get(kind, 0) + 1
-                counts = tuple(crashed.items())
-        self.crashed = crashed
+def decide_all(
+    parts: Sequence[tuple[Json, Track]], model: Model, budget: Budget
+) -> list[tuple[Json, Decision]]:
+    """Judge objects one after another, within one budget; after an ending no further one is begun."""
+    share = budget.shared(len(parts))
+    total = sum(len(track) for _, track in parts)
+    decided: list[tuple[Json, Decision]] = []
+    done, stopped = 0, None
+    for name, track in parts:
+        if stopped is None:
+            with part(done, total):
+                decision = decide_track(track, model, share, fast=total >= LARGE)
+            stopped = decision.stopped
+        else:
+            decision = untried(track, stopped)
+        decided.append((name, decision))
+        done += len(track)
+    return decided
 
 
-class Transitions:
-    """The model's steps, between numbered states, each asked for once."""
+def decide_track(track: Track, model: Model, budget: Budget, *, fast: bool = False) -> Decision:
+    """Judge one object; ``fast``: compiled at once. Raises what the model's ``step`` raises."""
+    try:
+        able = compiled.available()
+        if able and (fast or len(track) >= LARGE):
+            decision = compiled.decide(track, model, budget)
+            if decision is not None:
+                return decision
+            able = False
+        timeline = Timeline(track, most=budget.configurations * _OPEN_PER_CONFIGURATION)
+        limit = budget.limit(len(timeline.answered))
+        able = able and limit > PLAIN_STEPS
+        first = Walk(timeline, model, budget, PLAIN_STEPS if able else limit).run()
+        if not able or first.outcome is not Outcome.UNKNOWN or first.stopped is not None:
+            return first
+        decision = compiled.decide(track, model, budget) if compiled.warm() else None
+        return decision or Walk(timeline, model, budget, limit).run()
+    except ENDINGS as ending:
+        return untried(track, why(ending))
 
-    def __init__(self, model: Model, classes: list[Op]) -> None:
-        self.model, self.classes = model, classes
-        self.states: list[State] = []
-        self.after: list[dict[int, int]] = []
-        self._numbers: dict[State, int] = {}
-        self.start = self._number(model.init)
 
-    def _number(self, state: State) -> int:
-        found = self._numbers.get(state)
-        if found is None:
-            found = self._numbers[state] = len(self.states)
-            self.states.append(state)
-            self.after.append({})
-        return found
-
-    def step(self, state: int, kind: int) -> int:
-        """The state after an op of this class, or _ILLEGAL."""
-        after = self.model.step(self.states[state], self.classes[kind])
-        found = _ILLEGAL if isinstance(after, Illegal) else self._number(after)
-        self.after[state][kind] = found
-        return found
+def untried(track: Track, stopped: str) -> Decision:
+    """Nothing is known of this object, since the search was ended before."""
+    answers = track.ended[track.ended >= 0]
+    if not len(answers):
+        return Decision(outcome=Outcome.VALID, answers=0, explained=0, steps=0, stopped=stopped)
+    first = int((track.ended == answers.min()).argmax())
+    return Decision(
+        outcome=Outcome.UNKNOWN,
+        answers=len(answers),
+        explained=0,
+        steps=0,
+        stuck=track.op(first),
+        states=(),
+        stopped=stopped,
+    )
 
 
 class _Used:
@@ -221,53 +152,65 @@ Configuration: TypeAlias = tuple[int, int, int, int, int]
 and the state before the last op if that was a crashed one, else _NONE."""
 
 
-class _Walk:
-    """The configurations of one object.
+class Walk:
+    """The configurations of one object, in at most ``limit`` steps.
 
     Deep first, since most histories are fine and then luck holds; broad where it does not, since
     then only the configurations of one answer are kept.
     """
 
-    def __init__(self, timeline: Timeline, transitions: Transitions, budget: Budget) -> None:
-        self.timeline, self.transitions, self.budget = timeline, transitions, budget
+    def __init__(self, timeline: Timeline, model: Model, budget: Budget, limit: int) -> None:
+        self.timeline, self.budget, self.limit = timeline, budget, limit
+        self.transitions = Transitions(model, timeline.track.classes, budget.state_bytes)
         self.used = _Used(timeline.crashed)
         self.answers = len(timeline.answered)
-        self.limit = budget.steps + budget.steps_per_answer * self.answers
         self.steps = 0
+        self.told = 0
         self.explained = 0
+        self.where: dict[State, None] = {}
 
     def run(self) -> Decision:
-        outcome = self.deep(self.limit // _PATIENCE)
-        if outcome is Outcome.UNKNOWN:
-            outcome = self.broad()
-        if outcome is Outcome.VALID:
-            beyond = self.timeline.beyond
-            return Decision(
-                outcome=outcome if beyond is None else Outcome.UNKNOWN,
-                answers=self.timeline.all_answers,
-                explained=self.answers,
-                steps=self.steps,
-                stuck=beyond,
-            )
-        return self.stopped(outcome)
+        try:
+            outcome = self.deep(self.limit // _PATIENCE)
+            if outcome is Outcome.UNKNOWN:
+                outcome = self.broad()
+        except ENDINGS as ending:
+            return self.stopped(Outcome.UNKNOWN, why(ending))
+        if outcome is not Outcome.VALID:
+            return self.stopped(outcome)
+        beyond = self.timeline.beyond
+        return Decision(
+            outcome=outcome if beyond is None else Outcome.UNKNOWN,
+            answers=self.timeline.all_answers,
+            explained=self.answers,
+            steps=self.steps,
+            stuck=beyond,
+        )
 
     def deep(self, patience: int) -> Outcome:
         """Depth first, remembering what was tried; unknown after so many steps without progress."""
         give_up = patience
         self.seen: dict[tuple[int, int, int, int], list[int]] = {}
-        stack = [(0, 0, self.transitions.start, 0, _NONE)]
-        while stack:
-            answer, placed, state, used, before = self.advance(*stack.pop(), self.answers)
-            if answer == self.answers:
-                return Outcome.VALID
-            if answer > self.explained:
-                self.explained, give_up = answer, min(self.steps + patience, self.limit)
-            if self.steps > give_up:
-                return Outcome.UNKNOWN
-            if len(self.seen) > self.budget.configurations:
-                self.seen.clear()  # costs time, not truth
-            if self.is_new(answer, placed, state, used, before):
-                stack += reversed(self.branch(answer, placed, state, used, before))
+        stack = [(0, 0, 0, 0, _NONE)]
+        try:
+            while stack:
+                answer, placed, state, used, before = self.advance(*stack.pop(), self.answers)
+                if answer == self.answers:
+                    return Outcome.VALID
+                if answer >= self.explained:
+                    if answer > self.explained:
+                        give_up = min(self.steps + patience, self.limit)
+                    self.stand(answer, state)
+                if self.steps > give_up:
+                    return Outcome.UNKNOWN
+                if self.steps > self.told:
+                    self.tell()
+                if len(self.seen) > self.budget.configurations:
+                    self.seen.clear()  # costs time, not truth
+                if self.is_new(answer, placed, state, used, before):
+                    stack += reversed(self.branch(answer, placed, state, used, before))
+        except Crowded:
+            return Outcome.UNKNOWN
         return Outcome.INVALID
 
     def broad(self) -> Outcome:
@@ -275,22 +218,17 @@ class _Walk:
 
         Within an answer those that used fewest crashed ops go first, so that they rule others out.
         """
-        layer: list[Configuration] = [(0, 0, self.transitions.start, 0, _NONE)]
+        states = self.transitions
+        states.keep([states.model.init])
+        layer: list[Configuration] = [(0, 0, 0, 0, _NONE)]
         for answer in range(self.answers):
-            self.seen, self.explained = {}, answer
-            following: dict[tuple[int, int], list[int]] = {}
-            waiting = [(self.used.total(c[3]), c) for c in layer]
-            heapify(waiting)
-            while waiting:
-                total, configuration = heappop(waiting)
-                reached, placed, state, used, before = self.advance(*configuration, answer + 1)
-                if reached > answer:
-                    self.keep(following, (placed, state), used)
-                elif self.is_new(answer, placed, state, used, before):
-                    for then in self.branch(answer, placed, state, used, before):
-                        heappush(waiting, (total + (then[3] != used), then))
-                if self.steps > self.limit or len(self.seen) > self.budget.configurations:
-                    return Outcome.UNKNOWN
+            self.seen = {}
+            try:
+                following = self.layer(answer, layer)
+            except Crowded:
+                return Outcome.UNKNOWN
+            if following is None:
+                return Outcome.UNKNOWN
             layer = [
                 (answer + 1, placed, state, used, _NONE)
                 for (placed, state), several in following.items()
@@ -298,7 +236,44 @@ class _Walk:
             ]
             if not layer:
                 return Outcome.INVALID
+            if 2 * states.bytes > states.most_bytes:
+                layer = self.thinned(layer)
         return Outcome.VALID
+
+    def layer(
+        self, answer: int, layer: list[Configuration]
+    ) -> dict[tuple[int, int], list[int]] | None:
+        """All ways past one answer, as uses by (bits placed, state); None when the budget is spent."""
+        following: dict[tuple[int, int], list[int]] = {}
+        waiting = [(self.used.total(c[3]), c) for c in layer]
+        heapify(waiting)
+        while waiting:
+            total, configuration = heappop(waiting)
+            reached, placed, state, used, before = self.advance(*configuration, answer + 1)
+            if reached > answer:
+                self.keep(following, (placed, state), used)
+                continue
+            if answer >= self.explained:
+                self.stand(answer, state)
+            if self.is_new(answer, placed, state, used, before):
+                for then in self.branch(answer, placed, state, used, before):
+                    heappush(waiting, (total + (then[3] != used), then))
+            if self.steps > self.told:
+                self.tell()
+            if self.steps > self.limit or len(self.seen) > self.budget.configurations:
+                return None
+        return following
+
+    def thinned(self, layer: list[Configuration]) -> list[Configuration]:
+        """The same layer; all states but its own are forgotten."""
+        states = self.transitions.states
+        number: dict[int, int] = {}
+        for _, _, state, _, _ in layer:
+            number.setdefault(state, len(number))
+        self.transitions.keep([states[state] for state in number])
+        return [
+            (answer, placed, number[state], used, _NONE) for answer, placed, state, used, _ in layer
+        ]
 
     def advance(  # noqa: PLR0917  a configuration and its end
         self, answer: int, placed: int, state: int, used: int, before: int, until: int
@@ -308,14 +283,14 @@ class _Walk:
             return answer, placed, state, used, before
         timeline, after = self.timeline, self.transitions.after[state]
         bit, class_of, answered = timeline.bit, timeline.class_of, timeline.answered
-        observer, candidates = timeline.observer, timeline.open_at[answer]
+        fresh, looks = timeline.fresh, timeline.looks_at[answer]
         while True:
-            self.steps += 1 + len(candidates)
-            for number in candidates:
-                if observer[number] and not placed & bit[number]:
+            self.steps += 1 + len(looks)
+            for number in looks:
+                if not placed & bit[number]:
                     kind = class_of[number]
-                    found = after.get(kind, _NOT_TRIED)
-                    if found == _NOT_TRIED:
+                    found = after.get(kind, NOT_TRIED)
+                    if found == NOT_TRIED:
                         found = self.transitions.step(state, kind)
                     if found == state:
                         placed |= bit[number]
@@ -327,7 +302,7 @@ class _Walk:
             answer += 1
             if answer == until:
                 return answer, placed, state, used, before
-            candidates = timeline.fresh[answer]
+            looks = fresh[answer]
 
     def is_new(self, answer: int, placed: int, state: int, used: int, before: int) -> bool:
         """Remember a configuration, unless one was tried that used no more of any crashed op."""
@@ -353,6 +328,7 @@ class _Walk:
     def add(self, known: list[int], used: int) -> bool:
         """Add to the least uses of a configuration; whether it is one of them."""
         covers = self.used.covers
+        self.steps += len(known) >> 1
         if any(covers(used, less) for less in known):
             return False
         known[:] = [more for more in known if not covers(more, used)]
@@ -366,18 +342,18 @@ class _Walk:
         timeline = self.timeline
         tried: set[int] = set()
         found: list[Configuration] = []
-        for number in timeline.open_at[answer]:
+        for number in timeline.acts_at[answer]:
             kind = timeline.class_of[number]
             if placed & timeline.bit[number] or kind in tried:
                 continue
             tried.add(kind)
             then = self.then(state, kind)
-            if then != _ILLEGAL and (before == _NONE or then != self.then(before, kind)):
+            if then != ILLEGAL and (before == _NONE or then != self.then(before, kind)):
                 found.append((answer, placed | timeline.bit[number], then, used, _NONE))
         for kind, number in timeline.crashed_at[answer]:
             if self.used.count(used, kind) < number:
                 then = self.then(state, kind)
-                if then in (_ILLEGAL, state):
+                if then in (ILLEGAL, state):
                     continue
                 if before == _NONE or then != self.then(before, kind):
                     found.append((answer, placed, then, used + self.used.one[kind], state))
@@ -385,22 +361,32 @@ class _Walk:
         return found
 
     def then(self, state: int, kind: int) -> int:
-        found = self.transitions.after[state].get(kind, _NOT_TRIED)
-        return self.transitions.step(state, kind) if found == _NOT_TRIED else found
+        found = self.transitions.after[state].get(kind, NOT_TRIED)
+        return self.transitions.step(state, kind) if found == NOT_TRIED else found
 
-    def stopped(self, outcome: Outcome) -> Decision:
+    def stand(self, answer: int, state: int) -> None:
+        """Remember how far it came, and all states in which it stood there."""
+        if answer > self.explained:
+            self.explained = answer
+            self.where.clear()
+        self.where[self.transitions.states[state]] = None
+
+    def tell(self) -> None:
+        self.told = self.steps + _REPORT_EVERY
+        report(self.explained, self.timeline.all_answers, "answers")
+
+    def stopped(self, outcome: Outcome, reason: str | None = None) -> Decision:
         timeline = self.timeline
         number = timeline.answered[self.explained]
-        states = dict.fromkeys(
-            state for answer, _, state, _ in self.seen if answer == self.explained
-        )
-        others = [other for other in timeline.open_at[self.explained] if other != number]
+        op = timeline.track.op
+        there = (*timeline.acts_at[self.explained], *timeline.looks_at[self.explained])
         return Decision(
             outcome=outcome,
             answers=timeline.all_answers,
             explained=self.explained,
             steps=self.steps,
-            stuck=timeline.ops[number],
-            others=tuple(timeline.ops[other] for other in others),
-            states=tuple(self.transitions.states[s] for s in list(states)[:_MOST_STATES]),
+            stuck=op(number),
+            others=tuple(op(other) for other in sorted(there) if other != number),
+            states=tuple(sorted(self.where, key=full_name)[:_MOST_STATES]),
+            stopped=reason,
         )

@@ -6,34 +6,31 @@ values, failed cas as observations, models of one's own. It answers *unknown* wh
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
-from checker.history import History, Op
-from checker.linearizable.frontier import Budget, Decision, decide
-from checker.models import Model, State
-from checker.phrases import name_op, of_key, plural, seconds, show
-from checker.values import Json, identity
+from checker.history import History
+from checker.linearizable.decision import Budget, Decision
+from checker.linearizable.frontier import decide_all
+from checker.linearizable.states import name_state
+from checker.linearizable.track import of_history
+from checker.models import Model
+from checker.phrases import name_op, of_key, plural, seconds
+from checker.values import Json
 from checker.verdict import Outcome, Verdict
 from checker.witness import Witness
 
 _MOST_SHOWN = 6
-_LONGEST_STATE = 60
 
 
 def search(history: History, model: Model, *, budget: Budget | None = None) -> Verdict:
     """Judge a history by a model, object by object. Raises what the model's ``step`` raises.
 
-    ``details``: ``objects``, ``undecided``, ``bad``, ``steps``; and of the first bad or else
-    undecided object how many of its ``answers`` were ``explained``.
+    ``details``: ``objects``, ``undecided``, ``bad``, ``steps``; of the first bad or else undecided
+    object how many of its ``answers`` were ``explained``; and why the search was ``stopped``, if it
+    was (:mod:`checker.progress`).
     """
-    parts: dict[Hashable, tuple[Json, list[Op]]] = {}
-    for op in history.ops():
-        name = None if model.partition is None else model.partition(op)
-        parts.setdefault(identity(name), (name, []))[1].append(op)
-    share = (budget or Budget()).shared(len(parts))
-    return summarize(
-        history, model, [(name, decide(ops, model, share)) for name, ops in parts.values()]
-    )
+    parts = of_history(history, model)
+    return summarize(history, model, decide_all(parts, model, budget or Budget()))
 
 
 def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Decision]]) -> Verdict:
@@ -53,6 +50,9 @@ def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Deci
         summary = f"{plural(answers, 'answer')} of {plural(len(decided), 'object')} explained"
         return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
     name, worst = (bad or undecided)[0]
+    stopped = next((d.stopped for _, d in decided if d.stopped is not None), None)
+    if stopped is not None:
+        details["stopped"] = stopped
     witness = stuck_witness(history, worst)
     details |= {"answers": worst.answers, "explained": worst.explained}
     others = len(bad or undecided) - 1
@@ -60,8 +60,10 @@ def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Deci
     if bad:
         summary = f"not linearizable as a {model.name}: {of_key(name)}{more}"
     else:
+        ended = "was stopped" if worst.stopped else "gave up"
+        because = f", {worst.stopped}" if worst.stopped else ""
         summary = (
-            f"{of_key(name)}: the search gave up after {plural(worst.steps, 'step')}; "
+            f"{of_key(name)}: the search {ended} after {plural(worst.steps, 'step')}{because}; "
             f"{worst.explained:,} of {plural(worst.answers, 'answer')} are explained{more}"
         )
     if bad:
@@ -83,7 +85,7 @@ def stuck_witness(history: History, decision: Decision) -> Witness:
     witness = Witness("an answer that no order explains")
     shown = (stuck, *decision.others)[:_MOST_SHOWN]
     witness.add(*(op.invoked for op in shown))
-    states = " or ".join(_state(state) for state in decision.states[:_MOST_SHOWN])
+    states = " or ".join(name_state(state) for state in decision.states[:_MOST_SHOWN])
     rest = len(decision.states) - _MOST_SHOWN
     more = f" or one of {rest} others" if rest > 0 else ""
     at = seconds(int(history.time_ns[stuck.completed]))
@@ -97,20 +99,3 @@ def stuck_witness(history: History, decision: Decision) -> Witness:
         ),
     ]
     return witness
-
-
-def _state(state: State) -> str:
-    """A state for people: identities of values are shown as the values, long ones cut short."""
-    text = _state_text(state)
-    return text if len(text) <= _LONGEST_STATE else f"{text[: _LONGEST_STATE - 3]}..."
-
-
-def _state_text(state: State) -> str:
-    if isinstance(state, tuple) and len(state) == 2 and state[0] == "json":
-        return str(state[1])
-    if isinstance(state, (tuple, frozenset)):
-        shown = [_state_text(item) for item in state]
-        if isinstance(state, frozenset):
-            shown.sort()
-        return f"[{', '.join(shown)}]"
-    return show(state) if isinstance(state, (int, str, float, type(None))) else repr(state)
