@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from checker.history import History
+from checker.history import INVOKE, History
+from checker.phrases import plural
 from checker.verdict import Outcome, Verdict, combine
 from harness.claims import Checks, at_isolation, claims, guess, observing_failed_cas
 from harness.errors import HarnessError, StoreError, UsageError
@@ -199,6 +200,8 @@ def one(where: str, request: Request) -> Judged:
         loaded = load(where, root=request.store, format=request.format, tuples=request.tuples)
     for warning in loaded.warnings:
         warn(warning)
+    if loaded.format == OURS and (open_ops := pending(loaded.history)):
+        warn(f"{loaded.name}: {plural(open_ops, 'op')} under way at the end, of unknown fate")
     history = only_keys(loaded.history, request.keys) if request.keys else loaded.history
     saved = trial_of(loaded)
     claim, checks = claimed(request, saved, loaded)
@@ -213,6 +216,11 @@ def one(where: str, request: Request) -> Judged:
     if request.svg is not None:
         draw_to(request.svg, history, results)
     return Judged(loaded=loaded, claim=claim, results=results)
+
+
+def pending(history: History) -> int:
+    """How many ops have no completion."""
+    return int(((history.type == INVOKE) & (history.process >= 0) & (history.partner < 0)).sum())
 
 
 def followed(working: Working, name: str, check: Check) -> Check:

@@ -24,6 +24,8 @@ from harness.report import edges, registers
 MOST_OPS = 6
 """So many ops of an anomaly are shown: more than a person can hold together are left out."""
 _LONGEST = 44
+_OF_REGISTERS = "not linearizable: "
+_ORDERS = {"realtime": "order true to real time", "process": "order true to each process' own"}
 
 Graph: TypeAlias = "nx.DiGraph[int]"
 
@@ -87,7 +89,9 @@ def _witnessed(
     graph, left_out = ops_graph(history, ops)
     edges.add_witness(history, graph, witness["edges"])
     title = None
-    if all(history.f[op] in registers.OPS for op in graph):
+    if verdict.summary.startswith(_OF_REGISTERS) and all(
+        history.f[op] in registers.OPS for op in graph
+    ):
         registers.add_edges(history, graph)
         title = registers.title(history, graph, str(witness["title"]))
     mark(graph)
@@ -106,7 +110,8 @@ def _transactions(
         edges.add_told(graph, lines, edges.TRANSACTIONS)
         mark(graph)
         who = "a transaction" if len(rows) == 1 else f"{len(rows)} transactions"
-        yield _anomaly(check, f"{name}: {who} that no serial order allows", graph, lines, left_out)
+        order = _ORDERS.get(name.rpartition("-")[2], "serial order")
+        yield _anomaly(check, f"{name}: {who} that no {order} allows", graph, lines, left_out)
 
 
 def _told(history: History, check: str, verdict: Verdict) -> Anomaly:
@@ -170,6 +175,10 @@ def ops_graph(history: History, rows: Sequence[int]) -> tuple[Graph, int]:
     distinct = list(dict.fromkeys(rows))
     for row in distinct[:MOST_OPS]:
         graph.add_node(row, **_node(history, row))
+    if len({data["key"] for _, data in graph.nodes(data=True) if data["key"] is not None}) > 1:
+        for row, data in graph.nodes(data=True):
+            if data["key"] is not None:
+                data["text"] = _short(f"{show_key(history, row)}: {data['text']}")
     return graph, max(0, len(distinct) - MOST_OPS)
 
 
@@ -181,7 +190,7 @@ def _node(history: History, row: int) -> dict[str, Any]:
         lane = of_node(-2 - process)
         return {
             "text": _short(text), "name": f"{lane}: {text}", "lane": lane, "order": process * -1,
-            "begin_ns": begin_ns, "end_ns": begin_ns, "fate": "note", "row": row, "completed": None,
+            "begin_ns": begin_ns, "end_ns": begin_ns, "fate": "note", "row": row, "completed": None, "key": None,
         }  # fmt: skip
     fate = int(history.type[done]) if done >= 0 else INFO
     ended = fate in (OK, FAIL)
@@ -202,6 +211,12 @@ def _node(history: History, row: int) -> dict[str, Any]:
     }
 
 
+def show_key(history: History, row: int) -> str:
+    """A key as it is written where there is little room."""
+    key = history.key[row]
+    return key if isinstance(key, str) else show(key)
+
+
 def op_text(history: History, row: int) -> str:
     """An op in few words: what was asked, and what was answered.
 
@@ -213,7 +228,7 @@ def op_text(history: History, row: int) -> str:
     f, asked, done = history.f[row], history.value[row], int(history.partner[row])
     answered = done >= 0 and history.type[done] == OK
     if f == "txn":
-        return _micro_ops(history.value[done] if answered else asked)
+        return f"T{row}: {_micro_ops(history.value[done] if answered else asked)}"
     if f == "cas" and isinstance(asked, list | tuple) and len(asked) == 2:
         return f"cas {show(asked[0])} → {show(asked[1])}"
     if asked is not None:

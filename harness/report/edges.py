@@ -23,13 +23,16 @@ _ENDED = "ended before it began"
 
 ROWS = re.compile(r"\(row (?P<tail>\d+)\).*?(?P<word>later|before) .*?\(row (?P<head>\d+)\)")
 """A sentence about two rows: ``process 3: write of 5 ... (row 7), later read of 3 ... (row 9)``."""
+_BACKWARDS = re.compile(r"\(row (?P<head>\d+)\) (?P<word>saw|came after) .*?\(row (?P<tail>\d+)\)")
+"""A sentence that names the later of two rows first."""
 TRANSACTIONS = re.compile(r"T(?P<tail>\d+) .*? came before T(?P<head>\d+) .*\[(?P<word>[a-z-]+)\]$")
 _ROW = re.compile(r"\(row (\d+)\)")
 _LABELS = {
     "ww": "overwritten by", "wr": "read by", "rw": "did not see", "process": "then",
-    "realtime": "ended before", "later": "later", "before": "ran before",
+    "realtime": "ended before", "later": "later", "before": "ran before", "saw": "was read by",
+    "came after": "so it came before",
 }  # fmt: skip
-_KINDS = {"later": SESSION, "before": AGREEMENT}
+_KINDS = {"later": SESSION, "before": AGREEMENT, "saw": VALUE, "came after": VALUE}
 
 
 def add(  # noqa: PLR0917  an edge is its two ends and four words
@@ -60,7 +63,7 @@ def add_witness(
 def add_told(graph: Graph, lines: Iterable[str], pattern: re.Pattern[str]) -> None:
     """An edge for each sentence that says that one row came before another."""
     for line in lines:
-        match = pattern.search(line)
+        match = pattern.search(line) or _BACKWARDS.search(line)
         if match is not None:
             word = match["word"]
             kind, label = _KINDS.get(word, word), _LABELS.get(word, word)

@@ -22,6 +22,7 @@ BAR, LABEL, GAP = 22, 16, 38
 CHAR, SENTENCE_CHAR = 7.3, 6.9
 """Widths of a character: of a label, and of a sentence."""
 _SENTENCE, _LONGEST_EDGE = 17, 26
+_SHIFTS = (0.3, 0.5, 0.7, 0.4, 0.6)
 
 _RULES = f"""
 text {{ font: 12px {svg.SANS}; fill: #24292f; }}
@@ -239,7 +240,7 @@ class _Picture:
         if data["kind"] in ("realtime", "process", "session") and a.right <= b.left:
             bend = max(24.0, (b.left - a.right) / 2)
             return ((a.right, ya), (a.right + bend, ya), (b.left - bend, yb), (b.left - 1, yb))
-        shift = 0.5 if data["against"] else 0.25
+        shift = _SHIFTS[data["number"] % len(_SHIFTS)]  # so that edges of the same two ops differ
         xa, xb = (
             a.left + shift * min(a.right - a.left, 300),
             b.left + shift * min(b.right - b.left, 300),

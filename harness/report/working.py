@@ -78,4 +78,4 @@ class Working:
 
     def _live(self) -> Text:
         early = time.monotonic() - self._began < AFTER_S
-        return Text("" if early else f"{self.line()}  (Ctrl-C: unknown, with what was checked)")
+        return Text("" if early else f"{self.line()}  (Ctrl-C ends it)")
