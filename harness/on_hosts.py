@@ -68,7 +68,9 @@ def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
     stored = load_history(directory.path)
     for warning in stored.warnings:
         progress.say(warning)
-    results = judge(stored.history, real.workload.checks, faults=bool(real.plan))
+    results = judge(
+        stored.history, real.workload.checks, faults=bool(real.plan), rtt_ms=trial.rtt_ms
+    )
     directory.write_results({**results.to_json(), "load": stats.to_json(), "reproduce": reproduce})
     progress.say(f"judged {len(stored.history)} rows  ({time.monotonic() - began:.1f} s)")
     title = (

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from checker.history import INVOKE, History
 from checker.phrases import plural
+from checker.liveness import RTT_MS
 from checker.verdict import Outcome, Verdict, combine
 from harness.claims import Checks, at_isolation, claims, guess, observing_failed_cas
 from harness.errors import HarnessError, StoreError, UsageError
@@ -210,7 +211,8 @@ def one(where: str, request: Request) -> Judged:
         name: followed(request.working, name, request.patience.bound(check))
         for name, check in checks.items()
     }
-    results = judge(history, bounded, faults=faults)
+    rtt_ms = RTT_MS if saved is None else saved.rtt_ms
+    results = judge(history, bounded, faults=faults, rtt_ms=rtt_ms)
     if loaded.format != OURS:
         results = only(results, bounded)
     if request.svg is not None:

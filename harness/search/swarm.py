@@ -39,9 +39,9 @@ RATES = 50, 100, 200, 400
 def draw(random: Random, base: Trial) -> Trial:
     """A trial of the same protocol, workload and seed as ``base``, all else drawn with ``random``.
 
-    Faults are drawn among the kinds of those that ``base`` names (all ``GROUPS`` for none), and no
-    trial is longer than ``base``. Raises UsageError where the base's plan or ops are given: what is
-    drawn would not fit them.
+    Faults are drawn among the kinds of those that ``base`` names (all ``GROUPS`` for none), no trial is
+    longer than ``base``, and what zones and a wide-area network fix stays. Raises UsageError where the
+    base's plan or ops are given: what is drawn would not fit them.
 
     >>> base = Trial(protocol="abd")
     >>> draw(Random(1), base) == draw(Random(1), base) != draw(Random(2), base)
@@ -49,8 +49,8 @@ def draw(random: Random, base: Trial) -> Trial:
     """
     if base.plan is not None or base.ops is not None:
         raise UsageError("a swarm draws sizes and faults: it takes neither --plan nor --ops")
-    nodes = random.choice((3, 3, 5))
-    rtt_ms = random.choice(RTT_MS)
+    nodes = base.nodes if base.wan or base.zones else random.choice((3, 3, 5))
+    rtt_ms = base.rtt_ms if base.wan else random.choice(RTT_MS)
     period_ms = rtt_ms * random.choice(PERIODS_RTT)
     length_ms = max(SHORTEST_MS, min(LONGEST_MS, period_ms * random.choice(LENGTHS)))
     return replace(
