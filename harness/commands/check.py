@@ -12,8 +12,8 @@ import click
 from click.core import ParameterSource
 
 from checker.history import INVOKE, History
-from checker.phrases import plural
 from checker.liveness import RTT_MS
+from checker.phrases import plural
 from checker.verdict import Outcome, Verdict, combine
 from harness.claims import Checks, at_isolation, claims, guess, observing_failed_cas
 from harness.errors import HarnessError, StoreError, UsageError
