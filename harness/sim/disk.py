@@ -12,7 +12,7 @@ all those durable that were waiting when it began.
 
 Syncs take time under ``SlowDisk``. Else a disk has its own small time (``Network.sync_us``) only around
 the moments when windows open or close, since a sync that nothing interrupts is nothing but a delay,
-of which the links have enough, and would make every run a tenth slower.
+of which the links have enough, and always taking time would make every run a third slower.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ from harness.sim.node import Node
 from harness.sim.setup import Setup
 from protocols.kernel import CancelTimer, Effect, Note, Persist, Reply, Send, SetTimer
 from protocols.wire import Codec, dumps
-
-BRACE_NS = 10 * MS
-"""So long before a window opens or closes syncs begin to take time."""
 
 
 @dataclass(slots=True)
@@ -69,9 +66,10 @@ class Disks:
         self._draw = [Random(f"{setup.seed}/disk/{node.id}") for node in nodes]
         self._until_ns = -1
         if most:
+            # A sync that began before that would be over by then.
             edges = {at for w in setup.plan for at in (w.at_ms, w.at_ms + w.for_ms)}
             for at_ms in sorted(edges):
-                agenda.at(at_ms * MS - BRACE_NS, BRACE, 0, at_ms * MS)
+                agenda.at(at_ms * MS - most * US, BRACE, 0, at_ms * MS)
 
     def brace(self, until_ns: int) -> None:
         """A BRACE entry has come up: a window opens or closes soon."""
