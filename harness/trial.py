@@ -15,7 +15,7 @@ from nemesis import FAULTS, OF_ZONES
 from nemesis.actions import Plan
 from nemesis.plan import make_plan, plan_from_json, plan_to_json, validate
 from protocols import PROTOCOLS
-from protocols.kernel import Replica
+from protocols.kernel import Cluster, Replica
 from workloads import WORKLOADS
 from workloads.generators import Phases
 from workloads.kernel import Generator, Options, Workload
@@ -60,10 +60,17 @@ class Trial:
     heal: str = "all"
 
     def replica(self) -> type[Replica[object]]:
-        """Raises UsageError, with the near match, for a protocol that there is not."""
+        """Raises UsageError, with the near match, for a protocol that there is not, and for nodes,
+        zones or options that it refuses.
+        """
         found = find("protocol", PROTOCOLS, self.protocol)
         if not (isinstance(found, type) and issubclass(found, Replica)):
             raise UsageError(f"protocol {self.protocol!r} is not a Replica: {found!r}")
+        nodes = tuple(range(self.nodes))
+        try:
+            found.check(Cluster(nodes, self.places(), self.rtt_ms, dict(self.options)))
+        except ValueError as error:
+            raise UsageError(f"protocol {self.protocol}: {error}") from error
         return cast("type[Replica[object]]", found)
 
     def workload_factory(self) -> Callable[[], object]:

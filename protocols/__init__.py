@@ -10,6 +10,8 @@ PROTOCOLS: dict[str, str] = {
     "abd": "protocols.abd:ABD",
     "chain": "protocols.chain:Chain",
     "epaxos": "protocols.epaxos:EPaxos",
+    "fpaxos": "protocols.fpaxos:FPaxos",
+    "hpaxos": "protocols.hpaxos:HPaxos",
     "kpaxos": "protocols.kpaxos:KPaxos",
     "multipaxos": "protocols.multipaxos:MultiPaxos",
     "paxos-groups": "protocols.groups:PaxosGroups",

@@ -188,6 +188,12 @@ class Replica(ABC, Generic[Message]):
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     """For some of its options, what ``harness sim --swarm`` draws from: small sizes, near limits."""
 
+    @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        """Refuse nodes, zones or options with which it could not keep its word: raises ValueError
+        that says why. It is asked before a host is touched.
+        """
+
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         self.id = id
         self.cluster = cluster

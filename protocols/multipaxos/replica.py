@@ -86,6 +86,10 @@ class MultiPaxos(Replica[Message]):
         self.incoming = Incoming()
 
     @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        cls.quorums_of(cluster)
+
+    @classmethod
     def quorums_of(cls, cluster: Cluster) -> QuorumSystem:
         """Whose promises make a leader, and whose votes choose a command."""
         return by_majority(cluster.nodes)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from harness.zoo.mutant import Mutant
-from tests.mutants import abd, chain, epaxos, groups, kpaxos, multipaxos, stopping
+from tests.mutants import abd, chain, epaxos, fpaxos, groups, hpaxos, kpaxos, multipaxos, stopping
 
 MODULES: Mapping[str, ModuleType] = {
     "abd": abd,
@@ -19,6 +19,8 @@ MODULES: Mapping[str, ModuleType] = {
     "kpaxos": kpaxos,
     "paxos-groups": groups,
     "chain": chain,
+    "fpaxos": fpaxos,
+    "hpaxos": hpaxos,
     "stopping": stopping,
 }
 
