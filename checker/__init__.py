@@ -35,6 +35,7 @@ CHECKS = {
     "long-fork": "checker.transactional.long_fork:check",
     "stats": "checker.stats:check",
     "availability": "checker.availability:check",
+    "liveness": "checker.liveness:check",
     "vacuity": "checker.vacuity:check",
     "proofs": "checker.proofs:check",
     "crashes": "checker.crashes:check",
