@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from checker.causal.order import Events, clocks, events_of, hops
-from checker.causal.patterns import Budget, Pattern, consistency, convergence, memory
+from checker.causal.patterns import MOST_STEPS, Budget, Pattern, consistency, convergence, memory
 from checker.history import History
 from checker.linearizable.columns import CAS, READ, WRITE, Columns, Ops, columns
 from checker.linearizable.graph import effective
@@ -23,24 +23,26 @@ from checker.phrases import name_op, of_key, plural
 from checker.values import Json, identity
 from checker.verdict import Outcome, Verdict
 
-MODELS = ("CC", "CCv", "CM")
+LEVELS = ("CC", "CCv", "CM")
 NAMES = {"CC": "causally consistent", "CCv": "causally convergent", "CM": "a causal memory"}
 _MOST_CLOCKS = 100_000_000
 """Ops times processes: so many entries of 4 bytes are kept."""
-_MOST_STEPS = 8
+_MOST_SHOWN = 8
+_BESIDE = 300_000
+"""Steps for CM where another level is asked for."""
 _INITIAL = "read-init"
 
 
-def check(history: History, *, model: str = "CC", budget: Budget | None = None) -> Verdict:
-    """*Invalid* where ``model`` (CC, CCv or CM) is broken; all three are told, whichever it is.
+def check(history: History, *, level: str = "CC", steps: int | None = None) -> Verdict:
+    """*Invalid* where ``level`` (CC, CCv or CM) is broken; all three are told, whichever it is.
 
     *Unknown* where a value that was seen was written more than once, where there are ops that are not
-    a register's, where ops times processes exceed 100 million, and where CM is asked for and its
-    budget is spent. *Vacuous* where no read succeeded. Raises ValueError for a model of another name.
-    ``details``: ``models`` (kept, broken or unknown), ``pattern``, ``ops``, ``processes``.
+    a register's, where ops times processes exceed 100 million, and where CM is asked for and takes
+    more than so many ``steps``, each an op looked at; 3 million unless told. *Vacuous* where no read succeeded. Raises ValueError for another level.
+    ``details``: ``levels`` (kept, broken or unknown), ``pattern``, ``ops``, ``processes``.
     """
-    if model not in MODELS:
-        raise ValueError(f"no such causal model: {model}")
+    if level not in LEVELS:
+        raise ValueError(f"no such level of causality: {level}")
     history = _of_jepsen(history)
     table = columns(history)
     ops, ambiguous = effective(table)
@@ -56,28 +58,30 @@ def check(history: History, *, model: str = "CC", budget: Budget | None = None) 
             f"{plural(len(events), 'op')} of {plural(events.processes, 'process', 'processes')} are "
             "more than causality is judged of"
         )
-    found = _patterns(events, budget or Budget())
-    told = {name: _word(found, name) for name in MODELS}
+    if steps is None:
+        steps = MOST_STEPS if level == "CM" else _BESIDE
+    found = _patterns(events, Budget(steps))
+    told = {name: _word(found, name) for name in LEVELS}
     details: dict[str, Json] = {
-        "models": told,
+        "levels": told,
         "ops": len(ops.inv),
         "processes": events.processes,
     }
-    pattern = found.get(model)
+    pattern = found.get(level)
     if pattern is None:
-        if told[model] != "kept":
+        if told[level] != "kept":
             return Verdict(
                 outcome=Outcome.UNKNOWN,
-                summary=f"whether this is {NAMES[model]} takes longer than was allowed",
+                summary=f"whether this is {NAMES[level]} takes longer than was allowed",
                 details=details,
             )
-        summary = f"{NAMES[model]}: {plural(len(ops.inv), 'op')}"
+        summary = f"{NAMES[level]}: {plural(len(ops.inv), 'op')}"
         return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
-    return _invalid(history, events, pattern, NAMES[model], details)
+    return _invalid(history, events, pattern, NAMES[level], details)
 
 
-convergent = partial(check, model="CCv")
-causal_memory = partial(check, model="CM")
+convergent = partial(check, level="CCv")
+causal_memory = partial(check, level="CM")
 
 
 def _of_jepsen(history: History) -> History:
@@ -103,7 +107,7 @@ def _patterns(events: Events, budget: Budget) -> dict[str, Pattern | None]:
     """What breaks each model; a model that is missing was not decided."""
     found, cyclic = clocks(events)
     if plain := consistency(events, found, cyclic):
-        return dict.fromkeys(MODELS, plain)
+        return dict.fromkeys(LEVELS, plain)
     broken: dict[str, Pattern | None] = {"CC": None, "CCv": convergence(events, found)}
     pattern = memory(events, found, budget)
     if pattern is not None or budget.left >= 0:
@@ -139,7 +143,7 @@ def _thin_air(history: History, table: Columns, ops: Ops) -> Verdict | None:
         summary=line,
         evidence=_rows(history, [op]),
         explanation=(line,),
-        details={"models": dict.fromkeys(MODELS, "broken"), "pattern": "ThinAirRead"},
+        details={"levels": dict.fromkeys(LEVELS, "broken"), "pattern": "ThinAirRead"},
     )
 
 
@@ -147,7 +151,7 @@ def _invalid(
     history: History, events: Events, pattern: Pattern, name: str, details: dict[str, Json]
 ) -> Verdict:
     steps = [step for path in pattern.ways for step in hops(events, list(path))]
-    shown = {pattern.read, *(e for a, b, _ in steps[:_MOST_STEPS] for e in (a, b))}
+    shown = {pattern.read, *(e for a, b, _ in steps[:_MOST_SHOWN] for e in (a, b))}
     shown |= {b for path in pattern.ways for b in (path[0], path[-1])}
     read = events.op[pattern.read]
     lines = list(_lines(history, events, pattern))
@@ -175,10 +179,10 @@ def _lines(history: History, events: Events, pattern: Pattern) -> Iterator[str]:
     """One sentence a step, way by way; then what follows."""
     for path in pattern.ways:
         steps = hops(events, list(path))
-        for step in steps[:_MOST_STEPS]:
+        for step in steps[:_MOST_SHOWN]:
             yield _step(history, events, pattern, step)
-        if len(steps) > _MOST_STEPS:
-            yield f"and {plural(len(steps) - _MOST_STEPS, 'more step')}"
+        if len(steps) > _MOST_SHOWN:
+            yield f"and {plural(len(steps) - _MOST_SHOWN, 'more step')}"
     read = _named(history, events, pattern.read)
     match pattern.name:
         case "CyclicCO" | "CyclicCF" | "CyclicHB":

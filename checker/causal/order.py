@@ -181,6 +181,20 @@ def way(events: Events, first: int, last: int, extra: Mapping[int, Collection[in
     return path
 
 
+def ring(
+    events: Events, extra: Mapping[int, Collection[int]], cyclic: Collection[int]
+) -> list[int]:
+    """Some cycle among events of which each has a cause among them, as a way from an event to itself."""
+    inside = set(cyclic)
+    place: dict[int, int] = {}
+    back = [next(iter(cyclic))]
+    while back[-1] not in place:
+        place[back[-1]] = len(back) - 1
+        causes = (*events.causes(back[-1]), *extra.get(back[-1], ()))
+        back.append(next(cause for cause in causes if cause in inside))
+    return back[place[back[-1]] :][::-1]
+
+
 def hops(events: Events, path: list[int]) -> list[tuple[int, int, str]]:
     """The steps of a way: ``process``, those of one process joined; ``reads``; or ``extra``."""
     found: list[tuple[int, int, str]] = []

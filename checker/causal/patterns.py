@@ -17,8 +17,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
-from checker.causal.order import NONE, Clocks, Events, clocks, comes_before, way
+from checker.causal.order import NONE, Clocks, Events, clocks, comes_before, ring, way
+
+MOST_STEPS = 3_000_000
 
 Extra = Mapping[int, Collection[int]]
 
@@ -39,16 +42,16 @@ class Pattern:
 
 @dataclass
 class Budget:
-    """How many events CM may still look at."""
+    """How many events CM may still look at; below 0 where that was not enough."""
 
-    left: int = 3_000_000
+    left: int = MOST_STEPS
 
 
 def consistency(events: Events, found: Clocks, cyclic: list[int]) -> Pattern | None:
     """What breaks CC, thin air apart; the cycle or the read that comes first."""
     if cyclic:
-        paths = (way(events, e, e, {}) for e in cyclic)
-        path = next(path for path in paths if path)
+        start = ring(events, {}, cyclic)[0]
+        path = way(events, start, start, {})
         return Pattern("CyclicCO", path[0], (tuple(path),))
     for read in range(len(events)):
         if events.writes[read]:
@@ -80,11 +83,10 @@ def _cycle(
     cyclic: Collection[int],
 ) -> Pattern:
     """A cycle through a step that some read demands."""
-    for head in cyclic:
-        for tail in extra.get(head, ()):
-            if path := way(events, head, tail, extra):
-                return Pattern(name, because[tail, head], ((*path, head),), because)
-    raise AssertionError("events wait for each other without a demanded step")
+    steps = pairwise(ring(events, extra, cyclic))
+    tail, head = next(step for step in steps if step in because)
+    path = way(events, head, tail, extra)
+    return Pattern(name, because[tail, head], ((*path, head),), because)
 
 
 def _demanded(

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from checker.causal import reverse
-from checker.causal.judge import MODELS, check
-from checker.causal.patterns import Budget
+from checker.causal.judge import LEVELS, check
 from checker.history import History
 from checker.verdict import Outcome
 from tests.checker import accounts, definitions
@@ -28,12 +27,12 @@ from tests.checker.histories import DRAWS
 )
 def test_each_bad_pattern_breaks_what_the_paper_says(check_name, name, pattern, broken) -> None:
     history = golden(check_name, name, "bad")
-    for model in MODELS:
-        verdict = check(history, model=model)
-        assert {m for m, word in verdict.details["models"].items() if word == "broken"} == broken
-        assert (verdict.outcome is Outcome.INVALID) is (model in broken)
-    model = {"causal": "CC", "causal-convergence": "CCv", "causal-memory": "CM"}[check_name]
-    assert check(history, model=model).details["pattern"] == pattern
+    for level in LEVELS:
+        verdict = check(history, level=level)
+        assert {m for m, word in verdict.details["levels"].items() if word == "broken"} == broken
+        assert (verdict.outcome is Outcome.INVALID) is (level in broken)
+    level = {"causal": "CC", "causal-convergence": "CCv", "causal-memory": "CM"}[check_name]
+    assert check(history, level=level).details["pattern"] == pattern
 
 
 def test_a_missing_cause_is_told_step_by_step() -> None:
@@ -58,20 +57,20 @@ def test_each_model_agrees_with_its_definition(draws) -> None:
     verdict = check(history)
     if verdict.outcome is not Outcome.VACUOUS:
         found = events(history)
-        told = verdict.details["models"]
+        told = verdict.details["levels"]
         twin = None if found is None else Twin(found)
-        for model in MODELS:
-            assert (told[model] == "kept") is (twin is not None and twin.holds(model)), model
+        for level in LEVELS:
+            assert (told[level] == "kept") is (twin is not None and twin.holds(level)), level
 
 
 def test_a_budget_that_is_spent_leaves_causal_memory_open() -> None:
     history = golden("causal-memory", "back-again", "ok")
-    verdict = check(history, model="CM", budget=Budget(3))
+    verdict = check(history, level="CM", steps=3)
     assert verdict.outcome is Outcome.UNKNOWN
-    assert verdict.details["models"] == {"CC": "kept", "CCv": "kept", "CM": "unknown"}
-    assert check(history, budget=Budget(3)).outcome is Outcome.VALID
-    with pytest.raises(ValueError, match="no such causal model: happy"):
-        check(history, model="happy")
+    assert verdict.details["levels"] == {"CC": "kept", "CCv": "kept", "CM": "unknown"}
+    assert check(history, steps=3).outcome is Outcome.VALID
+    with pytest.raises(ValueError, match="no such level of causality: happy"):
+        check(history, level="happy")
 
 
 def test_what_cannot_be_judged_is_unknown_and_nothing_read_is_vacuous() -> None:
