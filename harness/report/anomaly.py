@@ -194,14 +194,14 @@ def _node(history: History, row: int) -> dict[str, Any]:
         }  # fmt: skip
     fate = int(history.type[done]) if done >= 0 else INFO
     ended = fate in (OK, FAIL)
-    asked = history.rows[row].node
+    asked = history.node[row]
     text = op_text(history, row)
     return {
         "text": _short(text),
         "name": text,
         "lane": f"process {process}",
         "order": process,
-        "asks": None if asked is None else of_node(asked),
+        "asks": None if asked is None else of_node(int(str(asked))),
         "key": None if history.key[row] is None else of_key(history.key[row]),
         "begin_ns": begin_ns,
         "end_ns": int(history.time_ns[done]) if ended else None,

@@ -95,11 +95,8 @@ def _latencies(
     if not len(ok):
         return []
     asked = history.partner[ok]
-    rows = history.rows
-    due = np.fromiter(
-        (rows[i].time_ns if rows[i].intended_ns is None else rows[i].intended_ns or 0 for i in asked.tolist()),
-        np.int64, len(ok),
-    )  # fmt: skip
+    intended, known = history.intended_ns.as_ints()
+    due = np.where(known[asked], intended[asked], history.time_ns[asked])
     ms = np.maximum(history.time_ns[ok] - due, 1000) / 1e6
     bins = history.time_ns[ok] // wide
     order = np.lexsort((ms, bins))

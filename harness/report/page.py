@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from checker.history import History
+from checker.history import INFO, NEMESIS, History, Row
 from checker.phrases import plural, seconds
 from checker.values import canonical
 from checker.verdict import Outcome, Verdict, combine
@@ -150,13 +150,18 @@ def _faults(history: History, faults: Sequence[FaultWindow]) -> Iterator[str]:
     for fault in faults[:MOST_FAULTS]:
         ended = seconds(fault.end_ns) if fault.end is not None else "the end"
         yield f'<tr><td>{escape(fault.fault)}</td><td class="num">{seconds(fault.begin_ns)}</td><td class="num">{ended}</td><td>'
-        yield escape(fault_words(history.rows[fault.begin]).partition(": ")[2])
+        yield escape(fault_words(_row(history, fault.begin)).partition(": ")[2])
         for row in (fault.begin, fault.end):
             yield from _proofs(history, row)
         yield "</td></tr>"
     yield "</table>"
     if len(faults) > MOST_FAULTS:
         yield f"<p>and {plural(len(faults) - MOST_FAULTS, 'more fault')}</p>"
+
+
+def _row(history: History, row: int) -> Row:
+    """What the nemesis wrote there."""
+    return Row(int(history.time_ns[row]), NEMESIS, INFO, history.f[row], None, history.value[row])
 
 
 def _proofs(history: History, row: int | None) -> Iterator[str]:
