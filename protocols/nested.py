@@ -211,7 +211,7 @@ class Host(Replica[Message]):
         """
         if kind in ("decided", "executed"):
             name, what = cast("tuple[Json, Json]", value)
-            value = [[part.name, name], what]
+            value = [(part.name, name), what]
         self.note(kind, value)
 
     def stepped(self, part: Part) -> None:

@@ -100,7 +100,7 @@ def test_what_a_part_says_comes_out_under_its_name_to_its_own_nodes(house):
         Send(1, said),
         Persist("b/last", "x"),
         CancelTimer("b/tick"),
-        Note("decided", [["b", 7], "x"]),
+        Note("decided", [("b", 7), "x"]),
         Note("leader", [[1, 0], 0]),
         Reply(9, "x"),
     ]
