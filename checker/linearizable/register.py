@@ -19,9 +19,10 @@ import numpy as np
 
 from checker.history import History, Op, op_at
 from checker.linearizable.columns import CAS, READ, Columns, Ops, columns, without_keys
-from checker.linearizable.frontier import Budget, decide
+from checker.linearizable.frontier import Budget, decide_all
 from checker.linearizable.graph import Finding, Judgement, judge
 from checker.linearizable.search import summarize
+from checker.linearizable.track import of_ops
 from checker.linearizable.witness import explain
 from checker.models import CAS_REGISTER, REGISTER, Model
 from checker.phrases import of_key, plural, show
@@ -86,11 +87,11 @@ def _searched(
     for part in parts:
         for key, row in zip(part.key.tolist(), part.inv.tolist(), strict=True):
             by_key[key].append(op_at(history, row))
-    decided, share = [], budget.shared(len(by_key))
-    for key, ops in sorted(by_key.items()):
-        ops.sort(key=lambda op: op.invoked)
-        decided.append((table.keys[key], decide(ops, model, share)))
-    return summarize(history, model, decided)
+    tracks = [
+        (table.keys[key], of_ops(sorted(ops, key=lambda op: op.invoked), model))
+        for key, ops in sorted(by_key.items())
+    ]
+    return summarize(history, model, decide_all(tracks, model, budget))
 
 
 def _invalid(

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 
 from checker.history import FAIL, INFO, INVOKE, OK, History, Op, Row
-from checker.linearizable import check
-from checker.linearizable.frontier import Budget
+from checker.linearizable import check, frontier
+from checker.linearizable.decision import Budget
 from checker.linearizable.search import search
 from checker.models import CAS_REGISTER, ILLEGAL, KV, MODELS, REGISTER, STORE, Model
+from checker.progress import Stopped, listening
 from checker.verdict import Outcome
 from tests.checker.histories import DRAWS, OBJECTS, interleaved, object_history, register_history
 from tests.checker.twins import explainable
@@ -165,3 +166,68 @@ def test_a_failed_cas_counts_only_when_asked_for() -> None:
     rows += [row(4, 0, INVOKE, "read"), row(5, 0, OK, "read", 1)]
     assert check(History.of(rows)).valid
     assert check(History.of(rows), observe_failed_cas=True).outcome is Outcome.INVALID
+
+
+def test_a_model_with_many_large_states_is_unknown_within_its_memory() -> None:
+    """Forty open appends to one text: more texts than memory may hold."""
+    rows = [row(0, p, INVOKE, "append", f"{p} " * 100) for p in range(40)]
+    rows += [row(1, 99, INVOKE, "get"), row(2, 99, OK, "get", "never")]
+    budget = Budget(state_bytes=1_000_000)
+    verdict = search(History.of(rows), KV, budget=budget)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert (verdict.details["explained"], verdict.details["answers"]) == (0, 1)
+    assert "0 of 1 answer are explained" in verdict.summary
+
+
+def test_states_that_are_over_are_forgotten() -> None:
+    """The states of the whole history would not fit, those of each moment do."""
+    text, rows = "", []
+    for i in range(60):
+        text += f"{i} " * 20
+        both = [f"{i} " * 20, f"{i} "]
+        rows += [row(i, p, INVOKE, "append", v) for p, v in enumerate(both)]
+        rows += [row(i, p, OK, "append", v) for p, v in enumerate(both)]
+        text += both[1]
+        rows += [row(i, 2, INVOKE, "get"), row(i, 2, OK, "get", text)]
+    assert search(History.of(rows), KV).outcome is Outcome.VALID
+    small = Budget(state_bytes=60_000)
+    assert search(History.of(rows), KV, budget=small).outcome is Outcome.VALID
+
+
+@pytest.mark.parametrize("ending", [Stopped("out of time"), KeyboardInterrupt()])
+def test_an_ending_is_unknown_with_what_was_checked(
+    monkeypatch: pytest.MonkeyPatch, ending: BaseException
+) -> None:
+    """Of three objects the second is stopped; the third is not begun."""
+    monkeypatch.setattr(frontier, "_REPORT_EVERY", 10)
+    heard: list[tuple[int, int, str]] = []
+
+    def enough(*what) -> None:
+        heard.append(what)
+        if what[0] > 250:
+            raise ending
+
+    rows = []
+    for key in "abc":
+        for i in range(100):
+            rows += [
+                row(i, 0, INVOKE, "write", i % 3)._replace(key=key),
+                row(i, 0, OK, "write", i % 3)._replace(key=key),
+                row(i, 0, INVOKE, "read")._replace(key=key),
+                row(i, 0, OK, "read", i % 3)._replace(key=key),
+            ]
+    with listening(enough):
+        verdict = search(History.of(rows), REGISTER)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.details["stopped"] in ("out of time", "interrupted")
+    assert (verdict.details["objects"], verdict.details["undecided"]) == (3, 2)
+    assert verdict.summary.startswith("key b: the search was stopped after ")
+    assert [what[0] for what in heard] == sorted(what[0] for what in heard)
+    assert heard[-1][1:] == (600, "ops")
+
+
+def test_a_store_names_its_keys() -> None:
+    rows = [row(0, 0, INVOKE, "write", 1), row(1, 0, OK, "write", 1)]
+    rows += [row(2, 0, INVOKE, "read"), row(3, 0, OK, "read", 2)]
+    verdict = search(History.of(rows), STORE)
+    assert verdict.explanation[-1] == "after the 1 answer before it there is only [x: 1]"
