@@ -130,11 +130,15 @@ def _invalid(
 ) -> Verdict:
     assert last.end is not None
     words = [text for _, text in complaints]
+    due = (
+        f"an answer was due in {details['bound_ms']} ms, and agreement {CONVERGED_RTT} round trips "
+        "after the last fault and update"
+    )
     return Verdict(
         outcome=Outcome.INVALID,
         summary=f"after {last.fault} had ended at {seconds(last.end_ns)}, {words[0]}",
         evidence=tuple(sorted({last.end, *(row for row, _ in complaints)})),
-        explanation=tuple(words[1:]),
+        explanation=(*words[1:], due),
         details=details,
     )
 
