@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from checker.history import History
+from checker.verdict import Verdict
 from tests.test_cli import run
 
 GOLDEN = Path(__file__).parent / "golden" / "formats"
@@ -168,3 +170,46 @@ def test_a_run_keeps_its_own_checks(
     assert code == 0
     assert "5 rows of jsonl, workload cas" in out
     assert "agreement" in out
+
+
+def test_what_is_wrong_is_drawn(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "anomaly.svg"
+    code, out, err = run(capsys, "check", BAD_EDN, "--svg", str(file))
+    assert code == 1
+    assert f"drawn: {file}: the only key: the write of 2 was lost: 1 was read after it" in err
+    assert file.read_text().startswith("<svg")
+    assert "--svg" not in out
+
+    code, _, err = run(capsys, "check", OK_EDN, "--svg", str(tmp_path / "none.svg"))
+    assert (code, "nothing was drawn" in err) == (0, True)
+    assert not (tmp_path / "none.svg").exists()
+    assert run(capsys, "check", OK_EDN, BAD_EDN, "--svg", str(file))[0] == 254
+    assert run(capsys, "check", BAD_EDN, "--svg", str(tmp_path / "no" / "such"))[0] == 255
+
+
+def test_ops_under_way_at_the_end_are_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.jsonl"
+    rows = [{"time": 1, "process": 0, "type": "invoke", "f": "write", "key": "x", "value": 1}]
+    cut.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"time":2,"proc')
+    _, out, err = run(capsys, "check", str(cut))
+    assert "1 rows of jsonl" in out
+    assert f"{cut}:2: the last line is torn and was left out" in err
+    assert f"{cut}: 1 op under way at the end, of unknown fate" in err
+
+
+def interrupted(history: History) -> Verdict:
+    """A check during which somebody presses Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_check_is_unknown_and_nothing_new_begins(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("-m", "tests.test_check:interrupted")
+    code, out, _ = run(capsys, "check", BAD_EDN, BAD_EDN, *words)
+    assert code == 2
+    assert "interrupted after 0.0 s; nothing was decided by then" in out
+    assert out.splitlines()[-1] == "1 histories: 1 unknown"
+    assert out.count("verdict: unknown") == 1
