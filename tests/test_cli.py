@@ -29,8 +29,8 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     ("words", "sentence"),
     [
         ("lst", "did you mean list?"),
-        ("sim --protocol epaxso", "did you mean epaxos?"),
-        ("test --protocol epaxso", "did you mean epaxos?"),
+        ("sim --protocol epaxso", "did you mean epaxos"),
+        ("test --protocol epaxso", "did you mean epaxos"),
         ("sim", "Missing option '--protocol'"),
         ("sim -p abd --nemesis partitoin", "did you mean partition"),
         ("sim -p abd --workload registre", "did you mean register?"),
