@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from protocols.ballots import Ballot
-from protocols.kernel import Command, record
+from protocols.kernel import Command, RequestId, record
 from protocols.log import Vote
 from protocols.transfer import Missing, Snapshot
 
@@ -84,6 +84,21 @@ class Forward:
     commands: tuple[Command, ...]
 
 
+@record
+class Ask:
+    """A quorum read: up to which slot have you voted?"""
+
+    request: RequestId
+
+
+@record
+class Told:
+    """The answer to an Ask: no vote of the sender is beyond ``slot``."""
+
+    request: RequestId
+    slot: int
+
+
 Message: TypeAlias = (
     Prepare
     | Promise
@@ -95,6 +110,8 @@ Message: TypeAlias = (
     | Chosen
     | Snapshot
     | Forward
+    | Ask
+    | Told
 )
 MESSAGES: tuple[type, ...] = (
     Prepare,
@@ -107,4 +124,6 @@ MESSAGES: tuple[type, ...] = (
     Chosen,
     Snapshot,
     Forward,
+    Ask,
+    Told,
 )

@@ -16,6 +16,7 @@ from protocols.multipaxos.messages import (
     MESSAGES,
     Accept,
     Accepted,
+    Ask,
     Chosen,
     Commit,
     Forward,
@@ -23,7 +24,9 @@ from protocols.multipaxos.messages import (
     Preempted,
     Prepare,
     Promise,
+    Told,
 )
+from protocols.multipaxos.reads import Questions
 from protocols.quorum_systems import QuorumSystem, by_majority
 from protocols.statemachine import COMMANDS, NOOP, OUTDATED, READS, Answer, KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
@@ -39,8 +42,14 @@ CONTESTED, CAUGHT_UP = "a ballot was contested", "a winner caught up before it l
 FILLED, INSTALLED = "a gap was filled with a no-op", "a snapshot was installed"
 
 
+READ_MODES = ("log", "quorum", "any")
+"""Reads take a slot; or ask a quorum (``multipaxos.reads``); or are answered by whoever is asked from
+its own state, which is *not linearizable*."""
+
+
 class MultiPaxos(Replica[Message]):
-    """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots).
+    """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
+    and ``read``: log, quorum or any.
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -69,6 +78,8 @@ class MultiPaxos(Replica[Message]):
         self.keep = self._option("keep", 1000)
         self.reach = 4 * self.batch * self.pipeline
         """How many slots beyond the chosen prefix an acceptor votes in."""
+        self.read_mode = str(cluster.options.get("read", "log"))
+        self.questions = Questions(self.quorums)
         self.clients = Clients(capacity=1024, patience=100)
         self.campaign: Campaign | None = None
         self.leadership: Leadership | None = None
@@ -88,6 +99,8 @@ class MultiPaxos(Replica[Message]):
     @classmethod
     def check(cls, cluster: Cluster) -> None:
         cls.quorums_of(cluster)
+        if (mode := cluster.options.get("read", "log")) not in READ_MODES:
+            raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
 
     @classmethod
     def quorums_of(cls, cluster: Cluster) -> QuorumSystem:
@@ -137,6 +150,11 @@ class MultiPaxos(Replica[Message]):
                 self.on_chosen(src, msg)
             case Snapshot():
                 self.on_snapshot(src, msg)
+            case Ask():
+                self.send(src, Told(msg.request, self.log.last))
+            case Told():
+                self.questions.told(src, msg.request, msg.slot)
+                self.answer_reads()
             case _:
                 assert_never(msg)
 
@@ -149,10 +167,23 @@ class MultiPaxos(Replica[Message]):
         command = named(command, self.id, request)
         if command.f not in self.reads and self.store.ran(command):
             self.answer(request, self.store.run(command))
+        elif command.f in self.reads and self.read_mode == "any":
+            self.answer(request, self.run(command))
         elif command.f not in self.served or not self.clients.add(request, command):
             self.reply(request, "refused: no such command, or too many", ok=False)
+        elif command.f in self.reads and self.read_mode == "quorum":
+            self.questions.ask(request, command, self.id, self.log.last)
+            self.broadcast(Ask(request), self.peers)
+            self.answer_reads()
         else:
             self.submit([command])
+
+    def answer_reads(self) -> None:
+        """Answer the quorum reads that may be. One that waits for more than a tick, for a lost
+        message or for a slot that nobody fills, takes a slot of its own (see ``tick``).
+        """
+        for command in self.questions.ready(self.log.chosen):
+            self.answer(self.clients.pop(command), self.run(command))
 
     def submit(self, commands: Sequence[Command]) -> None:
         """Get commands of this node's clients proposed, if it is known by whom."""
@@ -369,6 +400,8 @@ class MultiPaxos(Replica[Message]):
         self.answer(self.clients.pop(command), answer)
         if first:
             self.executed(command, answer)
+        if self.questions:
+            self.answer_reads()
         if log.chosen % self.snapshot_every == 0:
             self.compact()
 
@@ -453,6 +486,7 @@ class MultiPaxos(Replica[Message]):
         for command in self.clients.commands():
             if command.f not in self.reads and self.store.ran(command):
                 self.answer(self.clients.pop(command), self.store.run(command))
+        self.answer_reads()
 
     # --- timers -----------------------------------------------------------------------------------
 
@@ -480,6 +514,8 @@ class MultiPaxos(Replica[Message]):
             self.ask(self.following)
         self.overdue = self.known
         self.submit(self.clients.tick())
+        if self.questions:
+            self.questions.keep(self.clients.commands())
 
     def remind(self, lead: Leadership) -> None:
         for peer in self.peers:

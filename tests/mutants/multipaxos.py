@@ -6,13 +6,15 @@ P-n and G-n are bugs of Paxi and of GoPaxos (PROTOCOLS.md sections 1.2 and 3), M
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from protocols.ballots import ZERO, Ballot, owner
-from protocols.kernel import Cluster, Command, Json, RequestId
+from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.log import Log, Vote
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Prepare, Promise
+from protocols.multipaxos.reads import Questions
 from protocols.quorum_systems import QuorumSystem, count
 from protocols.statemachine import READS, Answer, KeyValue
 from tests.mutants.trials import CALM, CHURN, LEADERS, LIMP, STORM, kin
@@ -138,6 +140,19 @@ class ReadsLocally(MultiPaxos):
             super().on_request(request, command)
 
 
+class _Hasty(Questions):
+    def rinsed(self, slot: int, chosen: int) -> bool:
+        return True
+
+
+class ReadsUnrinsed(MultiPaxos):
+    """E1r: a quorum read is answered at once, without executing what the quorum has voted for."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.read_mode, self.questions = "quorum", _Hasty(self.quorums)
+
+
 MUTANTS: dict[str, type[MultiPaxos]] = {
     "omits-chosen": OmitsChosen,
     "forgets-promise": ForgetsPromise,
@@ -152,6 +167,7 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "loses-sessions": LosesSessions,
     "snapshot-drops-votes": SnapshotDropsVotes,
     "reads-locally": ReadsLocally,
+    "reads-unrinsed": ReadsUnrinsed,
 }
 
 
@@ -178,6 +194,10 @@ ZOO = (
         "multipaxos",
         MUTANTS,
         "linearizable",
-        {"runs-twice": (STORM, 20), "reads-locally": (CALM, 10)},
+        {
+            "runs-twice": (STORM, 20),
+            "reads-locally": (CALM, 10),
+            "reads-unrinsed": (replace(CALM, options={"read": "quorum"}), 10),
+        },
     ),
 )

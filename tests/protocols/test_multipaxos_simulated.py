@@ -13,7 +13,7 @@ from checker import agreement, availability
 from checker.history import History
 from checker.verdict import Outcome
 from harness.sim import Setup, simulate
-from nemesis import FAULTS
+from nemesis import FAULTS, OF_ZONES
 from nemesis.actions import Window
 from protocols.multipaxos import MultiPaxos
 from tests.mutants.multipaxos import MUTANTS
@@ -26,7 +26,7 @@ SMALL = {"snapshot_every": 40, "keep": 20, "batch": 8, "pipeline": 2}
 def anything(random, time_ms):
     """Windows of any length of any fault, those of one lane one after the other."""
     lanes = [
-        [name for name in FAULTS if name.startswith(kinds)]
+        [name for name in FAULTS if name.startswith(kinds) and name not in OF_ZONES]
         for kinds in ("partition", ("kill", "pause"), "packet")
     ]
     windows = []
