@@ -41,6 +41,7 @@ class PaxosGroups(Host[Wrapped]):
 
     messages: ClassVar[tuple[type, ...]] = carried(GROUP)
     sometimes: ClassVar[tuple[str, ...]] = MultiPaxos.sometimes
+    choices: ClassVar[Mapping[str, tuple[int, ...]]] = MultiPaxos.choices
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, assert_never, cast
 
 from protocols.answers import Answer
@@ -46,6 +47,7 @@ class Chain(Host[Message | Wrapped]):
 
     messages: ClassVar[tuple[type, ...]] = (*MESSAGES, *carried(MASTER))
     multi_key: ClassVar[bool] = True
+    choices: ClassVar[Mapping[str, tuple[int, ...]]] = MultiPaxos.choices
     sometimes: ClassVar[tuple[str, ...]] = (LEFT, JOINED, COPIED, RESENT)
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
@@ -58,7 +60,8 @@ class Chain(Host[Message | Wrapped]):
         self.reach = 4 * self.batch * self.pipeline
         """How many updates a head lets in before the tail has them."""
         self.clients = Clients(capacity=1024, patience=100)
-        self.master = Master(id, cluster)
+        own = {name: value for name, value in cluster.options.items() if name in self.choices}
+        self.master = Master(id, replace(cluster, options=own))
         self.part = self.add_part("master", MASTER, self.master)
         self.detector: Detector | None = None
         """Of the leader of the master."""
