@@ -30,6 +30,7 @@ from protocols.chain.messages import (
 from protocols.chain.reads import Reads
 from protocols.clients import Clients, named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
+from protocols.multipaxos import MultiPaxos
 from protocols.nested import Host, Part, Wrapped, carried
 from protocols.statemachine import COMMANDS, OUTDATED, READS, KeyValue, name_of
 
