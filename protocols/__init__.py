@@ -14,5 +14,6 @@ PROTOCOLS: dict[str, str] = {
     "hpaxos": "protocols.hpaxos:HPaxos",
     "kpaxos": "protocols.kpaxos:KPaxos",
     "multipaxos": "protocols.multipaxos:MultiPaxos",
+    "paxos": "protocols.paxos:Paxos",
     "paxos-groups": "protocols.groups:PaxosGroups",
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 from protocols.abd import ABD, COUNTER, RETRANSMIT, ZERO, Pending, Store, Tag
 from protocols.kernel import Command, Json, NodeId, RequestId
 from protocols.quorums import Tally
-from tests.mutants.trials import CALM, STORM, TWICE, UNEVEN, kin
 
 
 class NoWriteBack(ABD):
@@ -106,29 +105,3 @@ MUTANTS: dict[str, type[ABD]] = {
     "own-counter": OwnCounter,
     "counts-twice": CountsTwice,
 }
-
-
-ZOO = (
-    *kin(
-        "abd",
-        MUTANTS,
-        "linearizable",
-        {
-            "no-write-back": (UNEVEN, 150),
-            "no-tie-break": (CALM, 20),
-            "shared-tag": (CALM, 100),
-            "tag-regress": (CALM, 10),
-            "acks-before-persist": (STORM, 20),
-            "read-one": (CALM, 10),
-            "own-counter": (CALM, 10),
-            "counts-twice": (TWICE, 50),
-        },
-    ),
-)
-
-ELUSIVE = {
-    "abd/forgets-counter": "a restarted coordinator finds its last tag in its own register, unless it "
-    "was killed in the tenth of a millisecond before its own message arrived there: not found in 150 "
-    "closed-loop trials with kills and loss, 25 CPU s",
-}
-"""Mutants that no configuration here finds within reason, and why."""

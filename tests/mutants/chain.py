@@ -13,7 +13,6 @@ from protocols.chain.reads import Reads
 from protocols.kernel import Command, NodeId, RequestId
 from protocols.nested import Wrapped
 from protocols.statemachine import READS, KeyValue
-from tests.mutants.trials import CALM, LEADERS, STORM, kin
 
 
 class ReadsAnywhere(Chain):
@@ -134,27 +133,3 @@ MUTANTS: dict[str, type[Chain]] = {
     "keeps-history": KeepsHistory,
     "no-epochs": NoEpochs,
 }
-
-ZOO = (
-    *kin(
-        "chain",
-        MUTANTS,
-        "linearizable",
-        {
-            "reads-anywhere": (CALM, 10),
-            "head-replies": (CALM, 10),
-            "zombie-tail": (STORM, 50),
-            "joins-empty": (STORM, 20),
-            "serves-dirty": (replace(CALM, options={"read": "craq"}), 10),
-            "tail-does-not-apply": (CALM, 10),
-            "keeps-history": (LEADERS, 50),
-            "no-epochs": (LEADERS, 50),
-        },
-    ),
-    *kin(
-        "chain",
-        MUTANTS,
-        "agreement",
-        {"applies-as-it-comes": (CALM, 20), "skips-resend": (STORM, 20)},
-    ),
-)

@@ -16,7 +16,6 @@ from protocols.epaxos.instances import COMMITTED, Instance
 from protocols.epaxos.messages import Deps, InstanceId, RecoverOk
 from protocols.epaxos.recovery import Choice, Examine
 from protocols.kernel import NodeId
-from tests.mutants.trials import BRIDGE, CALM, RACES, kin
 
 
 class OneBallot(EPaxos):
@@ -101,20 +100,3 @@ MUTANTS: dict[str, type[EPaxos]] = {
     "noop-over-pre-accepted": NoopOverPreAccepted,
     "no-tie-break": NoTieBreak,
 }
-
-
-ZOO = (
-    *kin(
-        "epaxos",
-        MUTANTS,
-        "agreement",
-        {
-            "one-ballot": (BRIDGE, 300),
-            "noop-over-pre-accepted": (RACES, 100),
-            "no-components": (CALM, 10),
-            "unequal-fast-path": (CALM, 10),
-            "leaders-deps": (CALM, 10),
-            "no-tie-break": (CALM, 10),
-        },
-    ),
-)

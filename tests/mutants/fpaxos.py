@@ -5,7 +5,6 @@ from __future__ import annotations
 from protocols.fpaxos import FPaxos
 from protocols.kernel import Cluster
 from protocols.quorum_systems import QuorumSystem, by_zones, count, fgrid, mask_of
-from tests.mutants.trials import STORM, kin
 
 
 class DoNotMeet(FPaxos):
@@ -47,15 +46,3 @@ MUTANTS: dict[str, type[FPaxos]] = {
     "wrong-axis": WrongAxis,
     "one-zone-short": OneZoneShort,
 }
-
-
-ZOO = kin(
-    "fpaxos",
-    MUTANTS,
-    "agreement",
-    {
-        "do-not-meet": (STORM, 20),
-        "wrong-axis": (STORM, 50),
-        "one-zone-short": (STORM, 50),
-    },
-)

@@ -10,7 +10,6 @@ from protocols.groups import PaxosGroups
 from protocols.kernel import Json, NodeId
 from protocols.multipaxos import MultiPaxos
 from protocols.nested import Part, Wrapped
-from tests.mutants.trials import CALM, STORM, kin
 
 
 class MapByNode(PaxosGroups):
@@ -47,13 +46,3 @@ MUTANTS: dict[str, type[PaxosGroups]] = {
     "no-group-id": NoGroupId,
     "one-store": OneStore,
 }
-
-ZOO = (
-    *kin(
-        "paxos-groups",
-        MUTANTS,
-        "linearizable",
-        {"map-by-node": (replace(CALM, keys=3), 10), "one-store": (replace(STORM, keys=3), 20)},
-    ),
-    *kin("paxos-groups", MUTANTS, "agreement", {"no-group-id": (replace(CALM, keys=3), 20)}),
-)

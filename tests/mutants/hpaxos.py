@@ -9,7 +9,6 @@ from protocols.kernel import Cluster, Command
 from protocols.log import Vote
 from protocols.quorum_systems import QuorumSystem, count
 from protocols.statemachine import Answer
-from tests.mutants.trials import STORM, kin
 
 
 class ReusesSlot(HPaxos):
@@ -39,14 +38,3 @@ MUTANTS: dict[str, type[HPaxos]] = {
     "retries-twice": RetriesTwice,
     "spares-one": SparesOne,
 }
-
-
-ZOO = (
-    *kin(
-        "hpaxos",
-        MUTANTS,
-        "agreement",
-        {"reuses-slot": (STORM, 20), "spares-one": (STORM, 20)},
-    ),
-    *kin("hpaxos", MUTANTS, "linearizable", {"retries-twice": (STORM, 50)}),
-)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from protocols.kernel import NodeId
 from protocols.keymap import KeyMap
 from protocols.kpaxos import KPaxos
 from tests.mutants import groups
-from tests.mutants.trials import CALM, STORM, kin
 
 
 class RangesFromHere(KPaxos):
@@ -42,16 +39,3 @@ MUTANTS: dict[str, type[KPaxos]] = {
     "no-group-id": NoGroupId,
     "one-store": OneStore,
 }
-
-ZOO = (
-    *kin(
-        "kpaxos",
-        MUTANTS,
-        "linearizable",
-        {
-            "ranges-from-here": (replace(CALM, keys=3), 10),
-            "one-store": (replace(STORM, keys=3), 20),
-        },
-    ),
-    *kin("kpaxos", MUTANTS, "agreement", {"no-group-id": (replace(CALM, keys=3), 20)}),
-)

@@ -6,7 +6,6 @@ P-n and G-n are bugs of Paxi and of GoPaxos (PROTOCOLS.md sections 1.2 and 3), M
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from protocols.ballots import ZERO, Ballot, owner
@@ -17,7 +16,6 @@ from protocols.multipaxos.messages import Prepare, Promise
 from protocols.multipaxos.reads import Questions
 from protocols.quorum_systems import QuorumSystem, count
 from protocols.statemachine import READS, Answer, KeyValue
-from tests.mutants.trials import CALM, CHURN, LEADERS, LIMP, STORM, kin
 
 
 class OmitsChosen(MultiPaxos):
@@ -169,35 +167,3 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "reads-locally": ReadsLocally,
     "reads-unrinsed": ReadsUnrinsed,
 }
-
-
-ZOO = (
-    *kin(
-        "multipaxos",
-        MUTANTS,
-        "agreement",
-        {
-            "omits-chosen": (STORM, 50),
-            "forgets-promise": (LIMP, 150),
-            "forgets-vote": (STORM, 20),
-            "ignores-votes": (STORM, 20),
-            "adopts-lowest": (CHURN, 200),
-            "reuses-ballot": (STORM, 100),
-            "accepts-lower": (LEADERS, 50),
-            "half-is-majority": (STORM, 10),
-            "trusts-old-vote": (STORM, 50),
-            "loses-sessions": (LEADERS, 100),
-            "snapshot-drops-votes": (LEADERS, 50),
-        },
-    ),
-    *kin(
-        "multipaxos",
-        MUTANTS,
-        "linearizable",
-        {
-            "runs-twice": (STORM, 20),
-            "reads-locally": (CALM, 10),
-            "reads-unrinsed": (replace(CALM, options={"read": "quorum"}), 10),
-        },
-    ),
-)

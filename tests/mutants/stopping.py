@@ -7,13 +7,11 @@ as if nobody had asked it anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from protocols.abd import ABD
 from protocols.kernel import Cluster, Json, NodeId
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.leadership import Campaign
-from tests.mutants.trials import STORM, kin
 
 
 class NeverReelects(MultiPaxos):
@@ -66,11 +64,3 @@ MUTANTS: dict[str, type[MultiPaxos | ABD]] = {
     "never-reelects": NeverReelects,
     "never-retransmits": NeverRetransmits,
 }
-
-ZOO = tuple(
-    replace(mutant, name=mutant.name.replace(mutant.twin, "stopping"))
-    for mutant in (
-        *kin("multipaxos", MUTANTS, "liveness", {"never-reelects": (STORM, 20)}),
-        *kin("abd", MUTANTS, "liveness", {"never-retransmits": (STORM, 40)}),
-    )
-)

@@ -6,6 +6,9 @@ that is marked so in the zoo, with what it costs, and hunted by ``harness zoo`` 
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from harness.trial import Trial
@@ -45,3 +48,11 @@ def test_an_entry_says_what_is_wrong_with_which_protocol(mutant):
     assert mutant.twin in PROTOCOLS
     assert issubclass(mutant.trial.replica(), Trial(protocol=mutant.twin).replica())
     assert len(mutant.source.split()) > 5
+
+
+def test_mutants_run_on_hosts_too() -> None:
+    """A node has ``protocols`` and the module that was named, and nothing else of ours."""
+    for path in Path(__file__).parent.glob("*.py"):
+        if path.stem not in ("__init__", "zoo", "trials", "test_zoo"):
+            found = re.findall(r"^(?:from|import) (\w+)", path.read_text(), re.MULTILINE)
+            assert not {"harness", "tests", "workloads", "checker"} & set(found), path

@@ -1,7 +1,8 @@
 """The zoo: every mutant of every protocol, in the table's order.
 
-A module here has the mutants of one protocol: classes, ``MUTANTS`` by name, and ``ZOO``, which says
-in which trial each is hunted, by which check, and for how long. A new module is a line here.
+A module of ``tests.mutants`` has the mutants of one protocol: classes, and ``MUTANTS`` by name. They
+run on real hosts, too, so they import protocols only. The module of that name in ``hunts`` says in
+which trial each is hunted, by which check, and for how long. A new one is a line here.
 """
 
 from __future__ import annotations
@@ -10,11 +11,23 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from harness.zoo.mutant import Mutant
-from tests.mutants import abd, chain, epaxos, fpaxos, groups, hpaxos, kpaxos, multipaxos, stopping
+from tests.mutants.hunts import (
+    abd,
+    chain,
+    epaxos,
+    fpaxos,
+    groups,
+    hpaxos,
+    kpaxos,
+    multipaxos,
+    paxos,
+    stopping,
+)
 
 MODULES: Mapping[str, ModuleType] = {
     "abd": abd,
     "multipaxos": multipaxos,
+    "paxos": paxos,
     "epaxos": epaxos,
     "kpaxos": kpaxos,
     "paxos-groups": groups,

@@ -1,0 +1,35 @@
+"""Where the mutants of chain are hunted, by which check, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.mutants.chain import MUTANTS
+from tests.mutants.trials import CALM, LEADERS, STORM, kin
+
+ZOO = (
+    *kin(
+        "chain",
+        MUTANTS,
+        "linearizable",
+        {
+            "reads-anywhere": (CALM, 10),
+            "head-replies": (CALM, 10),
+            "zombie-tail": (STORM, 50),
+            "joins-empty": (STORM, 20),
+            "serves-dirty": (replace(CALM, options={"read": "craq"}), 10),
+            "tail-does-not-apply": (CALM, 10),
+            "keeps-history": (LEADERS, 50),
+            "no-epochs": (LEADERS, 50),
+        },
+    ),
+    *kin(
+        "chain",
+        MUTANTS,
+        "agreement",
+        {"applies-as-it-comes": (CALM, 20), "skips-resend": (STORM, 20)},
+    ),
+)
+
+
+__all__ = ["MUTANTS", "ZOO"]
