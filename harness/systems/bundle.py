@@ -6,11 +6,12 @@ than compressed, since zlib's output differs between versions), so a digest name
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -32,13 +33,22 @@ sys.exit(main())
 
 
 def build(extra_modules: Iterable[str] = ()) -> bytes:
-    """The zipapp. ``extra_modules`` are modules or packages, by name, that protocols are taken from.
+    """The zipapp. ``extra_modules`` are modules or packages, by name, that protocols are taken from;
+    what these import of their own top-level package comes along.
 
     Raises UsageError for a module that cannot be found or is not Python source.
     """
     files = {"__main__.py": _MAIN.encode()}
-    for module in (*_ALWAYS, *extra_modules):
+    for module in _ALWAYS:
         files |= _sources(module)
+    waiting, shipped = list(extra_modules), set[str]()
+    while waiting:
+        module = waiting.pop()
+        if module not in shipped:
+            shipped.add(module)
+            sources = _sources(module)
+            files |= sources
+            waiting += [n for text in sources.values() for n in _siblings(module, text)]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as zipped:
         for name in sorted(files):
@@ -71,6 +81,27 @@ def _sources(module: str) -> dict[str, bytes]:
         for path in origin.parent.rglob("*.py"):
             files[f"{place}/{path.relative_to(origin.parent).as_posix()}"] = path.read_bytes()
     return files
+
+
+def _siblings(module: str, source: bytes) -> Iterator[str]:
+    """The modules of the same top-level package that a source imports."""
+    top = module.partition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.startswith(f"{top}.") and _is_module(name):
+                yield name
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _packages_around(module: str) -> dict[str, bytes]:

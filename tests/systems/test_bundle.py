@@ -73,3 +73,9 @@ def test_it_will_not_run_without_asserts(tmp_path: Path) -> None:
 def test_what_cannot_be_shipped_is_named(module: str) -> None:
     with pytest.raises(UsageError, match=f"module {module} "):
         bundle.build([module])
+
+
+def test_what_a_protocol_imports_of_its_own_package_comes_along() -> None:
+    extra = {*names(bundle.build(["tests.mutants.kpaxos"]))} - {*names(bundle.build())}
+    assert extra >= {"tests/mutants/kpaxos.py", "tests/mutants/groups.py", "tests/__init__.py"}
+    assert not any("zoo" in name or "trials" in name for name in extra)
