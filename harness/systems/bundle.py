@@ -41,14 +41,14 @@ def build(extra_modules: Iterable[str] = ()) -> bytes:
     files = {"__main__.py": _MAIN.encode()}
     for module in _ALWAYS:
         files |= _sources(module)
-    waiting, shipped = list(extra_modules), set[str]()
+    waiting, shipped = [(module, True) for module in extra_modules], set[str]()
     while waiting:
-        module = waiting.pop()
+        module, whole = waiting.pop()
         if module not in shipped:
             shipped.add(module)
-            sources = _sources(module)
+            sources = _sources(module, whole=whole)
             files |= sources
-            waiting += [n for text in sources.values() for n in _siblings(module, text)]
+            waiting += [(n, False) for text in sources.values() for n in _siblings(module, text)]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as zipped:
         for name in sorted(files):
@@ -62,8 +62,10 @@ def digest(zipapp: bytes) -> str:
     return hashlib.sha256(zipapp).hexdigest()
 
 
-def _sources(module: str) -> dict[str, bytes]:
-    """Name in the archive -> source, of a module, or of a package with all that is in it."""
+def _sources(module: str, *, whole: bool = True) -> dict[str, bytes]:
+    """Name in the archive -> source, of a module, or of a package with all that is in it (if it is
+    not wanted whole: with what is in its ``__init__``).
+    """
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError) as error:
@@ -78,7 +80,7 @@ def _sources(module: str) -> dict[str, bytes]:
     if spec.submodule_search_locations is None:
         files[f"{place}.py"] = origin.read_bytes()
     else:
-        for path in origin.parent.rglob("*.py"):
+        for path in origin.parent.rglob("*.py") if whole else [origin]:
             files[f"{place}/{path.relative_to(origin.parent).as_posix()}"] = path.read_bytes()
     return files
 
