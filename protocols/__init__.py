@@ -16,4 +16,6 @@ PROTOCOLS: dict[str, str] = {
     "multipaxos": "protocols.multipaxos:MultiPaxos",
     "paxos": "protocols.paxos:Paxos",
     "paxos-groups": "protocols.groups:PaxosGroups",
+    "wankeeper": "protocols.wankeeper:WanKeeper",
+    "wpaxos": "protocols.wpaxos:WPaxos",
 }

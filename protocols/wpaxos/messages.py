@@ -1,0 +1,69 @@
+"""What the replicas tell each other: multi-Paxos' messages, each of one object; and of ownership."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from protocols.ballots import Ballot
+from protocols.kernel import record
+from protocols.multipaxos.messages import (
+    Accept,
+    Accepted,
+    Chosen,
+    Commit,
+    Forward,
+    Preempted,
+    Prepare,
+    Promise,
+)
+from protocols.nested import Wrapped, carried, wrapping
+from protocols.transfer import Missing, Snapshot
+
+
+@record
+class LeaderChange:
+    """The owner by ``ballot`` finds that the receiver had better steal the object."""
+
+    ballot: Ballot
+
+
+@record
+class Digest:
+    """Up to which slot the sender knows what was chosen, of some objects: (key, slot)."""
+
+    chosen: tuple[tuple[str, int], ...]
+
+
+OfObject: TypeAlias = (
+    Prepare
+    | Promise
+    | Accept
+    | Accepted
+    | Preempted
+    | Commit
+    | Missing
+    | Chosen
+    | Snapshot
+    | Forward
+    | LeaderChange
+)
+OBJECT = wrapping(
+    "Object",
+    (
+        Prepare,
+        Promise,
+        Accept,
+        Accepted,
+        Preempted,
+        Commit,
+        Missing,
+        Chosen,
+        Snapshot,
+        Forward,
+        LeaderChange,
+    ),
+)
+"""A message of one object, whose key is the wrapper's ``part``."""
+
+Message: TypeAlias = Wrapped | Digest
+MESSAGES: tuple[type, ...] = (*carried(OBJECT), Digest)
