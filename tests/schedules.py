@@ -28,12 +28,13 @@ class Asked:
 
 @dataclass
 class Chance:
-    """A stage, driven by chance. Weights are per cent, roughly."""
+    """A stage, driven by chance. ``asks``: of a thousand moves, how many are a client's."""
 
     protocol: type[Replica[Any]]
     seed: int
     n: int = 3
     crashes: bool = True
+    asks: int = 30
     options: dict[str, object] = field(
         default_factory=lambda: {"batch": 4, "pipeline": 2, "snapshot_every": 5, "keep": 3}
     )
@@ -59,7 +60,7 @@ class Chance:
     # --- what may happen --------------------------------------------------------------------------
 
     def move(self) -> None:
-        stage, roll = self.stage, self.random.randrange(1000)
+        stage, roll = self.stage, self.random.randrange(970 + self.asks) - self.asks + 30
         links = [link for link, wire in stage.wires.items() if wire]
         up = list(stage.replicas)
         if roll < 30 and up:

@@ -27,10 +27,10 @@ from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads
 
 PATIENCE = 3, 6
-"""Round trips that an attempt is given before the next."""
+"""Round trips that a first attempt in a slot is given before the next."""
 
-MOST_BACKOFF = 8
-"""Round trips that a proposer waits at most after it was turned away, however often."""
+MOST = 8
+"""By how much patience grows at most with failures: the network may be slower than was said."""
 
 CHOSEN_AT_ONCE = 32
 """Chosen slots in one message to a laggard."""
@@ -57,7 +57,9 @@ class Attempt:
 
 @dataclass(slots=True)
 class Duel:
-    """How the attempts in a slot have gone: ``seen`` is the highest ballot that turned one away."""
+    """How the attempts in a slot have gone: so many failed, ``seen`` turned one away and is the
+    highest ballot that did.
+    """
 
     slot: int = 0
     lost: int = 0
@@ -154,8 +156,8 @@ class Paxos(Replica[Message]):
             self.duel = Duel(number)
         ballot = self.next_ballot(number)
         self.attempt = Attempt(number, ballot, Tally(self.majority), Tally(self.majority))
-        rtt = self.cluster.rtt_ms
-        self.set_timer("propose", PATIENCE[0] * rtt, PATIENCE[1] * rtt)
+        pace = min(1 << self.duel.lost, MOST) * self.cluster.rtt_ms
+        self.set_timer("propose", PATIENCE[0] * pace, PATIENCE[1] * pace)
         self.broadcast(Prepare(number, ballot), self.peers)
         slot = self.slots[number]
         self.promised(self.id, self.attempt, slot.voted, slot.batch)
@@ -212,7 +214,7 @@ class Paxos(Replica[Message]):
         self.duel.seen = max(self.duel.seen, msg.promised)
         self.duel.lost += 1
         self.attempt = None
-        wait = min(1 << self.duel.lost, MOST_BACKOFF) * self.cluster.rtt_ms
+        wait = min(1 << self.duel.lost, MOST) * self.cluster.rtt_ms
         self.set_timer("propose", self.cluster.rtt_ms, wait)
 
     # --- the acceptor -----------------------------------------------------------------------------
@@ -351,4 +353,5 @@ class Paxos(Replica[Message]):
             self.clients.tick()
         else:
             assert timer == "propose", timer
+            self.duel.lost += self.attempt is not None
             self.propose()

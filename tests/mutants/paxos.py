@@ -1,27 +1,18 @@
 """Paxos of each slot broken on purpose, each in a few lines, by mistakes that were made elsewhere.
 
-G-n are bugs of GoPaxos (PROTOCOLS.md section 3), M-n the table there.
+G-n are bugs of GoPaxos (PROTOCOLS.md section 3), M-n the table there. G-2, a ballot used twice, has no
+mutant: here a proposer's own vote is on disk before anybody hears of its proposal, and would be
+found again whatever the ballots are numbered by.
 """
 
 from __future__ import annotations
 
-from protocols.ballots import ZERO, Ballot, above
+from protocols.ballots import ZERO, Ballot
 from protocols.kernel import NodeId
 from protocols.paxos import Paxos
 from protocols.paxos.messages import Batch, Prepare, Rejected
 from protocols.paxos.replica import Attempt
 from protocols.statemachine import Answer
-
-
-class ReusesBallot(Paxos):
-    """G-2 (M6): the numbers of ballots start anew after a restart, and are not made durable: one
-    ballot of a slot proposes two batches.
-    """
-
-    def next_ballot(self, number: int) -> Ballot:
-        slot = self.slots[number]
-        slot.promised = above(max(slot.promised, self.duel.seen), self.id)
-        return slot.promised
 
 
 class IgnoresOutcome(Paxos):
@@ -70,7 +61,6 @@ class ForgetsVote(Paxos):
 
 
 MUTANTS: dict[str, type[Paxos]] = {
-    "reuses-ballot": ReusesBallot,
     "ignores-outcome": IgnoresOutcome,
     "ignores-votes": IgnoresVotes,
     "adopts-lowest": AdoptsLowest,

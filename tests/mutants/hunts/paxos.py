@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.mutants.paxos import MUTANTS
 from tests.mutants.trials import CALM, STORM, kin
+
+WRITERS = replace(
+    STORM, nemesis="aimed-kill-writer,partition-one", interval_ms=150, client_timeout_ms=100
+)
+"""Who has just voted is killed, while another is cut off from those who could tell it the outcome."""
+
+DUELS = replace(
+    STORM,
+    rtt_ms=3,
+    nemesis="aimed,partition,packet-jitter",
+    interval_ms=150,
+    client_timeout_ms=100,
+)
+"""Time-outs shorter than a message may take: many ballots in a slot."""
 
 ZOO = (
     *kin(
@@ -11,15 +27,18 @@ ZOO = (
         MUTANTS,
         "agreement",
         {
-            "reuses-ballot": (STORM, 100),
             "ignores-votes": (CALM, 20),
-            "adopts-lowest": (STORM, 100),
-            "forgets-promise": (STORM, 150),
-            "forgets-vote": (STORM, 50),
+            "adopts-lowest": (DUELS, 300),
+            "forgets-vote": (WRITERS, 150),
         },
     ),
     *kin("paxos", MUTANTS, "linearizable", {"ignores-outcome": (CALM, 20)}),
 )
 
+ELUSIVE = {
+    "paxos/forgets-promise": "an acceptor must be killed and be back within the few milliseconds in "
+    "which an older Accept is on its way to it: not found in 450 trials, 43 CPU s; the schedule is played "
+    "by hand in tests/protocols/test_paxos_paper.py",
+}
 
 __all__ = ["MUTANTS", "ZOO"]
