@@ -9,6 +9,7 @@ from __future__ import annotations
 PROTOCOLS: dict[str, str] = {
     "abd": "protocols.abd:ABD",
     "chain": "protocols.chain:Chain",
+    "dynamo": "protocols.dynamo:Dynamo",
     "epaxos": "protocols.epaxos:EPaxos",
     "fpaxos": "protocols.fpaxos:FPaxos",
     "hpaxos": "protocols.hpaxos:HPaxos",
