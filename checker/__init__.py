@@ -17,6 +17,7 @@ CHECKS = {
     "causal-convergence": "checker.causal.judge:convergent",
     "causal-memory": "checker.causal.judge:causal_memory",
     "causal-reverse": "checker.causal.reverse:check",
+    "eventual": "checker.eventual:check",
     "agreement": "checker.agreement:check",
     "queue": "checker.containers.queue:check",
     "stack": "checker.containers.stack:check",

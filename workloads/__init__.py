@@ -7,6 +7,7 @@ WORKLOADS = {
     "list-append": "workloads.append:list_append",
     "set": "workloads.sets:workload",
     "counter": "workloads.counter:workload",
+    "eventual": "workloads.eventual:workload",
     "bank": "workloads.bank:workload",
 }
 """Name -> import string of a function without arguments that gives a Workload."""

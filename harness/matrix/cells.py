@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from checker.verdict import Outcome
 from harness.trial import Trial
 from protocols import PROTOCOLS
+from protocols.statemachine import COMMANDS
 from workloads import WORKLOADS
 
 NEMESES = ("none", "partition", "kill", "pause", "packet", "partition,kill,pause,packet")
@@ -50,10 +51,23 @@ class Line:
         return " ".join([self.protocol, *(f"{k}={v}" for k, v in self.options.items())])
 
 
-SPECIAL: tuple[Line, ...] = ()
+DYNAMO = Line(
+    "dynamo",
+    breaks=("register", "set"),
+    why="eventually consistent: a read does not write back before it answers, and sloppy quorums"
+    " need not meet",
+)
+
+SPECIAL: tuple[Line, ...] = (
+    replace(
+        DYNAMO,
+        options={"sloppy": "false"},
+        why="a read does not write back before it answers: two reads can see new and then old",
+    ),
+)
 """Lines beside the protocols' own: options that change what is claimed."""
 
-KNOWN: Mapping[str, Line] = {}
+KNOWN: Mapping[str, Line] = {"dynamo": DYNAMO}
 """Protocols that do not keep every workload's claim, by design."""
 
 
@@ -104,7 +118,7 @@ def served(line: Line, workload: str) -> bool:
     replica, made = trial.replica(), trial.made_workload()
     if made.multi_key and not replica.multi_key:
         return False
-    return replica.commands is None or set(made.commands) <= set(replica.commands)
+    return set(made.commands) <= set(COMMANDS if replica.commands is None else replica.commands)
 
 
 def cells(
