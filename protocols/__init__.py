@@ -17,6 +17,7 @@ PROTOCOLS: dict[str, str] = {
     "multipaxos": "protocols.multipaxos:MultiPaxos",
     "paxos": "protocols.paxos:Paxos",
     "paxos-groups": "protocols.groups:PaxosGroups",
+    "raft": "protocols.raft:Raft",
     "wankeeper": "protocols.wankeeper:WanKeeper",
     "wpaxos": "protocols.wpaxos:WPaxos",
 }

@@ -1,0 +1,162 @@
+"""What a Raft server holds for one term: a campaign while it asks for votes, then a leadership.
+
+Both are data that end with their term. The server drops them when it hears of a higher one, and a
+restart begins with neither.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from protocols.clients import Name, name
+from protocols.kernel import Command, NodeId
+from protocols.raft.reads import Questions
+from protocols.statemachine import NOOP
+
+
+@dataclass(slots=True)
+class Campaign:
+    """An election of ``term``; ``voters`` is a bit for each server that granted its vote. While it
+    is ``pre``, the term is only asked about.
+    """
+
+    term: int
+    pre: bool
+    voters: int
+    answered: int = 0
+    """A bit for each server that has said yes or no."""
+
+
+@dataclass(slots=True)
+class Follower:
+    """What the leader knows of a follower: figure 2's nextIndex and matchIndex, and what is under
+    way to it.
+
+    Batches are sent ahead of their answers (dissertation, section 10.2.2). While it is ``probing``,
+    where the logs part is not known, and one batch at a time is under way.
+    """
+
+    next: int
+    match: int = 0
+    probing: bool = True
+    sent: deque[tuple[int, int]] = field(default_factory=deque)
+    """The first and last index of each batch under way; of a snapshot, zeros."""
+    waited: bool = False
+    """Whether a tick has passed since the last progress."""
+    answered: int = 0
+    """The latest round that it has answered."""
+
+    def has_room(self, pipeline: int) -> bool:
+        return len(self.sent) < (1 if self.probing else pipeline)
+
+    def put(self, count: int) -> None:
+        """A batch of ``count`` entries from ``next`` on was sent."""
+        self.sent.append((self.next, self.next + count - 1))
+        self.next += count
+
+    def put_snapshot(self) -> None:
+        self.sent.append((0, 0))
+
+    def matched(self, match: int) -> bool:
+        """Its log is the leader's up to ``match``; whether that is news."""
+        if match <= self.match:
+            return False
+        self.match, self.next = match, max(self.next, match + 1)
+        self.probing, self.waited = False, False
+        while self.sent and self.sent[0][1] <= match:
+            self.sent.popleft()
+        return True
+
+    def expected(self, prev_index: int) -> bool:
+        """Whether a batch after ``prev_index`` is under way, so that its refusal is news."""
+        return any(first == prev_index + 1 for first, _ in self.sent)
+
+    def go_back(self, index: int) -> None:
+        """Probe from ``index`` on, forgetting what is under way."""
+        self.next = max(index, self.match + 1)
+        self.sent.clear()
+        self.probing, self.waited = True, False
+
+    def tick(self) -> None:
+        """What has been under way for a whole tick is lost, or as good as lost."""
+        if self.sent and self.waited:
+            self.go_back(self.sent[0][0] or self.next)
+        elif self.sent:
+            self.waited = True
+
+
+class Leadership:
+    """A term of leading: the commands waiting, and what each follower has.
+
+    At most ``pipeline`` batches of at most ``batch`` commands are appended and not committed; what
+    comes meanwhile waits and makes up the next batch, so that batches grow with the load and only
+    then. The first entry is a no-op: only a term's own entries are committed by being counted, and
+    all before them with them (sections 5.4.2 and 8).
+    """
+
+    def __init__(
+        self,
+        term: int,
+        last: int,
+        peers: Iterable[NodeId],
+        *,
+        batch: int,
+        pipeline: int,
+        capacity: int,
+    ) -> None:
+        self.term = term
+        self.first = last + 1
+        """The index of the no-op."""
+        self.followers = {peer: Follower(last + 1) for peer in peers}
+        self.queue = deque([NOOP])
+        self.names: dict[Name, None] = {}
+        """The commands that wait or are under way."""
+        self.round = 0
+        """Counts the times that all followers were written to."""
+        self.lease_round = 0
+        self.lease_ms = 0
+        """The round that began at the last tick, and when."""
+        self.questions = Questions(capacity)
+        self.alive = 0
+        """A bit for each follower that answered lately."""
+        self._batches: deque[int] = deque()
+        self._batch, self._pipeline, self._capacity = batch, pipeline, capacity
+
+    def enqueue(self, command: Command) -> None:
+        """Let a command wait, unless it waits already or is under way, or too many do."""
+        if name(command) not in self.names and len(self.queue) < self._capacity:
+            self.queue.append(command)
+            self.names[name(command)] = None
+
+    def next_batch(self, commit: int, last: int) -> list[Command]:
+        """The commands to append now, after ``last``; none when enough are under way."""
+        while self._batches and self._batches[0] <= commit:
+            self._batches.popleft()
+        if not self.queue or len(self._batches) >= self._pipeline:
+            return []
+        size = min(len(self.queue), self._batch)
+        self._batches.append(last + size)
+        return [self.queue.popleft() for _ in range(size)]
+
+    def committed(self, command: Command) -> None:
+        self.names.pop(name(command), None)
+
+    def match_of(self, majority: int, last: int) -> int:
+        """The highest index that a majority has, the leader's own log up to ``last`` included."""
+        return _majority([last, *[f.match for f in self.followers.values()]], majority)
+
+    def confirmed(self, majority: int) -> int:
+        """The latest round that a majority has answered, the leader included."""
+        return _majority([self.round, *[f.answered for f in self.followers.values()]], majority)
+
+
+def _majority(numbers: list[int], majority: int) -> int:
+    """The highest number that ``majority`` of these reach.
+
+    >>> _majority([3, 7, 5], 2)
+    5
+    """
+    numbers.sort(reverse=True)
+    return numbers[majority - 1]

@@ -1,0 +1,141 @@
+"""What every Raft server has: a log, the state machine that its committed part runs on, and clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from protocols.clients import Clients
+from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.raft.log import Durable, Entry, Log, key_of
+from protocols.raft.messages import Message
+from protocols.raft.reads import Reads
+from protocols.statemachine import COMMANDS, OUTDATED, READS, Answer, KeyValue, name_of
+from protocols.transfer import Incoming
+
+OVERWRITTEN, INSTALLED = "entries were overwritten", "a snapshot was installed"
+
+
+class Server(Replica[Message]):
+    """Keeps a log on disk, applies it as far as it is committed, and makes it short by snapshots."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.snapshot_every = self._option("snapshot_every", 1000)
+        self.keep = self._option("keep", 1000)
+        self.read_mode = str(cluster.options.get("read", "index"))
+        self.clients = Clients(capacity=1024, patience=100)
+        self.reads = Reads()
+        self.incoming = Incoming()
+        self.matched = 0
+        """Up to here the log is that of the current term's leader."""
+
+    def _option(self, name: str, default: int) -> int:
+        value = int(cast("int | str", self.cluster.options.get(name, default)))
+        assert value >= (0 if name == "keep" else 1), f"{name}={value}"
+        return value
+
+    def load(self, durable: Mapping[str, Json]) -> None:
+        """Figure 2: log[] is on disk; commitIndex nearly so."""
+        index, term, state = cast("tuple[int, int, Json]", durable.get("snapshot", (0, 0, None)))
+        self.snapshot = (index, term, state)
+        self.store = KeyValue.restore(state) if index else KeyValue()
+        self.log = Log.load(durable, index, term)
+        if key_of(self.log.base) in durable:
+            self.forget(key_of(self.log.base))
+        self.matched = self.log.commit
+        for i in range(index + 1, self.log.commit + 1):
+            self.run(self.log[i].command)
+
+    # --- the log (section 5.3) --------------------------------------------------------------------
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Put entries at the end of the log, on disk before anybody hears of them."""
+        log = self.log
+        for index, entry in enumerate(entries, log.last + 1):
+            self.persist(key_of(index), Durable(entry.term, entry.command, log.commit))
+        log.append(entries)
+
+    def take(self, first: int, entries: tuple[Entry, ...]) -> None:
+        """Steps 3 and 4: only an entry that differs makes the log shorter. A message may be late, and
+        what follows its entries is acknowledged already.
+        """
+        log = self.log
+        for index, entry in enumerate(entries, first):
+            if index > log.last:
+                self.append(entries[index - first :])
+                return
+            if index > log.commit and log.term(index) != entry.term:
+                self.note("sometimes", OVERWRITTEN)
+                self.overwrite(index)
+                self.append(entries[index - first :])
+                return
+
+    def overwrite(self, index: int) -> None:
+        for old in self.log.cut(index):
+            self.forget(key_of(old))
+
+    # --- the state machine ------------------------------------------------------------------------
+
+    def learn(self, commit: int) -> None:
+        """Step 5: what the leader has committed is committed here, as far as the logs are known to
+        be the same.
+        """
+        commit = min(commit, self.matched)
+        while self.log.commit < commit:
+            self.advance()
+
+    def advance(self) -> None:
+        """The next entry is committed: apply it."""
+        log = self.log
+        log.commit += 1
+        command = log[log.commit].command
+        self.note("decided", [log.commit, name_of(command)])
+        if command.f in COMMANDS and command.f not in READS and not self.store.ran(command):
+            self.note("executed", [command.key, name_of(command)])
+        self.answer(self.clients.pop(command), self.run(command))
+        if self.reads:
+            self.answer_reads()
+        if log.commit % self.snapshot_every == 0:
+            self.compact()
+
+    def run(self, command: Command) -> Answer:
+        return self.store.run(command)
+
+    def answer(self, request: RequestId | None, answer: Answer) -> None:
+        """Tell a client, unless all that is known is that its command has long been answered."""
+        if request is not None and answer is not OUTDATED:
+            self.reply(request, answer.value, ok=answer.ok)
+
+    def answer_reads(self) -> None:
+        """Step 4: wait until the state machine has come as far as the index."""
+        for command in self.reads.ready(self.log.commit):
+            self.answer(self.clients.pop(command), self.run(command))
+
+    # --- log compaction (section 7) ---------------------------------------------------------------
+
+    def compact(self) -> None:
+        """A snapshot, and a log that begins ``keep`` entries before it."""
+        log = self.log
+        self.snapshot = (log.commit, log.term(log.commit), self.store.snapshot())
+        self.persist("snapshot", self.snapshot)
+        for old in log.compact(max(log.base, log.commit - self.keep)):
+            self.forget(key_of(old))
+
+    def is_news(self, slot: int) -> bool:
+        """A snapshot of what is applied here already would take the newer back."""
+        return slot > self.log.commit
+
+    def install(self, index: int, term: int, state: Json) -> None:
+        """A snapshot replaces the whole prefix in one step: no crash can come in between."""
+        self.note("sometimes", INSTALLED)
+        self.incoming = Incoming()
+        self.snapshot = (index, term, state)
+        self.persist("snapshot", self.snapshot)
+        self.store = KeyValue.restore(state)
+        for old in self.log.install(index, term):
+            self.forget(key_of(old))
+        for command in self.clients.commands():
+            if command.f not in READS and self.store.ran(command):
+                self.answer(self.clients.pop(command), self.store.run(command))
+        self.answer_reads()
