@@ -24,9 +24,6 @@ class Candidate(Learner):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.pipeline = self._option("pipeline", 4)
-        self.reach = 4 * self.batch * self.pipeline
-        """How many slots beyond the chosen prefix an acceptor votes in."""
         self.campaign: Campaign | None = None
         self.leadership: Leadership | None = None
         self.following: NodeId | None = None

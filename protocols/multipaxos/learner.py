@@ -1,7 +1,7 @@
 """The learner: what is chosen, in order, and what becomes of it; snapshots, and catching up by them.
 
-A replica that lacks chosen slots asks another for them (``Missing``): a batch of them, or a part of a
-snapshot, at a time, so that one message is under way.
+A replica that lacks chosen slots asks another for them (``Missing``): ``reach`` of them, or a part of
+a snapshot, at a time, so that one message is under way.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ class Learner(Replica[Message]):
         super().__init__(id, cluster)
         self.quorums = self.quorums_of(cluster)
         self.batch = self._option("batch", 64)
+        self.pipeline = self._option("pipeline", 4)
+        self.reach = 4 * self.batch * self.pipeline
+        """How many slots beyond the chosen prefix an acceptor votes in, and how many a ``Chosen`` tells
+        of: more than a leader can decide in the meantime, or who is behind would stay so."""
         self.snapshot_every = self._option("snapshot_every", 1000)
         self.keep = self._option("keep", 1000)
         self.questions = Questions(self.quorums)
@@ -144,7 +148,7 @@ class Learner(Replica[Message]):
         if msg.slot <= log.base:
             self.send(src, part(*self.snapshot, msg))
         elif msg.slot <= log.chosen:
-            last = min(msg.slot + self.batch - 1, log.chosen)
+            last = min(msg.slot + self.reach - 1, log.chosen)
             self.send(src, Chosen(tuple(log.since(msg.slot, last)), log.chosen))
 
     def on_chosen(self, src: NodeId, msg: Chosen) -> None:

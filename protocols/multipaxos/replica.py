@@ -51,8 +51,8 @@ class MultiPaxos(Candidate):
     multi_key = True
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
-        "batch": (2, 8, 32),
-        "pipeline": (2, 4),
+        "batch": (1, 2, 8, 32),
+        "pipeline": (1, 2, 4),
         "snapshot_every": (3, 10, 100),
         "keep": (0, 1, 20, 100),
     }
@@ -216,8 +216,10 @@ class MultiPaxos(Candidate):
             self.broadcast(Prepare(campaign.ballot, campaign.slot), unheard)
         elif self.following is not None and self.log.chosen < self.overdue:
             self.ask(self.following)
+        waiting = self.clients.tick()
+        if self.log.chosen >= self.overdue:  # else they may be among what is lacked here
+            self.submit(waiting)
         self.overdue = self.known
-        self.submit(self.clients.tick())
         if self.questions:
             self.questions.keep(self.clients.commands())
 
