@@ -220,6 +220,13 @@ class Replica(ABC, Generic[Message]):
             self.on_start(event.durable)
         return effects
 
+    def receive(self, src: NodeId, msg: Message) -> list[Effect]:
+        """``step(Received(src, msg))``, for the simulator: these are most of what happens there."""
+        effects: list[Effect] = []
+        self._effects = effects
+        self.on_message(src, msg)
+        return effects
+
     @abstractmethod
     def on_start(self, durable: Mapping[str, Json]) -> None:
         """Build the state from what was persisted (as JSON gives it back: tuples became lists)."""

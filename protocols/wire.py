@@ -7,72 +7,26 @@ was sent, and never the sender's own objects.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from protocols.shapes import copier, writer
+from protocols.text import dumps, fields_of, loads, scan
+
+__all__ = ["Arrivals", "Codec", "WireError", "dumps", "loads", "read_as", "reader"]
 
 T = TypeVar("T")
 _Decode = Callable[[Any], Any]
 
+REMEMBERED = 1024
+"""Texts whose message is kept for the next who receives it."""
+
 
 class WireError(ValueError):
     """These bytes are not a message of this protocol. The interpreter drops and counts them."""
-
-
-def _unpack(value: object) -> object:
-    """Let ``json`` write a record as the array of its fields."""
-    return _fields_of(type(value))(value)  # type: ignore[arg-type]  # classes are hashable
-
-
-@cache
-def _fields_of(cls: type) -> Callable[[object], tuple[object, ...]]:
-    """From a record of this class to its fields' values."""
-    if not is_dataclass(cls):
-        raise TypeError(f"{cls} cannot travel: only JSON values, tuples and records can")
-    names = [f.name for f in fields(cls)]
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda record: tuple([getattr(record, name) for name in names])
-
-
-def _make_chunks() -> Callable[[object, int], Iterable[str]]:
-    """From a value (and 0) to the pieces of its JSON text.
-
-    ``JSONEncoder.encode`` makes a new C encoder for each call, which is two thirds of its time.
-    Where the standard library is without the C encoder, that method does.
-    """
-    slow = json.JSONEncoder(separators=(",", ":"), default=_unpack, check_circular=False)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return lambda value, _: (slow.encode(value),)
-    text_of = json.encoder.encode_basestring_ascii
-    return cast(
-        "Callable[[object, int], Iterable[str]]",
-        make(None, _unpack, text_of, None, ":", ",", False, False, True),
-    )
-
-
-_chunks = _make_chunks()
-_parse = json.JSONDecoder().decode
-_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
-"""Parses one value and says where it ends; no white space around it, raises StopIteration."""
-
-
-def dumps(value: object) -> str:
-    """Any JSON value, tuple or record as compact JSON text.
-
-    >>> dumps((1, "x", (2, None)))
-    '[1,"x",[2,null]]'
-    """
-    return "".join(_chunks(value, 0))
-
-
-def loads(text: str) -> Any:
-    return _parse(text)
 
 
 @cache
@@ -153,20 +107,25 @@ class Codec:
     """The messages of one protocol, as text and back."""
 
     def __init__(self, classes: tuple[type, ...]) -> None:
-        self._writers = {cls: (cls.__name__, _fields_of(cls)) for cls in classes}
+        self._writers = {cls: writer(cls, cls.__name__) for cls in classes}
         self._readers: dict[str, _Decode] = {
             cls.__name__: cast("_Decode", reader(cls)) for cls in classes
         }
         assert len(self._readers) == len(classes), "two messages of one name"
 
     def encode(self, msg: object) -> str:
-        name, values = self._writers[type(msg)]
-        return "".join(_chunks((name, *values(msg)), 0))
+        cls = type(msg)
+        write = self._writers[cls]
+        try:
+            return write(msg)
+        except (LookupError, ValueError, TypeError, AttributeError):
+            # It holds what it is not annotated with; that may be JSON all the same.
+            return dumps((cls.__name__, *fields_of(cls)(msg)))  # type: ignore[arg-type]  # classes are hashable
 
     def decode(self, text: str) -> object:
         """Raises WireError for anything that ``encode`` could not have written."""
         try:
-            values, end = _scan(text, 0)
+            values, end = scan(text, 0)
             read = self._readers[values.pop(0)]
             if end != len(text):
                 raise ValueError(f"and {len(text) - end} characters more")  # noqa: TRY301
@@ -175,3 +134,28 @@ class Codec:
             LookupError, ValueError, TypeError, AttributeError, RecursionError, StopIteration
         ) as error:  # fmt: skip
             raise WireError(f"not a message: {text[:100]!r}: {error!r}") from error
+
+
+class Arrivals:
+    """Reads each text once and gives each receiver a copy of its own, which is faster.
+
+    ``known`` is for the hot path: a text's ``(copy, message)``; what is handed out is
+    ``copy(message)``. Of texts nobody sends any more it forgets.
+    """
+
+    def __init__(self, decode: Callable[[str], object]) -> None:
+        self._decode = decode
+        self.known: dict[str, tuple[Callable[[Any], Any], object]] = {}
+
+    def learn(self, text: str) -> tuple[Callable[[Any], Any], object]:
+        """What ``known`` has of this text from now on. Raises as ``Codec.decode`` does."""
+        if len(self.known) >= REMEMBERED:
+            self.known.clear()
+        msg = self._decode(text)
+        found = self.known[text] = copier(type(msg)), msg  # type: ignore[arg-type]  # classes are
+        return found
+
+    def read(self, text: str) -> object:
+        """The message of this text, an object that nobody else has."""
+        copy, msg = self.known.get(text) or self.learn(text)
+        return copy(msg)

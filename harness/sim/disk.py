@@ -28,14 +28,15 @@ from harness.sim.network import DELAY_BITS, MS, US
 from harness.sim.node import Node
 from harness.sim.setup import Setup
 from protocols.kernel import CancelTimer, Effect, Note, Persist, Reply, Send, SetTimer
-from protocols.wire import Codec, dumps
+from protocols.shapes import copied
+from protocols.wire import Codec
 
 
 @dataclass(slots=True)
 class Held:
-    """What a step left to be done: its record (JSON text by key; ``null`` forgets), then its effects."""
+    """What a step left to be done: its record (values by key; None forgets), then its effects."""
 
-    record: dict[str, str]
+    record: dict[str, object]
     effects: list[Effect]
 
 
@@ -93,7 +94,7 @@ class Disks:
         """Carry out what a step said: timers at once, all else when it may leave."""
         late = node.late
         assert late is not None
-        record = {e.key: dumps(e.value) for e in effects if type(e) is Persist}
+        record = {e.key: copied(e.value) for e in effects if type(e) is Persist}
         if not late.queue and not (record and self._takes_time(node)):
             if not self._takes_time(node):
                 node.late = None

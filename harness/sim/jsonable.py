@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from protocols.wire import dumps, loads
+from collections.abc import Sequence
+from typing import cast
 
-_UNCHANGING = {int: True, str: True, bool: True, type(None): True}
+from protocols.shapes import SCALARS
+from protocols.wire import dumps, loads
 
 
 def plain(value: object) -> object:
@@ -14,8 +16,13 @@ def plain(value: object) -> object:
     [1, [2, 'x'], None]
     """
     cls = type(value)
-    if cls in _UNCHANGING:
+    if cls in SCALARS:
         return value
     if cls is list or cls is tuple:
-        return [v if type(v) in _UNCHANGING else plain(v) for v in value]  # type: ignore[attr-defined]
+        items = cast("Sequence[object]", value)
+        if len(items) == 2:
+            one, two = items
+            if type(one) in SCALARS and type(two) in SCALARS:
+                return [one, two]
+        return [v if type(v) in SCALARS else plain(v) for v in items]
     return loads(dumps(value))

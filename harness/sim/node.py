@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from checker.history import node_process
 from harness.sim.agenda import Entry
 from harness.sim.clients import Call
 from harness.sim.network import MS, Wire
 from harness.sim.setup import Setup
 from protocols.kernel import Cluster, Replica, RequestId, request_ids
+from protocols.shapes import copied
 from protocols.wire import dumps, loads
 
 if TYPE_CHECKING:
@@ -29,24 +31,25 @@ class Alarm:
 class Node:
     """``replica`` is None while the node is down; ``parked`` gathers events while it is paused.
 
-    ``disk`` is what is durable, as JSON text, so that no object outlives its incarnation. ``late`` is
+    ``disk`` is what is durable: copies, so that no object outlives its incarnation. ``late`` is
     there while syncs take time; ``cached`` are the records that a dead process wrote and did not sync,
     ``torn`` whether one of them is half there, ``damaged`` whether a durable record is bad. The wall
-    clock is ``skew_ns`` before virtual time, and gains ``drift_ppm``.
+    clock is ``skew_ns`` before virtual time, and gains ``drift_ppm``. Its notes are of ``process``.
     """
 
     __slots__ = (
         "alarms", "cached", "calls", "damaged", "disk", "draw", "drift_ppm", "id", "incarnation",
-        "late", "parked", "replica", "request_ids", "skew_ns", "torn", "wires",
+        "late", "parked", "process", "replica", "request_ids", "skew_ns", "torn", "wires",
     )  # fmt: skip
 
     def __init__(self, id: int, setup: Setup) -> None:
         self.id = id
+        self.process = node_process(id)
         self.replica: Replica[Any] | None = None
         self.incarnation = 0
-        self.disk: dict[str, str] = {}
+        self.disk: dict[str, object] = {}
         self.late: Late | None = None
-        self.cached: list[dict[str, str]] = []
+        self.cached: list[dict[str, object]] = []
         self.torn = self.damaged = False
         self.alarms: dict[str, Alarm] = {}
         self.calls: dict[RequestId, Call] = {}
@@ -76,19 +79,19 @@ class Node:
         if value is None:
             self.disk.pop(key, None)
         else:
-            self.disk[key] = dumps(value)
+            self.disk[key] = copied(value)
 
-    def keep(self, record: Mapping[str, str]) -> None:
-        """Make a record durable: JSON text by key, ``null`` for one that is forgotten."""
-        for key, text in record.items():
-            if text == "null":
+    def keep(self, record: Mapping[str, object]) -> None:
+        """Make a record durable: values by key, None for one that is forgotten."""
+        for key, value in record.items():
+            if value is None:
                 self.disk.pop(key, None)
             else:
-                self.disk[key] = text
+                self.disk[key] = value
 
     def durable(self) -> dict[str, object]:
         """What is on the disk, as JSON gives it back."""
-        return {key: loads(text) for key, text in self.disk.items()}
+        return {key: loads(dumps(value)) for key, value in self.disk.items()}
 
     def crash(self) -> list[Call]:
         """Lose all but the disk; the calls whose connection breaks are returned."""
