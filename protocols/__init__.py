@@ -14,10 +14,12 @@ PROTOCOLS: dict[str, str] = {
     "fpaxos": "protocols.fpaxos:FPaxos",
     "hpaxos": "protocols.hpaxos:HPaxos",
     "kpaxos": "protocols.kpaxos:KPaxos",
+    "m2paxos": "protocols.m2paxos:M2Paxos",
     "multipaxos": "protocols.multipaxos:MultiPaxos",
     "paxos": "protocols.paxos:Paxos",
     "paxos-groups": "protocols.groups:PaxosGroups",
     "raft": "protocols.raft:Raft",
+    "sdpaxos": "protocols.sdpaxos:SDPaxos",
     "wankeeper": "protocols.wankeeper:WanKeeper",
     "wpaxos": "protocols.wpaxos:WPaxos",
 }
