@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "sim": "Run trials in the seeded simulator.",
     "zoo": "Hunt protocols broken on purpose: the track record of the tester.",
     "matrix": "Try every protocol with every workload under every kind of fault.",
+    "soak": "Play trial after trial for hours, on all cores or on a cluster.",
     "explore": "Explore every order of events of a small scope.",
     "check": "Check a stored history again.",
     "shrink": "Make a failed simulated run as small as can be.",

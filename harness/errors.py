@@ -13,6 +13,7 @@
     │   └── CommandTimeout       a command did not end in time
     ├── CapabilityError          this machine or host cannot do what is asked, and what to do about it
     ├── NotReadyError            a system did not come up in time
+    ├── ClusterError             the scheduler of a campaign is gone
     └── StoreError               a run directory cannot be read or written
 
 A fault that did not bite or heal is no exception but data: it makes the verdict *invalid-harness*.
@@ -92,6 +93,10 @@ class CapabilityError(HarnessError):
 
 
 class NotReadyError(HarnessError):
+    pass
+
+
+class ClusterError(HarnessError):
     pass
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 
 from checker.history import History
 from checker.sometimes import happened
 from checker.verdict import Outcome
 from harness.commit import commit
+from harness.crew import LocalCrew, play_all
 from harness.judge import Results, judge
 from harness.online import Online
 from harness.sim import Observer, Run, Setup, Watch, simulate
@@ -165,28 +162,30 @@ def campaign(
     """Play many trials on ``jobs`` processes; results come as they are ready.
 
     A trial is asked for when somebody is free to play it, so that it may depend on earlier results.
-    ``play_one`` is a function of a module, since it is sent to the processes by its name. Closing the iterator stops after the trials that are being played.
+    ``play_one`` is a function of a module, since it is sent to the processes by its name. Closing
+    the iterator stops after the trials that are being played.
     """
     if jobs == 1:
         yield from map(play_one, trials)
         return
-    waiting = iter(trials)
-    # Ctrl-C reaches every process of the terminal's: these end at once and without a word.
-    with ProcessPoolExecutor(
-        jobs,
-        mp_context=get_context("forkserver"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_DFL),
-    ) as pool:
-        running: set[Future[Short]] = {
-            pool.submit(play_one, trial) for trial in islice(waiting, 2 * jobs)
-        }
-        try:
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-                running |= {pool.submit(play_one, trial) for trial in islice(waiting, len(done))}
-        finally:
-            for future in running:
-                future.cancel()
+    crew = LocalCrew(jobs)
+    try:
+        yield from play_all(trials, crew, play_one, lost)
+    finally:
+        crew.close()
+
+
+def lost(trial: Trial, why: str) -> Short:
+    """What there is of a trial that nobody could play to its end."""
+    return Short(
+        trial=trial,
+        outcome=Outcome.UNKNOWN,
+        summary=why,
+        digest="",
+        events=0,
+        ops=0,
+        windows=0,
+        simulated_ms=0,
+        cpu_s=0.0,
+        sometimes={},
+    )
