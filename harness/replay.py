@@ -11,6 +11,7 @@ from harness.commit import commit
 from harness.errors import UsageError
 from harness.node.inspect import plain
 from harness.sim import Run, Seen, Setup, states_at
+from harness.sim.node import Node
 from harness.simulated import Played, play, setup_of
 from harness.store.find import STORE, find_history, read_object
 from harness.store.record import HISTORY, PLAN, RESULTS, TRIAL
@@ -111,6 +112,11 @@ def states(setup: Setup, at_ms: int) -> dict[str, Json]:
             "disk": node.durable(),
         }
     return shown
+
+
+def nodes_of(source: Source, at_ms: int) -> list[Node]:
+    """The nodes of a stored run as they are after ``at_ms``: live objects, to be looked at."""
+    return states_at(setup_of(source.trial), at_ms * 1_000_000)
 
 
 def states_of(source: Source, at_ms: int) -> dict[str, Json]:

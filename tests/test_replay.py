@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -101,6 +104,17 @@ def test_the_state_at_the_command_line_is_json(capsys, stored):
 
     assert code == 0
     assert list(json.loads(out)) == ["n1", "n2", "n3"]
+
+
+def test_a_shell_has_the_replicas_as_they_are_then(stored):
+    asked = "print(type(n2).__name__, len(nodes), sorted(n2.registers))\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "replay", "latest", "--until", "500", "--shell"],
+        input=asked, capture_output=True, text=True, check=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    assert re.search(r"ABD 3 \['r0'", done.stdout)
+    assert "500 ms" in done.stderr
 
 
 def test_the_trace_is_what_happened_in_the_time_and_at_the_nodes_asked_for(capsys, stored):

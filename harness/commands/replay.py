@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import code
 import json
 from pathlib import Path
+from pprint import pprint
 from typing import Any
 
 import click
 
 from checker.verdict import Outcome
 from harness.errors import StoreError, UsageError
-from harness.replay import Replayed, load_simulated, replay, states_of
+from harness.replay import (
+    Replayed,
+    Source,
+    load_simulated,
+    nodes_of,
+    replay,
+    states_of,
+)
 from harness.report.conversation import Conversation, Scope, conversation
 from harness.report.lamport import draw
 from harness.report.progress import to_stdout
@@ -30,10 +39,9 @@ from harness.store.find import STORE
 @click.option("--to", "to_ms", type=click.FloatRange(min=0), help="In ms, for --trace and --svg.")
 @click.option("--keys", help="Only ops and messages that name one of these keys, by comma.")
 @click.option("--nodes", help="Only what happens at, or comes from, these nodes: n1,n3.")
-@click.option(
-    "--until", "until_ms", type=click.IntRange(min=0), help="Stop there, in ms: see --state."
-)
+@click.option("--until", "until_ms", type=click.IntRange(min=0), help="Stop there, in ms, to look.")
 @click.option("--state", is_flag=True, help="Print the nodes' states after --until, as JSON.")
+@click.option("--shell", is_flag=True, help="Open Python on the nodes as they are after --until.")
 @click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
 def command(**given: Any) -> int:
     """Play a simulated run again, compare the history byte for byte, and look at what happened.
@@ -47,12 +55,16 @@ def command(**given: Any) -> int:
       harness replay latest --trace --keys r0
       harness replay latest --svg failure.svg
       harness replay latest --until 417 --state
+      harness replay latest --until 417 --shell
     """
-    if given["state"] != (given["until_ms"] is not None):
-        raise UsageError("--until MS and --state go together: what is the state then?")
+    if (given["state"] or given["shell"]) != (given["until_ms"] is not None):
+        raise UsageError("--until MS goes with --state or --shell: what is it like then?")
     source = load_simulated(given["run"], root=given["store"])
     if given["state"]:
         to_stdout(json.dumps(states_of(source, given["until_ms"]), indent=2))
+        return 0
+    if given["shell"]:
+        look(source, given["until_ms"])
         return 0
     again = replay(source)
     if given["trace"] or given["svg"]:
@@ -62,6 +74,20 @@ def command(**given: Any) -> int:
         show(talk, given)
     say(again, len(again.played.run.rows), quietly=given["trace"])
     return Outcome.VALID.exit_code if again.differs is None else Outcome.INVALID.exit_code
+
+
+def look(source: Source, at_ms: int) -> None:
+    """A Python prompt with the nodes' names: their replicas are live objects, stopped in time."""
+    nodes = nodes_of(source, at_ms)
+    names: dict[str, object] = {f"n{node.id + 1}": node.replica for node in nodes}
+    names |= {"nodes": nodes, "states": states_of(source, at_ms), "pprint": pprint}
+    banner = (
+        f"{source.path}, {at_ms} ms\n"
+        f"{', '.join(name for name in names if name[1:].isdigit())} are the replicas (None: down), "
+        "`nodes` have their disks, timers and clocks,\n"
+        "`states` is all of it as JSON: pprint(states['n1']['state'])"
+    )
+    code.interact(banner=banner, local=names, exitmsg="")
 
 
 def scope_of(given: dict[str, Any], nodes: int) -> Scope:
