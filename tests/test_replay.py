@@ -133,8 +133,8 @@ def test_the_trace_is_what_happened_in_the_time_and_at_the_nodes_asked_for(capsy
     ("words", "sentence"),
     [
         ("replay nowhere", "no run or file"),
-        ("replay latest --state", "--until MS and --state go together"),
-        ("replay latest --until 5", "--until MS and --state go together"),
+        ("replay latest --state", "--until MS goes with --state or --shell"),
+        ("replay latest --until 5", "--until MS goes with --state or --shell"),
         ("replay latest --trace --nodes n9", "there is no node 'n9': there are n1, n2, n3"),
     ],
 )
