@@ -89,6 +89,8 @@ class Acceptor:
         self.snapshot: tuple[int, Json] = (0, None)
         self.known = 0
         """Somebody knows that the slots up to this one are chosen."""
+        self.told: tuple[Ballot, int] = (ZERO, 0)
+        """The last owner that was heard, and up to where it said that slots are chosen."""
         self.incoming: Incoming | None = None
         self.since = 0
         """The tick at which the object's owner last changed, as far as is known here."""
@@ -180,9 +182,15 @@ class Acceptor:
 
     def learn(self, ballot: Ballot, chosen: int) -> None:
         """The owner by ``ballot`` says that slots up to ``chosen`` are: so are one's own votes of
-        that very ballot. Others must be asked for.
+        that very ballot. Others must be asked for, unless the Accept is just late: then it finds
+        here what was told.
         """
         log = self.log
+        last, said = self.told
+        if ballot == last:
+            chosen = max(chosen, said)
+        if ballot >= last:
+            self.told = ballot, chosen
         while log.chosen < chosen and log.ballot(log.chosen + 1) == ballot:
             self.advance()
         self.heard(chosen)

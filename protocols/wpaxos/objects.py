@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from protocols.ballots import Ballot, above
@@ -61,16 +61,23 @@ class Object(Acceptor):
             self.broadcast(Prepare(ballot, self.log.chosen + 1))
 
     def yield_to(self, ballot: Ballot) -> None:
-        """Steal and own no more. What was not proposed yet is the new owner's to propose."""
+        """Steal and own no more. What was not decided yet is the new owner's to propose; of what was
+        under way it may have adopted some already, which runs once all the same.
+        """
         super().yield_to(ballot)
         if self.leadership is not None:
+            self.park(proposal.command for proposal in self.leadership.open.values())
             self.park(self.leadership.queue)
         self.campaign = self.leadership = self.demand = None
         if self.owner != self.node.id:
             waiting, self.parked = list(self.parked.values()), {}
-            batch = self.node.limits.batch
-            for i in range(0, len(waiting), batch):
-                self.send(self.owner, Forward(tuple(waiting[i : i + batch])))
+            self.forward(waiting)
+
+    def forward(self, commands: Sequence[Command]) -> None:
+        """Hand commands on to the owner, which is another node."""
+        batch = self.node.limits.batch
+        for i in range(0, len(commands), batch):
+            self.send(self.owner, Forward(tuple(commands[i : i + batch])))
 
     def on_promise(self, src: NodeId, msg: Promise) -> None:
         campaign = self.campaign
@@ -120,18 +127,16 @@ class Object(Acceptor):
         parked, self.parked = list(self.parked.values()), {}
         self.propose(parked)
 
-    def on_preempted(self, msg: Preempted) -> bool:
-        """Whether the object turns out to be another's than was thought."""
+    def on_preempted(self, msg: Preempted) -> None:
+        """The object was stolen, or is about to be."""
         mine = self.leadership or self.campaign
         if mine is None or msg.ballot <= mine.ballot:
-            news = msg.ballot > self.seen
             self.seen = max(self.seen, msg.ballot)
-            return news
+            return
         self.node.note("sometimes", CONTESTED)
         if self.campaign is not None:
             self.lost += 1
         self.yield_to(msg.ballot)
-        return True
 
     # --- phase 2 ----------------------------------------------------------------------------------
 

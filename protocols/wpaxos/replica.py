@@ -37,9 +37,9 @@ TICK = 4, 6
 """Round trips between two looks at what is under way. They are random, so that two who want the same
 object do not always want it at the same moment."""
 
-PATIENCE = 2
-"""Ticks without progress, while a client waits, after which an owner is robbed; one more for each
-time that the robber was turned away, up to ``MOST``."""
+PATIENCE = 1
+"""Ticks without progress, while a client has waited for one, after which an owner is robbed; one
+more for each time that the robber was turned away, up to ``MOST``."""
 
 MOST = 6
 
@@ -91,6 +91,9 @@ class WPaxos(Replica[Message]):
         """The objects that have something under way from here."""
         self.behind: dict[str, int] = {}
         """The objects of which slots are missing here, and for how many ticks."""
+        self.suspects: dict[NodeId, None] = {}
+        """Owners that were robbed for their silence, and have not been heard of since: their other
+        objects need no patience."""
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
@@ -125,6 +128,7 @@ class WPaxos(Replica[Message]):
         return Object(key, self)
 
     def on_message(self, src: NodeId, msg: Message) -> None:
+        self.suspects.pop(src, None)
         if isinstance(msg, Digest):
             self.on_digest(src, msg)
             return
@@ -145,8 +149,7 @@ class WPaxos(Replica[Message]):
             case Promise():
                 thing.on_promise(src, msg)
             case Preempted():
-                if thing.on_preempted(msg):
-                    self.pursue(thing, self.waiting(thing.key))
+                thing.on_preempted(msg)
             case Missing():
                 thing.on_missing(src, msg)
             case Chosen():
@@ -198,12 +201,13 @@ class WPaxos(Replica[Message]):
         elif thing.owner in (-1, self.id) or self.may_rob(thing):
             thing.steal(commands)
         else:
-            for i in range(0, len(commands), self.limits.batch):
-                thing.send(thing.owner, Forward(tuple(commands[i : i + self.limits.batch])))
+            thing.forward(commands)
 
     def may_rob(self, thing: Object) -> bool:
-        """Without adaptation whoever is asked steals; but not what has only just been stolen."""
-        return not self.adaptive and self.held(thing)
+        """Whom nobody hears is robbed. Without adaptation whoever is asked steals; but not what has
+        only just been stolen.
+        """
+        return thing.owner in self.suspects or (not self.adaptive and self.held(thing))
 
     def held(self, thing: Object) -> bool:
         return self.ticks - thing.since >= self.hold
@@ -225,7 +229,9 @@ class WPaxos(Replica[Message]):
     # --- ownership --------------------------------------------------------------------------------
 
     def on_forward(self, src: NodeId, thing: Object, msg: Forward) -> None:
-        """Another node's clients want this object."""
+        """Another node's clients want this object. Who is not the owner, any more, hands it on to one
+        with a higher ballot than the sender knew of; so it goes in no circle.
+        """
         if thing.leadership is not None:
             self.count(thing, src, len(msg.commands))
             thing.propose(msg.commands)
@@ -233,6 +239,7 @@ class WPaxos(Replica[Message]):
                 thing.send(src, Commit(thing.leadership.ballot, thing.log.chosen))
         elif thing.campaign is None and thing.owner not in (-1, self.id):
             thing.send(src, Preempted(thing.seen))
+            thing.send(thing.owner, msg)
         elif thing.campaign is None:
             thing.steal(msg.commands)
         else:
@@ -297,6 +304,7 @@ class WPaxos(Replica[Message]):
             if thing.leadership is None:
                 thing.doubt += 1
             if thing.doubt > min(PATIENCE + thing.lost, MOST):
+                self.suspects[thing.owner] = None
                 thing.steal(commands)
             else:
                 self.pursue(thing, commands)
