@@ -54,9 +54,7 @@ def copier(cls: type) -> Copy:
     if not is_dataclass(cls):
         raise TypeError(f"{cls} cannot travel: only JSON values, tuples and records can")
     made = _Source()
-    hints = get_type_hints(cls)
-    each = [made.copy(hints[f.name], f"r.{f.name}") for f in fields(cls)]
-    return made.function(f"{made.name(cls)}({', '.join(each)})")
+    return made.function(made.record(cls, "r"))
 
 
 @cache
@@ -105,7 +103,7 @@ class _Source:
         if tp in SCALARS:
             return x
         if isinstance(tp, type) and is_dataclass(tp):
-            return f"{self.name(copier(tp))}({x})"
+            return self.record(tp, x)
         if origin is tuple:
             return self._copy_of_tuple(args, x)
         if origin in (Union, UnionType):
@@ -115,7 +113,7 @@ class _Source:
             if len(some) == 1:
                 return f"(None if {x} is None else {self.copy(some[0], x)})"
         if origin is list and args:
-            return f"[{self.name(_element_copier(args[0]))}(v) for v in {x}]"
+            return f"[{self._of_element(args[0])} for v in {x}]"
         return f"({x} if type({x}) in SCALARS else COPIED({x}))"
 
     def _copy_of_tuple(self, args: tuple[Any, ...], x: str) -> str:
@@ -123,9 +121,24 @@ class _Source:
         if all(a in SCALARS for a in inner):
             return f"tuple({x})"  # one that is a tuple is returned as it is
         if len(inner) != len(args):
-            return f"tuple([{self.name(_element_copier(inner[0]))}(v) for v in {x}])"
+            return f"tuple([{self._of_element(inner[0])} for v in {x}])"
         each = [self.copy(a, f"{x}[{i}]") for i, a in enumerate(inner)]
         return f"({', '.join(each)},)"
+
+    def _of_element(self, tp: Any) -> str:
+        """For a copy of ``v``, an element. In a function of its own, unless it is simple."""
+        if isinstance(tp, type) and is_dataclass(tp):
+            hints = get_type_hints(tp)
+            if not any(get_args(hints[f.name]) or is_dataclass(hints[f.name]) for f in fields(tp)):
+                return self.record(tp, "v")
+        made = _Source()
+        return f"{self.name(made.function(made.copy(tp, 'r')))}(v)"
+
+    def record(self, cls: type, x: str) -> str:
+        """An expression for a copy of the record ``x``."""
+        hints = get_type_hints(cls)
+        each = [self.copy(hints[f.name], f"{x}.{f.name}") for f in fields(cls)]
+        return f"{self.name(cls)}({', '.join(each)})"
 
     # --- texts ------------------------------------------------------------------------------------
 
@@ -148,13 +161,6 @@ class _Source:
             only = args[0] if args[1] is NoneType else args[1]
             return f"{{NULL if {x} is None else {self.name(_element_writer(only))}({x})}}"
         return f"{{ANY({x})}}"
-
-
-def _element_copier(tp: Any) -> Copy:
-    if isinstance(tp, type) and is_dataclass(tp):
-        return copier(tp)
-    made = _Source()
-    return made.function(made.copy(tp, "r"))
 
 
 def _element_writer(tp: Any) -> Write:

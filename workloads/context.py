@@ -49,13 +49,14 @@ class Context:
             self._process[thread] = row.process
             self._asked[thread] = row.value
         elif row.type == OK:
-            match row.f, self._asked[thread]:
-                case "write", value:
-                    pass
-                case "cas", [_, value]:
-                    pass
-                case _:
-                    value = row.value
-            self.seen[str(row.key)] = self._seen_by[thread][str(row.key)] = value
+            value = row.value
+            if row.f == "write":
+                value = self._asked[thread]
+            elif row.f == "cas":
+                match self._asked[thread]:
+                    case [_, value]:
+                        pass
+            key = str(row.key)
+            self.seen[key] = self._seen_by[thread][key] = value
         elif row.type == INFO:
             self._process[thread] = next_process(row.process, self._threads)

@@ -11,7 +11,7 @@ from random import Random
 
 from workloads.context import Context
 from workloads.final_reads import reads_at_every_node
-from workloads.generators import Ops, TimeLimit, at_rate
+from workloads.generators import Ops, TimeLimit, at_rate, below
 from workloads.kernel import Generator, Options, Workload
 
 
@@ -28,7 +28,7 @@ def hot_or_cold(random: Random, keys: list[str]) -> str:
     """The first key half of the time, else one of the others."""
     if len(keys) == 1 or random.getrandbits(1):
         return keys[0]
-    return keys[1 + random.randrange(len(keys) - 1)]
+    return keys[1 + below(random, len(keys) - 1)]
 
 
 def generate(random: Random, context: Context, keys: list[str]) -> tuple[str, str, object]:

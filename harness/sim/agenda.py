@@ -39,5 +39,6 @@ class Agenda:
 
     def at(self, time_ns: int, kind: int, where: int, a: object = None, b: object = None) -> None:
         """Add an entry; one for the past happens now."""
-        self.serial += 1
-        heappush(self.heap, (max(time_ns, self.now_ns), self.serial, kind, where, a, b))
+        self.serial = serial = self.serial + 1
+        time_ns = max(time_ns, self.now_ns)
+        heappush(self.heap, (time_ns, serial, kind, where, a, b))

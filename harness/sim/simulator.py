@@ -36,8 +36,9 @@ from harness.sim.node import Alarm, Node
 from harness.sim.seen import LOST, Letter, Postmarks, Seen, Watch
 from harness.sim.setup import Observer, Run, Setup
 from harness.sim.trace import FLUSH_EVENTS
-from protocols.kernel import Fired, Received, Requested
-from protocols.wire import Codec, dumps
+from protocols.kernel import Command, Fired, Received, Requested
+from protocols.shapes import writer
+from protocols.wire import Codec
 from workloads.kernel import At, Generator, Poll
 from workloads.touched import Touched
 
@@ -114,6 +115,7 @@ class Simulator(FaultyStage):
         codec = Codec(classes) if watch is None else Postmarks(classes, agenda)
         super().__init__(setup, watch, agenda, codec)
         self.phase = 0
+        self._command_text = writer(Command)
 
     # --- phases -----------------------------------------------------------------------------------
 
@@ -284,7 +286,7 @@ class Simulator(FaultyStage):
             node.calls[request] = call
             call.request = request
             command = call.command
-            self._note_event(kind, where, f"{request} {dumps(command)}")
+            self._note_event(kind, where, f"{request} {self._command_text(command)}")
             self._step(node, Requested(request, command))
 
     def _time_out(self, thread: int) -> None:

@@ -13,7 +13,7 @@ from typing import cast
 
 from checker.history import INFO, Row
 from harness.sim.agenda import MESSAGE, REPLY, REQUEST, TIMER, TO_ITSELF, WINDOW, Agenda, Entry
-from harness.sim.clients import Clients
+from harness.sim.clients import Clients, new_row
 from harness.sim.clock import MILLION, Clocks
 from harness.sim.disk import Disks
 from harness.sim.jsonable import plain
@@ -41,9 +41,6 @@ TO_ITSELF_NS = 100 * US
 """A message to oneself takes up to this."""
 
 COUNTERS = ("lost", "duplicated", "cut", "to_dead", "refused", "timeouts", "crashed")
-
-new_row = tuple.__new__
-"""Makes a Row of its fields; its own constructor takes twice as long, and notes are most rows."""
 
 NAMES = {
     TIMER: "timer", TO_ITSELF: "<- itself", REQUEST: "request", WINDOW: "nemesis", REPLY: "reply"
