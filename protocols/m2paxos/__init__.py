@@ -1,6 +1,6 @@
 """M2Paxos: each object has an owner, and a command of several objects is agreed on for all of them.
 
-Peluso, Turcu, Palmieri, Losa, Ravindran, "Making Fast Consensus Generally Faster", DSN 2016. Objects
+Peluso, Turcu, Palmieri, Losa, Ravindran, "Making Fast Consensus Generally Faster", DSN, 2016. Objects
 are keys. Each has an epoch (a ballot, whose node is the owner) and a log of its own.
 
 - **Coordination.** A command goes to the next position in the log of each of its objects. A node

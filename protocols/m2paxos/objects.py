@@ -91,11 +91,11 @@ class Ledger:
 
     def load(self, durable: Mapping[str, Json], next_: Mapping[str, int]) -> None:
         """Rebuild from what is on disk, beside a snapshot that stands for all below ``next_``."""
-        for key, position in next_.items():
+        for key, position in sorted(next_.items()):
             self.jump(key, position)
         known: dict[str, int] = {}
         saved: list[Durable] = []
-        for name, value in durable.items():
+        for name, value in sorted(durable.items()):
             if name.startswith(PROMISE):
                 key = name[len(PROMISE) :]
                 self[key].promised = self[key].seen = read_as(tuple[int, int], value)
@@ -104,7 +104,7 @@ class Ledger:
         for vote in saved:
             for place, position in zip(vote.proposal.places, vote.next, strict=True):
                 known[place.key] = max(known.get(place.key, 1), position)
-        for vote in sorted(saved, key=lambda v: v.proposal.places[0].position):
+        for vote in sorted(saved, key=lambda v: v.proposal.cells()[0][::-1]):
             self._load(vote, known)
 
     def _load(self, vote: Durable, known: Mapping[str, int]) -> None:

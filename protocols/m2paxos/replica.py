@@ -54,13 +54,16 @@ class M2Paxos(Replica[Message]):
         self.store = KeyValue()
         self.clients = Clients(capacity=CAPACITY, patience=100)
         self.ledger = Ledger(self.persist)
-        self.proposer = Proposer(self)
+        self.proposer = self.make_proposer()
         self.catchup = CatchUp(
             self, self._option("snapshot_every", 1000), self._option("keep", 1000)
         )
         self.ticks = 0
         self.latest: NodeId | None = None
         """Whose proposal was executed last."""
+
+    def make_proposer(self) -> Proposer:
+        return Proposer(self)
 
     def _option(self, option: str, default: int) -> int:
         value = int(cast("int | str", self.cluster.options.get(option, default)))
@@ -72,10 +75,10 @@ class M2Paxos(Replica[Message]):
     def on_start(self, durable: Mapping[str, Json]) -> None:
         """Run what is known to be chosen. It owns nothing: epochs are acquired anew."""
         self.ledger.load(durable, self.catchup.load(durable))
-        for key, found in list(self.ledger.objects.items()):
+        for key, found in sorted(self.ledger.objects.items(), key=lambda item: item[0]):
             if found.next < found.least:
                 self.ledger.behind[key] = None
-        for key in list(self.ledger.objects):
+        for key in sorted(self.ledger.objects):
             self.run_from(key)
         self.set_timer("tick", TICK * self.cluster.rtt_ms)
 
@@ -278,7 +281,7 @@ class M2Paxos(Replica[Message]):
     def run(self, proposal: Proposal) -> None:
         names = [name_of(command) for command in proposal.commands]
         for place in proposal.places:
-            self.ledger.jump(place.key, max(place.position + 1, self.ledger[place.key].next))
+            self.ledger.jump(place.key, place.position + 1)
             self.note("decided", [f"{place.key}.{place.position}", names])
         self.latest = owner(proposal.places[0].epoch)
         for command in proposal.commands:
