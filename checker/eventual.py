@@ -126,12 +126,15 @@ def _wrong(of: _Key) -> Iterator[Wrong]:
     for node, text in texts.items():
         if text != texts[first]:
             one, other = show(copies[first].result), show(copies[node].result)
-            text = f"{of_node(first)} has {one} in the end, and {of_node(node)} {other}"
-            yield text, (copies[first], copies[node])
+            yield _apart(first, node, one, other), (copies[first], copies[node])
             return
     values, copy = _values(list(copies.values())), copies[first]
     yield from _adds(of, values, copy)
     yield from _writes(of, values, copy)
+
+
+def _apart(first: int, node: int, one: str, other: str) -> str:
+    return f"{of_node(first)} has {one} in the end, and {of_node(node)} {other}"
 
 
 def _adds(of: _Key, values: Sequence[Json], copy: Op) -> Iterator[Wrong]:

@@ -2,7 +2,7 @@
 
 Three kinds of keys: registers ``r0, r1 ...`` are read and written, and how stale the reads are is
 measured; carts ``s0.0 ...`` are added to and read whole, as in the Dynamo paper's shopping cart, of
-which nothing may be lost; ``d0 ...`` are written and deleted, and what was deleted stays so. When
+which nothing may be lost; ``d0.0 ...`` are written and deleted, and what was deleted stays so. When
 all is healed, every node is asked for its own copy of each key, until all agree or it has been long.
 
 Judged by :mod:`checker.eventual`. It is for protocols that serve ``delete`` and ``replica``.
@@ -22,8 +22,9 @@ from workloads.kernel import At, Generator, Invoke, Options, Poll, Workload
 from workloads.register import hot_or_cold
 from workloads.rotation import Rotation, last_of_each
 
-WRITES = 50
-"""Elements of a cart before a new one takes its place."""
+CART, DELETED = 50, 4
+"""Updates of a cart, and of a key that is deleted, before a new one takes its place: in the end of a
+key one sees what became of its last updates only, so there are many keys."""
 ROUNDS = 40
 PAUSE_NS = SECOND // 4
 
@@ -33,15 +34,15 @@ def names(prefix: str, keys: int) -> list[str]:
 
 
 def generate(
-    random: Random, context: Context, *, keys: int, carts: Rotation
+    random: Random, context: Context, *, keys: int, carts: Rotation, deleted: Rotation
 ) -> tuple[str, str, object]:
     """Of registers and of carts two in five each, half of them reads; one in five writes what may
     be deleted, or deletes.
 
     >>> context = Context(threads=1)
     >>> context.turn(0)
-    >>> carts = Rotation("s", places=1, writes=9)
-    >>> [generate(Random(i), context, keys=1, carts=carts)[:2] for i in range(4)]
+    >>> rotations = {"carts": Rotation("s", places=1, writes=9), "deleted": Rotation("d", places=1, writes=9)}
+    >>> [generate(Random(i), context, keys=1, **rotations)[:2] for i in range(4)]
     [('add', 's0.0'), ('write', 'r0'), ('read', 'r0'), ('write', 'r0')]
     """
     kind, second = random.randrange(5), random.getrandbits(1)
@@ -54,14 +55,16 @@ def generate(
             return "read", key, None
         carts.wrote(key)
         return "add", key, context.serial
-    key = hot_or_cold(random, names("d", keys))
+    key = deleted.pick(random)
+    deleted.wrote(key)
     return ("write", key, context.serial) if second else ("delete", key, None)
 
 
 def main(random: Random, options: Options) -> Generator:
     arrivals = Random(random.getrandbits(64))
-    carts = Rotation("s", places=options.keys, writes=WRITES)
-    make = partial(generate, keys=options.keys, carts=carts)
+    carts = Rotation("s", places=options.keys, writes=CART)
+    deleted = Rotation("d", places=options.keys, writes=DELETED)
+    make = partial(generate, keys=options.keys, carts=carts, deleted=deleted)
     ops = Ops(make, random, Context(threads=options.threads))
     return TimeLimit(options.time_ms * 1_000_000, at_rate(options.rate, ops, arrivals))
 

@@ -31,10 +31,12 @@ class Tally:
 
     @property
     def good(self) -> bool:
-        """Valid every time where that is claimed; else invalid at least once, and never undecided."""
+        """Valid every time where that is claimed; else invalid at least once, if it is not one that
+        seldom is, and never undecided.
+        """
         if not self.counts or self.example is not None:
             return False
-        return self.counts[self.cell.expected] > 0
+        return self.counts[self.cell.expected] > 0 or self.cell.seldom
 
     @property
     def text(self) -> str:

@@ -1,7 +1,7 @@
 """Dynamo: a key-value store that always takes a write, and agrees on what was written later.
 
 DeCandia, Hastorun, Jampani, Kakulapati, Lakshman, Pilchin, Sivasubramanian, Vosshall, Vogels,
-"Dynamo: Amazon's Highly Available Key-value Store", SOSP 2007. Its sections are cited throughout.
+"Dynamo: Amazon's Highly Available Key-value Store", SOSP, 2007. Its sections are cited throughout.
 
 - **The ring** (4.2, 4.3): each node has several tokens on it; a key's homes are the first N nodes
   that a walk from its hash meets (``ring``).

@@ -18,21 +18,29 @@ import pytest
 
 from checker.history import OK, History
 from checker.verdict import Outcome, Verdict
+from harness.matrix.cells import KNOWN
 from harness.sim import Network, Run, Setup, simulate
 from nemesis.actions import Action, Cut, Fault, Kill, Mend, Plan, Start, Window
 from protocols import PROTOCOLS
 from protocols.kernel import Replica
 from protocols.wire import Codec
-from workloads.kernel import Options
-from workloads.register import workload
+from workloads import WORKLOADS
+from workloads.kernel import Options, Workload
 
 HOSTILE = Network(loss_permille=20, duplicate_permille=50, late_permille=50)
+
+
+def workload_of(name: str) -> Workload:
+    """Registers; of a protocol that by design does not keep them atomic, what it does claim."""
+    broken = name in KNOWN and "register" in KNOWN[name].breaks
+    made: Workload = resolve_name(WORKLOADS["eventual" if broken else "register"])()
+    return made
 
 
 def setup_of(name: str, plan: Plan = (), *, seed: int = 0, time_ms: int = 2_000) -> Setup:
     return Setup(
         protocol=resolve_name(PROTOCOLS[name]),
-        workload=workload(),
+        workload=workload_of(name),
         options=Options(threads=6, nodes=3, time_ms=time_ms, rate=100, keys=2),
         plan=plan,
         seed=seed,
@@ -41,8 +49,9 @@ def setup_of(name: str, plan: Plan = (), *, seed: int = 0, time_ms: int = 2_000)
     )
 
 
-def check(run: Run) -> Verdict:
-    return workload().checks["linearizable"](History.of(run.rows))
+def check(name: str, run: Run) -> Verdict:
+    """What the first of its workload's checks, the one that claims most, says."""
+    return next(iter(workload_of(name).checks.values()))(History.of(run.rows))
 
 
 @pytest.fixture(params=PROTOCOLS)
@@ -138,14 +147,14 @@ def test_messages_may_be_lost_doubled_and_overtaken(name):
     for seed in range(3):
         run = simulate(setup_of(name, seed=seed))
         assert run.counters["duplicated"] > 0
-        assert check(run).outcome is Outcome.VALID
+        assert check(name, run).outcome is Outcome.VALID
         assert sum(row.type == OK for row in run.rows) > 150, "it is served all the while"
 
 
 def test_kill_and_start_at_any_event_leave_the_checks_valid(name):
     for seed in range(4):
         run = simulate(setup_of(name, crashes(seed, 2_000), seed=seed))
-        assert check(run).outcome is Outcome.VALID, f"seed {seed}"
+        assert check(name, run).outcome is Outcome.VALID, f"seed {seed}"
         assert run.finished
 
 
@@ -155,7 +164,7 @@ def test_it_serves_again_after_a_cut_of_every_link(name):
     run = simulate(setup_of(name, (Window(500, 5_000, Fault("cut", cut, (Mend(links),))),)))
 
     assert run.finished
-    assert check(run).outcome is Outcome.VALID
+    assert check(name, run).outcome is Outcome.VALID
     healed = next(i for i, row in enumerate(run.rows) if row.f == "heal")
     finals = [row for row in run.rows[healed:] if row.process >= 0 and row.type == OK]
     assert {row.node for row in finals} == {0, 1, 2}, "every node answers after the heal"
@@ -166,7 +175,7 @@ def test_each_check_can_be_red(monkeypatch):
     import tests.mutants.abd as mutants
 
     monkeypatch.setitem(PROTOCOLS, "abd", "tests.mutants.abd:ReadOne")
-    verdicts = [check(simulate(setup_of("abd", seed=seed))).outcome for seed in range(3)]
+    verdicts = [check("abd", simulate(setup_of("abd", seed=seed))).outcome for seed in range(3)]
     assert Outcome.INVALID in verdicts
 
     monkeypatch.setattr(mutants.ReadOne, "messages", mutants.ReadOne.messages[:2])

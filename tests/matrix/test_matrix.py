@@ -25,7 +25,7 @@ HERE = list(cells(nemeses=("none", MIX)))
 )
 def test_a_cell_ends_as_the_protocol_claims(cell: Cell) -> None:
     tally = Tally(cell)
-    for number in range(1 if cell.expected is Outcome.VALID else 20):
+    for number in range(1 if cell.expected is Outcome.VALID or cell.seldom else 20):
         short = play_short(cell.trial(f"matrix/{number}"))
         tally.add(short.trial, short.outcome, short.summary, short.cpu_s)
         if short.outcome is cell.expected:
@@ -68,6 +68,18 @@ def test_what_is_not_claimed_must_be_seen_to_break() -> None:
     assert tally_of(Outcome.VALID, Outcome.INVALID, breaks=("register",)).good
     assert not tally_of(Outcome.VALID, breaks=("register",)).good
     assert not tally_of(Outcome.INVALID, Outcome.VACUOUS, breaks=("register",)).good
+
+
+def test_a_break_that_seldom_shows_is_not_demanded_but_nothing_else_is_allowed() -> None:
+    line = Line("abd", breaks=("register",), seldom=("none",))
+    for nemesis, outcome, good in (
+        ("none", Outcome.VALID, True),
+        ("none", Outcome.UNKNOWN, False),
+        ("kill", Outcome.VALID, False),
+    ):
+        tally = Tally(Cell(line, "register", nemesis))
+        tally.add(tally.cell.trial("1"), outcome, "what it said", 0.1)
+        assert tally.good is good
 
 
 def test_the_page_has_a_row_a_protocol_and_the_command_that_shows_what_is_wrong() -> None:

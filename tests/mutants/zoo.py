@@ -14,6 +14,7 @@ from harness.zoo.mutant import Mutant
 from tests.mutants.hunts import (
     abd,
     chain,
+    dynamo,
     epaxos,
     fpaxos,
     groups,
@@ -21,7 +22,11 @@ from tests.mutants.hunts import (
     kpaxos,
     multipaxos,
     paxos,
+    raft,
+    sdpaxos,
     stopping,
+    wankeeper,
+    wpaxos,
 )
 
 MODULES: Mapping[str, ModuleType] = {
@@ -32,8 +37,13 @@ MODULES: Mapping[str, ModuleType] = {
     "kpaxos": kpaxos,
     "paxos-groups": groups,
     "chain": chain,
+    "dynamo": dynamo,
     "fpaxos": fpaxos,
     "hpaxos": hpaxos,
+    "raft": raft,
+    "wankeeper": wankeeper,
+    "sdpaxos": sdpaxos,
+    "wpaxos": wpaxos,
     "stopping": stopping,
 }
 
