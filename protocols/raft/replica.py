@@ -248,10 +248,14 @@ class Raft(Candidate):
             self.send(src, self.conflict(msg))
             return
         self.take(msg.prev_index + 1, msg.entries)
-        match = msg.prev_index + len(msg.entries)
+        match = self.shown_to_match(msg)
         self.matched = max(self.matched, match)
         self.send(src, Appended(self.term, match, msg.round))
         self.learn(msg.commit)
+
+    def shown_to_match(self, msg: AppendEntries) -> int:
+        """Up to where the log is the leader's now; of what comes after it nothing is known."""
+        return msg.prev_index + len(msg.entries)
 
     def hear(self, src: NodeId, term: int) -> None:
         """The leader of a term that is not over has spoken: there is but one (Election Safety)."""
