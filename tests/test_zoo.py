@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,12 @@ def test_what_is_found_is_a_line_and_exit_code_0():
     assert code == 0
     assert "abd/read-one" in output
     assert "linearizable" in output
+
+
+def test_what_is_found_can_be_shrunk_for_the_table():
+    code, output = zoo("GOOD", "--shrink")
+    assert code == 0
+    assert re.search(r"abd/read-one .* 0 windows, \d ops ", output)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.commit import commit
+from harness.crew import LocalCrew
 from harness.errors import UsageError
 from harness.report.progress import Progress
 from harness.zoo import Campaign, Record, load, select
@@ -21,9 +22,11 @@ from harness.zoo.markdown import (
     page,
     seconds_text,
     seen_text,
+    size_text,
     trials_text,
 )
 from harness.zoo.mutant import HERE
+from harness.zoo.smallest import with_sizes
 
 INTERRUPTED = 130
 SPEAK_EVERY_S = 10.0
@@ -43,6 +46,7 @@ SPEAK_EVERY_S = 10.0
     "--budget-s", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
     help="CPU seconds after which a hunt is given up.",
 )  # fmt: skip
+@click.option("--shrink", is_flag=True, help="Shrink what is found: how small does each become?")
 @click.option("--seed", default="zoo", show_default=True, help="What all seeds are made from.")
 @click.option(
     "--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -79,6 +83,8 @@ def command(**given: Any) -> int:
     began = time.monotonic()
     interrupted = not play(campaign)
     records = campaign.records()
+    if given["shrink"] and not interrupted:
+        records = shrunk(records, given["jobs"])
     show(records)
     about = (
         f"Commit {commit()}, seed {given['seed']}: {given['hunts']} hunts for each mutant, at most "
@@ -112,6 +118,19 @@ def play(campaign: Campaign) -> bool:
     return True
 
 
+def shrunk(records: Sequence[Record], jobs: int) -> list[Record]:
+    """The same records, with how small each first finding becomes."""
+    progress, crew = Progress(), LocalCrew(jobs)
+    sized: dict[str, Record] = {}
+    try:
+        for record in with_sizes(records, crew):
+            sized[record.mutant.name] = record
+            progress.say(f"{record.mutant.name}: shrunk to {record.smallest}")
+    finally:
+        crew.close()
+    return [sized.get(record.mutant.name, record) for record in records]
+
+
 def said(record: Record) -> str:
     """A record in a line."""
     if record.problem:
@@ -128,7 +147,7 @@ def show(records: Sequence[Record]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, justify in (
         ("mutant", "left"), ("found", "right"), ("trials", "right"), ("CPU s", "right"),
-        ("seen by", "left"), ("twin", "right"), ("hunted with", "left"),
+        ("seen by", "left"), ("shrunk to", "left"), ("twin", "right"), ("hunted with", "left"),
     ):  # fmt: skip
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for record in records:
@@ -150,6 +169,7 @@ def cells(record: Record) -> list[str]:
         trials_text(record.median_trials),
         seconds_text(record.median_s),
         seen_text(record),
+        size_text(record),
         "FAILS" if record.twin_complaints else f"{record.twin_trials} valid",
         configuration_text(record.mutant.trial),
     ]

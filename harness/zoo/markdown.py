@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from math import inf
 
+from harness.shrink.size import counted
 from harness.trial import Trial
 from harness.zoo.mutant import Mutant
 from harness.zoo.record import Record
@@ -16,6 +17,7 @@ COLUMNS = (
     "trials",
     "CPU s",
     "seen by",
+    "shrunk to",
     "configuration",
     "the bug, and its source",
 )
@@ -81,6 +83,7 @@ def _cells(record: Record, configuration: int) -> list[str]:
         trials_text(record.median_trials),
         seconds_text(record.median_s),
         seen_text(record),
+        size_text(record),
         str(configuration),
         record.mutant.source.replace("|", "\\|"),
     ]
@@ -114,6 +117,14 @@ def seen_text(record: Record) -> str:
         name if count == record.found else f"{name} ({count} of {record.found})"
         for name, count in record.seen_by.most_common()
     )
+
+
+def size_text(record: Record) -> str:
+    """Faults, clients and ops of the shrunk trial."""
+    size = record.smallest
+    if size is None:
+        return "-"
+    return f"{counted(size.windows, 'window')}, {counted(size.ops, 'op')}"
 
 
 def configuration_text(trial: Trial) -> str:

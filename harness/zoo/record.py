@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from statistics import median_high
 
+from harness.shrink import Size
 from harness.zoo.hunt import Hunt
 from harness.zoo.mutant import Mutant
 
@@ -23,6 +24,8 @@ class Record:
     hunts: Sequence[Hunt]
     twin_trials: int
     twin_complaints: Sequence[str]
+    smallest: Size | None = None
+    """What the first finding was shrunk to, where that was asked for."""
 
     @property
     def found(self) -> int:
