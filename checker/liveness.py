@@ -159,16 +159,15 @@ def _after(history: History, calm_ns: int) -> _After:
     end_ns = np.where(done >= 0, history.time_ns[done], last_ns(history))
     late = history.time_ns[inv] >= calm_ns
     inv, done, end_ns = inv[late], done[late], end_ns[late]
-    rows = [history.rows[i] for i in inv.tolist()]
+    node, known = history.node.as_ints()
+    reads = np.array([f == READ for f in history.f.table], np.bool_)
     return _After(
         invoked=inv,
         begin_ns=history.time_ns[inv],
         end_ns=end_ns,
         ok=np.where(done >= 0, history.type[done], np.int8(INFO)) == OK,
-        update=np.fromiter((row.f != READ for row in rows), np.bool_, len(rows)),
-        node=np.fromiter(
-            (-1 if row.node is None else row.node for row in rows), np.int64, len(rows)
-        ),
+        update=~reads[history.f.codes[inv]],
+        node=np.where(known, node, -1)[inv],
     )
 
 

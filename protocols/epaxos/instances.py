@@ -52,18 +52,16 @@ class Instance:
         """What was voted for: the command, or None for no-op."""
         return None if self.noop else self.command
 
-    def saved(self) -> Json:
-        """The fields of ``Saved``, flat: this is written twice for every command."""
-        c = self.command
-        return [
+    def saved(self) -> Saved:
+        return Saved(
             self.promised,
             self.voted,
             min(self.phase, COMMITTED),  # what has been executed is in the checkpoint
             self.noop,
-            None if c is None else [c.f, c.key, c.value, c.session, c.serial],
+            self.command,
             self.initial,
             self.deps,
-        ]
+        )
 
     @classmethod
     def restore(cls, value: Json) -> Instance:
@@ -85,6 +83,8 @@ class Row:
 
     def advance(self) -> None:
         """Move the marks over what has become known, committed or executed."""
+        if self.executed == self.top:
+            return  # as are the others, which are never behind it
         get = self.instances.get
         while (i := get(self.known + 1)) is not None and (
             i.command is not None or i.phase >= COMMITTED
@@ -120,9 +120,10 @@ class Conflicts:
 
     def add(self, row: int, number: int, command: Command) -> None:
         updates, both = self._key(command.key)
-        both[row] = max(both[row], number)
-        if command.f not in READS:
-            updates[row] = max(updates[row], number)
+        if number > both[row]:  # noqa: PLR1730  not max: this is done twice for every command
+            both[row] = number
+        if command.f not in READS and number > updates[row]:
+            updates[row] = number
 
     def of(self, command: Command) -> list[int]:
         """The highest number in each row that interferes with ``command``. Not to be changed."""
