@@ -109,15 +109,18 @@ def epoch_of(command: Command) -> int:
 
 
 class Group(MultiPaxos):
-    """A log on which keys come and go: multi-Paxos, that says which commands did run (``RAN``) and
-    of which keys something else has changed (``moved``, for the host to take).
+    """A log on which keys come and go: multi-Paxos, that says which commands did run (``RAN``), and
+    to the host of which keys a token has moved.
     """
 
     own: Container[str] = (GRANT, RELEASE, DELIVERED)
     """What tokens, and not clients, ask for."""
+    brings: str = GRANT
+    """The one of these that brings a token here."""
     served: Container[str] = frozenset({*COMMANDS, GRANT, RELEASE, DELIVERED})
     machine: type[Machine] = Broker
-    moved: dict[str, None]
+    moved: dict[str, bool]
+    """True: it came, and who waits for it may ask again."""
 
     def note(self, kind: str, value: Json) -> None:
         """A command that found no token did not run: ``executed`` here tells of those that did."""
@@ -126,7 +129,9 @@ class Group(MultiPaxos):
 
     def executed(self, command: Command, answer: Answer) -> None:
         if command.f in self.own:
-            self.moved[command.key] = None
+            self.moved[command.key] = self.moved.get(command.key, False) or (
+                command.f == self.brings
+            )
         elif isinstance(answer.value, Ran) and self.asked(command) not in READS:
             super().note(RAN, [command.key, answer.value.version, name_of(command)])
 

@@ -104,6 +104,8 @@ class Table:
         self.tokens: dict[str, Token] = {}
         self.moving: dict[str, None] = {}
         """The keys whose token is to be taken, or given back, by a zone."""
+        self.changed: dict[str, None] = {}
+        """Those of which this is news."""
 
     def run(self, command: Command) -> Answer:
         key = command.key
@@ -142,6 +144,7 @@ class Table:
             self.moving[key] = None
         else:
             self.moving.pop(key, None)
+        self.changed[key] = None
 
     def ran(self, command: Command) -> bool:
         token = self.tokens.get(command.key)
@@ -172,6 +175,7 @@ class Master(Group):
     """Multi-Paxos on the token table. Options: ``policy``, ``threshold``."""
 
     own: Container[str] = (TAKEN, RETURN)
+    brings: str = RETURN
     served: Container[str] = (SERVE, TAKEN, RETURN)
     reads: Container[str] = ()
     machine: type[Machine] = Table
@@ -186,8 +190,9 @@ class Master(Group):
 
     def executed(self, command: Command, answer: Answer) -> None:
         super().executed(command, answer)
-        if command.f == SERVE and command.key in self.table.moving:
-            self.moved[command.key] = None
+        for key in self.table.changed:
+            self.moved.setdefault(key, False)
+        self.table.changed.clear()
 
     @property
     def table(self) -> Table:

@@ -44,6 +44,8 @@ class WanKeeper(Host[Wrapped]):
         "threshold": (1, 2, 5),
         "zones": (2, 3, 5),
     }
+    master_class: ClassVar[type[Master]] = Master
+    group_class: ClassVar[type[Group]] = Group
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
@@ -62,12 +64,12 @@ class WanKeeper(Host[Wrapped]):
         self.asked: dict[RequestId, Command] = {}
         self.parked: dict[str, dict[RequestId, None]] = {}
         """The requests that wait until something becomes of their key."""
-        self.moved: dict[str, None] = {}
-        """The keys of which that is to be said, or done."""
+        self.moved: dict[str, bool] = {}
+        """The keys whose token has moved, or is to; True: who waits for it may ask again."""
         options = {"read": "log", **cluster.options}
-        self.master = Master(id, replace(cluster, options=options))
+        self.master = self.master_class(id, replace(cluster, options=options))
         self.groups = {
-            place: Group(id, among(cluster, zone.nodes))
+            place: self.group_class(id, among(cluster, zone.nodes))
             for place, zone in enumerate(self.zones)
             if id in zone.nodes
         }
@@ -120,12 +122,11 @@ class WanKeeper(Host[Wrapped]):
         self.clients.tick()
         waiting = {(c.session, c.serial) for c in self.clients.commands()}
         self.asked = {r: c for r, c in self.asked.items() if (c.session, c.serial) in waiting}
-        self.moved |= dict.fromkeys(self.parked)
-        if any(self.leads(place) for place in self.groups):
-            self.moved |= dict.fromkeys(self.master.table.moving)
-            for place, group in self.groups.items():
-                if self.leads(place):
-                    self.moved |= dict.fromkeys(self.broker(group).outbox)
+        for place, group in self.groups.items():
+            if self.leads(place):
+                self.moved |= dict.fromkeys(self.master.table.moving, False)
+                self.moved |= dict.fromkeys(self.broker(group).outbox, False)
+        self.moved |= dict.fromkeys(self.parked, True)
         self.settle()
 
     def leads(self, place: int) -> bool:
@@ -186,7 +187,7 @@ class WanKeeper(Host[Wrapped]):
         if isinstance(value, Elsewhere) and here == (part is self.part):
             if not here:
                 self.note("sometimes", LATE)
-            self.moved[command.key] = None  # it is at the other: ask there
+            self.moved[command.key] = True  # it is at the other: ask there
 
     # --- tokens -----------------------------------------------------------------------------------
 
@@ -199,7 +200,7 @@ class WanKeeper(Host[Wrapped]):
             return
         key, version, name = cast("tuple[str, int, Json]", value)
         super().noted(part, "executed", [key, name])
-        self.note("decided", [[key, version], name])
+        self.note("decided", [(key, version), name])
 
     def stepped(self, part: Part) -> None:  # noqa: ARG002  whichever it was
         self.settle()
@@ -207,12 +208,11 @@ class WanKeeper(Host[Wrapped]):
     def settle(self) -> None:
         """Something has become of these keys: hand them over, and ask again who waited for it."""
         while self.moved:
-            key = next(iter(self.moved))
-            del self.moved[key]
+            key, came = self.moved.popitem()
             for place in self.groups:
                 if self.leads(place):
                     self.hand_over(place, key)
-            for request in self.parked.pop(key, ()):
+            for request in self.parked.pop(key, ()) if came else ():
                 if request in self.asked:
                     self.route(request, self.asked[request])
 

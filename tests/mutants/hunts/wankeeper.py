@@ -1,0 +1,40 @@
+"""Where the mutants of wankeeper are hunted, by which check, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.mutants.trials import CALM, LEADERS, STORM, kin
+from tests.mutants.wankeeper import MUTANTS
+
+WANDERING = replace(CALM, options={"threshold": "1"})
+"""A token goes to whoever asks, each time."""
+
+CONTESTED = replace(LEADERS, options={"threshold": "1", "snapshot_every": "20", "keep": "5"})
+"""What is proposed by one leader is proposed again by the next."""
+
+ZONED = replace(STORM, nodes=5, threads=10, zones="eu,us")
+"""Zones of three and two nodes."""
+
+ZOO = (
+    *kin(
+        "wankeeper",
+        MUTANTS,
+        "linearizable",
+        {
+            "before-drain": (WANDERING, 20),
+            "forgets-tokens": (CONTESTED, 50),
+            "reads-locally": (ZONED, 20),
+            "keeps-serving": (WANDERING, 20),
+        },
+    ),
+    *kin(
+        "wankeeper",
+        MUTANTS,
+        "agreement",
+        {"no-epochs": (CONTESTED, 100), "value-only": (CONTESTED, 100)},
+    ),
+)
+
+
+__all__ = ["MUTANTS", "ZOO"]
