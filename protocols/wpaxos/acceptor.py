@@ -206,7 +206,7 @@ class Acceptor:
         log.chosen += 1
         self.doubt = 0
         command = log[log.chosen].command
-        self.node.note("decided", [[self.key, log.chosen], name_of(command)])
+        self.node.note("decided", [(self.key, log.chosen), name_of(command)])
         if command.f != "noop":
             if command.f not in READS and not self.store.ran(command):
                 self.node.note("executed", [self.key, name_of(command)])

@@ -112,8 +112,8 @@ class WPaxos(Replica[Message]):
                 slot, _, rest = rest.partition("/")
                 what = f"log/{slot}"
             saved.setdefault(rest, {})[what] = value
-        for key, own in saved.items():
-            self.object(key).load(own)
+        for key in sorted(saved):  # a disk is in no order
+            self.object(key).load(saved[key])
         self.tick_later()
 
     def object(self, key: str) -> Object:
