@@ -63,14 +63,14 @@ def check(history: History) -> Verdict:
         of.take(op, node if isinstance(node, int) else -1)
     seen = [of for of in keys.values() if of.copies]
     updates = sum(op.type == OK for of in seen for op in (*of.adds, *of.writes, *of.deletes))
-    if not updates:
+    wrong = [(of, *one) for of in seen for one in _wrong(of)]
+    if not wrong and not updates:
         return Verdict(
             outcome=Outcome.VACUOUS,
             summary="no node was asked for its copy of a key"
             if not seen
             else "no update succeeded",
         )
-    wrong = [(of, *one) for of in seen for one in _wrong(of)]
     held = [[c for c in of.copies.values() if c.result is not None] for of in seen]
     details: dict[str, Json] = {
         "keys": len(seen),

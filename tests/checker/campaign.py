@@ -30,6 +30,7 @@ from checker.vacuity import check as vacuity
 from checker.verdict import Outcome, Verdict
 from tests.checker import accounts, definitions
 from tests.checker.causality import Twin, causal_history, events
+from tests.checker.copies import agree_and_keep, copies_history
 from tests.checker.histories import OBJECTS, object_history, register_history
 from tests.checker.test_graded import is_measured, one_of_last
 from tests.checker.test_sessions import in_some_order, some_order_keeps
@@ -127,6 +128,11 @@ def defined(name: str, make: Callable[[Draws], History], fine: Callable[[History
         return history, check(history), fine(history)
 
     return trial
+
+
+def copied(random: Random) -> tuple[History, Verdict, bool]:
+    history = copies_history(random)
+    return history, resolve_name(CHECKS["eventual"])(history), agree_and_keep(history)
 
 
 def set_classes(random: Random) -> tuple[History, Verdict, bool]:
@@ -227,6 +233,7 @@ TRIALS: dict[str, Trial] = {
     "causal-reverse": defined(
         "causal-reverse", accounts.insert_history, lambda h: not definitions.reversals(h)
     ),
+    "eventual": copied,
     "2-atomic": two_last,
     "staleness": measured,
     "set-full": set_classes,
