@@ -99,20 +99,10 @@ class KeepsOwnership(M2Paxos):
         return _KeepsOwnership(self)
 
 
-class ForgetsVote(M2Paxos):
-    """M2 of PROTOCOLS.md: a vote is cast without being made durable."""
-
-    def accept(self, proposal: Proposal) -> None:
-        saved, self.ledger.save = self.ledger.save, lambda _: None  # type: ignore[method-assign]
-        super().accept(proposal)
-        self.ledger.save = saved  # type: ignore[method-assign]
-
-
 MUTANTS: dict[str, type[M2Paxos]] = {
     "partial-ownership": PartialOwnership,
     "object-by-object": ObjectByObject,
     "loses-forced": LosesForced,
     "first-object": FirstObject,
     "keeps-ownership": KeepsOwnership,
-    "forgets-vote": ForgetsVote,
 }

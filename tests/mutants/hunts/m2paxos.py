@@ -1,0 +1,32 @@
+"""Where the mutants of m2paxos are hunted, by which check, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.mutants.m2paxos import MUTANTS
+from tests.mutants.trials import STORM, kin
+
+BANK = replace(STORM, workload="bank", keys=4)
+"""Transfers and balances of several accounts, whose owners change with every fault."""
+
+LISTS = replace(STORM, workload="list-append", keys=4)
+"""Transactions over several lists; each fault ends some between their objects."""
+
+ZOO = (
+    *kin(
+        "m2paxos",
+        MUTANTS,
+        "agreement",
+        {
+            "partial-ownership": (LISTS, 60),
+            "loses-forced": (LISTS, 20),
+            "keeps-ownership": (LISTS, 40),
+        },
+    ),
+    *kin("m2paxos", MUTANTS, "liveness", {"object-by-object": (LISTS, 20)}),
+    *kin("m2paxos", MUTANTS, "bank", {"first-object": (BANK, 10)}),
+)
+
+
+__all__ = ["MUTANTS", "ZOO"]
