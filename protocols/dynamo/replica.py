@@ -43,8 +43,9 @@ EXCHANGED = "anti-entropy moved a key"
 
 
 class Dynamo(Replica[Message]):
-    """See the package. Options: ``N``, ``R``, ``W``, ``sloppy`` (true, false), ``vnodes`` (tokens a
-    node), ``pending`` (requests at once), ``hints`` (keys kept for others).
+    """Eventually consistent. Options: ``N``, ``R``, ``W``, ``sloppy`` (true, false), ``vnodes``.
+
+    Also ``pending`` (requests at once) and ``hints`` (keys kept for others). See the package.
     """
 
     messages: ClassVar[tuple[type, ...]] = MESSAGES
