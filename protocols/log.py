@@ -76,8 +76,10 @@ class Log:
         return log
 
     def put(self, vote: Vote) -> None:
-        self._votes[vote.slot] = vote
-        self.last = max(self.last, vote.slot)
+        slot = vote.slot
+        self._votes[slot] = vote
+        if slot > self.last:  # noqa: PLR1730  not max: every vote comes here
+            self.last = slot
 
     def ballot(self, slot: int) -> Ballot:
         """The ballot of the vote for ``slot``; ZERO where there is none."""

@@ -5,7 +5,6 @@ This file holds half of the hot path, ``harness.sim.stage`` the other.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +29,7 @@ from harness.sim.agenda import (
     Entry,
 )  # fmt: skip
 from harness.sim.clients import Call
+from harness.sim.garbage import COLLECTOR
 from harness.sim.injection import FaultyStage
 from harness.sim.network import MS, Wire
 from harness.sim.node import Alarm, Node
@@ -42,9 +42,6 @@ from protocols.wire import Codec
 from workloads.kernel import At, Generator, Poll
 from workloads.touched import Touched
 
-PATIENT_GC = 2_000_000, 50, 50
-"""A run makes many small things and hardly a cycle: looking for some less often saves 15 %."""
-
 
 def simulate(setup: Setup, *, observer: Observer | None = None, watch: Watch | None = None) -> Run:
     """Play one trial. The same setup gives the same run, in every process.
@@ -56,15 +53,15 @@ def simulate(setup: Setup, *, observer: Observer | None = None, watch: Watch | N
     if observer is not None:
         watch = lines_to(observer)
     simulator = Simulator(setup, watch)
-    thresholds = gc.get_threshold()
-    gc.set_threshold(*PATIENT_GC)
-    try:
-        return simulator.run()
-    except Exception as error:
-        error.add_note(f"seed {setup.seed}, at {simulator.agenda.now_ns} ns of virtual time")
-        raise
-    finally:
-        gc.set_threshold(*thresholds)
+    with COLLECTOR.patient():
+        try:
+            run = simulator.run()
+        except Exception as error:
+            error.add_note(f"seed {setup.seed}, at {simulator.agenda.now_ns} ns of virtual time")
+            raise
+        finally:
+            COLLECTOR.owe(simulator.trace.events)
+        return run
 
 
 def lines_to(observer: Observer) -> Watch:
