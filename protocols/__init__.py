@@ -15,6 +15,7 @@ PROTOCOLS: dict[str, str] = {
     "hpaxos": "protocols.hpaxos:HPaxos",
     "kpaxos": "protocols.kpaxos:KPaxos",
     "m2paxos": "protocols.m2paxos:M2Paxos",
+    "mencius": "protocols.mencius:Mencius",
     "multipaxos": "protocols.multipaxos:MultiPaxos",
     "paxos": "protocols.paxos:Paxos",
     "paxos-groups": "protocols.groups:PaxosGroups",
