@@ -5,7 +5,7 @@ are keys. Each has an epoch (a ballot, whose node is the owner) and a log of its
 
 - **Coordination.** A command goes to the next position in the log of each of its objects. A node
   that owns them all proposes it there at once: one round trip. Else, if another owns them all, it is
-  forwarded there. Else the node acquires those that it lacks.
+  forwarded there. Else the node acquires them, all together.
 - **Accept.** A proposal is a batch of commands with a *place* in each of its objects: position and
   epoch. An acceptor accepts it in all its places, or, if it has promised a higher epoch of any, in
   none. A majority chooses it.
@@ -18,7 +18,7 @@ acquisition. ``catchup``: what was missed, frontiers, snapshots. ``replica``: ac
 
 **Finish or void (O1, O3).** An owner may die with its proposal accepted by some. A position's new
 owner finishes a forced proposal P only as a whole: it needs, of each of P's objects, an epoch higher
-than P's, so it acquires those that it lacks. If P is forced in all of its places, P is proposed
+than P's, so it acquires them all. If P is forced in all of its places, P is proposed
 again, in the same positions. Else it is void, and its places are free: had a majority accepted P, each
 of these acquisitions would have met an acceptor with that vote, since after its promise it accepts P
 no more; and what has a higher epoch in one of P's places is, by induction over proposals in the

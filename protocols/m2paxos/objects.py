@@ -165,11 +165,17 @@ class Ledger:
         return [entry.proposal for entry in held if entry is not None]
 
     def since(self, cell: Cell, most: int) -> list[Proposal]:
-        """What was executed in consecutive positions from ``cell`` on, at most so many."""
+        """What was executed in consecutive positions from ``cell`` on, at most so many. Nothing, if
+        that is forgotten: what is kept of later positions would not help.
+        """
         key, position = cell
-        last = min(self[key].next, position + most)
-        found = [self.entries.get((key, p)) for p in range(position, last)]
-        return [entry.proposal for entry in found if entry is not None]
+        found: list[Proposal] = []
+        for p in range(position, min(self[key].next, position + most)):
+            entry = self.entries.get((key, p))
+            if entry is None:
+                break
+            found.append(entry.proposal)
+        return found
 
     # --- progress ---
 

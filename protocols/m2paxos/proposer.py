@@ -143,9 +143,8 @@ class Proposer:
     def advance(self, keys: Sequence[str]) -> bool:
         """Bring these objects nearer to a new proposal; True if one can be made now."""
         agenda = list(keys)
-        lacking = [key for key in keys if self.ledger[key].owned == ZERO]
-        if lacking:
-            self.acquire(lacking)
+        if any(self.ledger[key].owned == ZERO for key in keys):
+            self.acquire(keys)
             return False
         free = True
         for key in agenda:
@@ -185,9 +184,8 @@ class Proposer:
         objects = [(place, self.ledger[place.key]) for place in forced.places]
         if any(found.round is not None for _, found in objects):
             return []
-        lacking = [place.key for place, found in objects if found.owned <= place.epoch]
-        if lacking:
-            self.acquire(lacking)
+        if any(found.owned <= place.epoch for place, found in objects):
+            self.acquire([place.key for place in forced.places])
             return []
         early = [place.key for place, found in objects if found.next < place.position]
         if not early and all(found.least <= place.position for place, found in objects):
@@ -198,7 +196,9 @@ class Proposer:
     # --- phase 1: the acquisition phase -----------------------------------------------------------
 
     def acquire(self, keys: Sequence[str]) -> None:
-        """Prepare a higher epoch of each of these objects, of all together."""
+        """Prepare a higher epoch of each of these objects, of all together: two nodes that each took
+        from the other what they lacked could go on so for ever.
+        """
         if self.waits or any(self.ledger[key].round is not None for key in keys):
             return
         objects = tuple([self.wanted(key) for key in sorted(keys)])
@@ -345,7 +345,9 @@ class Proposer:
             self.back_off()
 
     def back_off(self) -> None:
-        """Let the other one finish first: the longer, the more often this has failed."""
+        """Let the other one finish first: the longer, the more often this has failed. Its commands go
+        to that one now, rather than that it steals the objects back.
+        """
         rtt = self.replica.cluster.rtt_ms
         self.lost = min(self.lost + 1, MOST)
         self.waits = True

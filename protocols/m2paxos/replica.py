@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, assert_never, cast
 
-from protocols.ballots import owner
+from protocols.ballots import ZERO, owner
 from protocols.clients import Clients, name, named
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
 from protocols.m2paxos.catchup import BATCH, CatchUp
@@ -165,9 +165,12 @@ class M2Paxos(Replica[Message]):
         if higher:
             self.send(src, Rejected(round_, higher))
             return
+        robbed = any(ZERO < self.ledger[w.key].owned < w.epoch for w in msg.objects)
         for wanted in msg.objects:
             self.ledger.promise(wanted.key, wanted.epoch)
         self.send(src, self.report(msg.objects))
+        if robbed and self.proposer.pending:
+            self.proposer.back_off()
 
     def report(self, objects: Sequence[Wanted]) -> Promise:
         """What this acceptor has voted for, and what it knows to be chosen, of these objects."""
