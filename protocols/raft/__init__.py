@@ -1,8 +1,8 @@
 """Raft: one log of commands under an elected leader, made to be understood; complete.
 
-Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", USENIX ATC 2014 (sections
+Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", USENIX ATC, 2014 (sections
 and figures without a name here are of its extended version), and Ongaro, "Consensus: Bridging Theory
-and Practice", dissertation, Stanford 2014.
+and Practice", dissertation, Stanford, 2014.
 
 - **Terms** (5.1): each begins with an election. Whoever sees a higher term follows in it. The term and
   the vote in it are on disk before they are told.

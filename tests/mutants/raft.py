@@ -17,11 +17,10 @@ from protocols.statemachine import Answer, KeyValue
 
 
 class ForgetsVote(Raft):
-    """U1: the term is durable, the vote in it is not: after a restart it votes again."""
+    """U1: the term and the vote in it are in memory alone: after a restart it votes again."""
 
     def enter(self, term: int, voted_for: NodeId | None) -> None:
-        super().enter(term, voted_for)
-        self.persist("term", (term, None))
+        self.term, self.voted_for, self.matched = term, voted_for, self.log.commit
 
 
 class CommitsOldTerms(Raft):
