@@ -1,13 +1,15 @@
 """Random schedules: WanKeeper keeps its claims under each, and its mutants do not under all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
+from protocols.kernel import Command
 from protocols.multipaxos import MultiPaxos
 from protocols.wankeeper import WanKeeper
 from tests.hosted import Hosted
 from tests.mutants.wankeeper import MUTANTS
+from tests.transcript import Stage
 
 STEPS = 1500
 ELSEWHERE = ("forgets-tokens", "no-epochs")
@@ -24,7 +26,7 @@ class Tokens(Hosted):
         return all(replica.leader() is not None for replica in parts)
 
     def stores(self):
-        replicas = self.stage.replicas.values()
+        replicas = [self.stage.replicas[node] for node in sorted(self.stage.replicas)]
         for replica in replicas:
             for key, token in replica.master.table.tokens.items():
                 held = [i for i, group in replica.groups.items() if key in group.store.cells]
@@ -41,6 +43,50 @@ def test_a_key_is_linearizable_wherever_chance_moves_it(n, threshold):
     """
     for seed in range(6):
         Tokens(WanKeeper, seed, n=n, options={**SMALL, "threshold": threshold}).play(STEPS)
+
+
+@dataclass
+class Zoned(Tokens):
+    """Two zones of their own nodes: three, and two, of whom no one may be missing."""
+
+    n: int = 5
+
+    def __post_init__(self):
+        super().__post_init__()
+        names = tuple("eu" if node % 2 == 0 else "us" for node in range(self.n))
+        self.stage.cluster = replace(self.stage.cluster, zones=names)
+
+    def stores(self):
+        tables = super().stores()
+        zones = [[parts[1] for parts in tables[i::2]] for i in (0, 1)]
+        assert all(store == zone[0] for zone in zones for store in zone), "a zone's nodes differ"
+        return [parts[0] for parts in tables]
+
+
+def test_zones_of_their_own_nodes():
+    for seed in range(8):
+        Zoned(WanKeeper, seed, options={**SMALL, "threshold": 1}).play(2 * STEPS)
+
+
+def test_what_is_kept_does_not_grow_with_the_ops():
+    """Goal: logs, disk, sessions and what the host remembers are bounded by keys and options."""
+    stage = Stage(WanKeeper, 1, {**SMALL, "threshold": 1})
+    stage.start()
+    for part in ("master", "zone n1"):
+        stage.fire(0, f"{part}/watch")
+        stage.fire(0, f"{part}/watch")
+    sizes = []
+    for _ in range(3):
+        for serial in range(1, 601):
+            command = Command("write", f"r{serial % 3}", serial, f"c{len(sizes)}.{serial}", 1)
+            request = stage.request(0, command)
+            assert stage.replies[request].ok
+        stage.fire(0, "tick")
+        replica = stage.replicas[0]
+        logs = [len(list(part.replica.log.since(0))) for part in replica.parts.values()]
+        sizes.append((len(stage.disks[0]), logs, len(replica.asked), len(replica.moved)))
+    assert sizes[1] == sizes[2]
+    assert sizes[2][0] < 40
 
 
 def test_one_node_alone_serves():
