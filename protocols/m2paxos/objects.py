@@ -110,11 +110,12 @@ class Ledger:
     def _load(self, vote: Durable, known: Mapping[str, int]) -> None:
         proposal = vote.proposal
         chosen = vote.chosen or any(p.position < known[p.key] for p in proposal.places)
+        entry = Entry(proposal, chosen)
         for place in proposal.places:
             found = self[place.key]
             found.least = max(found.least, place.position + chosen)
             found.top = max(found.top, place.position)
-            self.entries[place.key, place.position] = Entry(proposal, chosen)
+            self.entries[place.key, place.position] = entry
         first = proposal.places[0]
         if first.position < self[first.key].next:
             self.executed.append(proposal)

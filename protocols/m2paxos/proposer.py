@@ -230,9 +230,11 @@ class Proposer:
         answers = list(attempt.promises.answers.values())
         if len(attempt.objects) > 1:
             self.replica.note("sometimes", ACQUIRED_SEVERAL)
+        overtaken = False
         for i, wanted in enumerate(attempt.objects):
             found = self.ledger[wanted.key]
             if found.promised != wanted.epoch:
+                overtaken = True
                 continue
             found.owned = wanted.epoch
             found.forced = {}
@@ -243,7 +245,10 @@ class Proposer:
         for answer in answers:
             for proposal in answer.chosen:
                 self.replica.learn(proposal)
-        self.pump()
+        if overtaken:
+            self.back_off()
+        else:
+            self.pump()
 
     def force(self, key: str, vote: Proposal) -> None:
         """Keep the highest of the votes for each position of this object (O3)."""
