@@ -45,7 +45,7 @@ ZOO = (
             "reads-unconfirmed": (DEPOSED, 50),
             "reads-early": (CHURN, 100),
             "lease-by-wall-clock": (JUMPS, 150),
-            "runs-twice": (STORM, 20),
+            "runs-twice": (STORM, 80),
         },
     ),
     # Afterwards it has forgotten what it acknowledged, and stumbles over what is not there.
