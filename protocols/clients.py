@@ -52,6 +52,11 @@ class Clients:
         waiting = self._waiting.pop(name(command), None)
         return None if waiting is None else waiting.request
 
+    def waits(self, request: RequestId, command: Command) -> bool:
+        """Whether this very request waits for the command, rather than an earlier one for the same."""
+        waiting = self._waiting.get(name(command))
+        return waiting is not None and waiting.request == request
+
     def commands(self) -> list[Command]:
         return [waiting.command for waiting in self._waiting.values()]
 

@@ -128,9 +128,13 @@ class Engine:
         self.inbox.append(Received(src, self.codec.decode(text)))
 
     def fire(self, timer: str, generation: int) -> None:
-        """Take in that a timer has run down, unless it was set again or cancelled since."""
+        """Take in that a timer has run down, unless it was set again or cancelled since.
+
+        It comes before what has arrived but was not taken yet: a process that was stopped finds both
+        when it wakes up, and a lease that ran out in its sleep must not answer what came after.
+        """
         if self._armed.get(timer) == generation:
-            self.inbox.append(_Due(timer, generation))
+            self.inbox.appendleft(_Due(timer, generation))
 
     def turn(self) -> None:
         """Take what has come in, persist, act."""

@@ -4,17 +4,23 @@ Lamport, "The Part-Time Parliament", TOCS 16(2), 1998, and "Paxos Made Simple", 
 of van Renesse and Altinbuken, "Paxos Made Moderately Complex", ACM Computing Surveys 47(3), 2015;
 with what Chandra, Griesemer and Redstone found missing there, "Paxos Made Live", PODC 2007.
 
-Every command, a read too, takes a slot, and a replica executes slots in order: linearizable.
+Every command takes a slot, and a replica executes slots in order: linearizable.
 
 - **Phase 1** (``Prepare``, ``Promise``) is done once for all slots after the candidate's chosen
   prefix. A new leader proposes what the highest vote for each slot says, and a no-op where there is
   none, before anything new.
 - **Phase 2** (``Accept``, ``Accepted``, ``Commit``) runs for several slots at once, in batches that
-  grow with the load. Promises and votes are on disk before they are sent.
+  grow with the load. Promises and votes are on disk before they are sent. A follower is told what
+  was chosen by ballot and slot alone (``Commit(ballot, chosen)``): its own votes of that ballot are
+  the commands (paxakos' *commit by id*).
 - **Catching up** (``Missing``, ``Chosen``, ``Snapshot``): a replica that lacks chosen slots asks for
-  them, a batch or a part of a snapshot at a time.
+  them, more of them in a round trip than are decided meanwhile, or a part of a snapshot at a time.
 - **Clients**: a command goes to the leader (``Forward``), again at each tick until it is executed at
   the replica whose client asked, which then answers. Sessions make it run once.
+- **Reads** (option ``read``) take a slot, too (``log``, the default); or are answered by the leader
+  while it holds a lease (``leader``, in ``leases``); or by the replica that is asked, when a quorum has
+  said how far it has voted (``quorum``, in ``reads``); or by it as it is (``any``), which is *not*
+  linearizable. With ``leader`` and ``quorum`` a read that is not answered so takes a slot after all.
 
 Departures, and why they are safe:
 
@@ -29,7 +35,8 @@ Departures, and why they are safe:
 - ``Accepted`` goes to the leader alone, which tells the others what is chosen (PMMC's co-location).
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
-their disk; clocks are not used. A node that comes back with an empty disk must not take part.
+their disk; clocks are not used, but for ``read=leader``: there timers of any two nodes must keep the
+same pace within a fifth each. A node that comes back with an empty disk must not take part.
 """
 
 from protocols.multipaxos.replica import MultiPaxos

@@ -29,6 +29,8 @@ class Candidate(Learner):
         self.following: NodeId | None = None
         self.silence = 0
         """Looks in vain since a sign of life: of the leader, or for a leader of a quorum."""
+        self.bound: NodeId | None = None
+        """Whom a lease was granted to that has not passed yet."""
         self.seen = ZERO
         """The highest ballot that a refusal named."""
         self.announced = 0
@@ -70,7 +72,7 @@ class Candidate(Learner):
             self.send(src, Preempted(self.promised))
         elif self.campaign is not None and msg.ballot < self.campaign.ballot:
             self.send(src, Preempted(self.campaign.ballot))
-        elif src == self.following or not self.has_leader():
+        elif self.bound in (None, src) and (src == self.following or not self.has_leader()):
             if msg.ballot > self.promised:
                 self.retire()
                 self.promise(msg.ballot)

@@ -103,6 +103,8 @@ class Leadership:
         self._batches: deque[int] = deque()
         self._batch, self._pipeline, self._capacity = batch, pipeline, capacity
         self.sent_before_tick = first - 1
+        self.adopted = first + len(adopted) - 1
+        """The last slot whose command may have been told to a client by an earlier leader."""
         self.alive = 0
         """A bit for each node that answered in this ballot lately."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from protocols.ballots import Ballot
-from protocols.kernel import Command, RequestId, record
+from protocols.kernel import Command, Json, RequestId, record
 from protocols.log import Vote
 from protocols.transfer import Missing, Snapshot
 
@@ -85,6 +85,40 @@ class Forward:
 
 
 @record
+class Lend:
+    """The leader of ``ballot`` asks, for the ``number``-th time, for a lease."""
+
+    ballot: Ballot
+    number: int
+
+
+@record
+class Granted:
+    """The answer: the sender takes part in no other node's phase 1 for a while."""
+
+    ballot: Ballot
+    number: int
+
+
+@record
+class Inquire:
+    """A read of the sender's client, for the leader to answer from its own state."""
+
+    request: RequestId
+    command: Command
+
+
+@record
+class Answered:
+    """The answer to an Inquire. It repeats the command, whose waiting client it is for."""
+
+    request: RequestId
+    command: Command
+    value: Json
+    ok: bool
+
+
+@record
 class Ask:
     """A quorum read: up to which slot have you voted?"""
 
@@ -112,6 +146,10 @@ Message: TypeAlias = (
     | Forward
     | Ask
     | Told
+    | Lend
+    | Granted
+    | Inquire
+    | Answered
 )
 MESSAGES: tuple[type, ...] = (
     Prepare,
@@ -126,4 +164,8 @@ MESSAGES: tuple[type, ...] = (
     Forward,
     Ask,
     Told,
+    Lend,
+    Granted,
+    Inquire,
+    Answered,
 )

@@ -11,20 +11,26 @@ from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.multipaxos.candidate import CAUGHT_UP, CONTESTED, FILLED, Candidate
 from protocols.multipaxos.leadership import Leadership
 from protocols.multipaxos.learner import INSTALLED
+from protocols.multipaxos.leases import GRANTED, NOBODY, Lease
 from protocols.multipaxos.messages import (
     MESSAGES,
     Accept,
     Accepted,
+    Answered,
     Ask,
     Chosen,
     Commit,
     Forward,
+    Granted,
+    Inquire,
+    Lend,
     Message,
     Preempted,
     Prepare,
     Promise,
     Told,
 )
+from protocols.statemachine import Answer
 from protocols.transfer import Missing, Snapshot
 
 TICK = 5
@@ -33,14 +39,14 @@ TICK = 5
 WATCH = 8, 15
 """Round trips between two looks at whether a leader is alive: two in vain make a candidate."""
 
-READ_MODES = ("log", "quorum", "any")
-"""Reads take a slot; or ask a quorum (``multipaxos.reads``); or are answered by whoever is asked from
-its own state, which is *not linearizable*."""
+READ_MODES = ("log", "leader", "quorum", "any")
+"""Reads take a slot; or are answered by the leader, which has a lease (``multipaxos.leases``); or by who
+is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
 class MultiPaxos(Candidate):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
-    and ``read``: log, quorum or any.
+    and ``read``: log, leader, quorum or any.
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -60,6 +66,8 @@ class MultiPaxos(Candidate):
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
         self.read_mode = str(cluster.options.get("read", "log"))
+        self.lease = Lease(self.quorums, id)
+        """What it holds as a leader."""
         self.overdue = 0
         """What ``known`` was at the last tick."""
 
@@ -73,6 +81,8 @@ class MultiPaxos(Candidate):
 
     def on_start(self, durable: Mapping[str, Json]) -> None:
         self.load(durable)
+        if self.read_mode == "leader":
+            self.keep_still(NOBODY)  # it may have granted a lease before it went down
         rtt = self.cluster.rtt_ms
         self.set_timer("tick", TICK * rtt)
         self.set_timer("watch", WATCH[0] * rtt, WATCH[1] * rtt)
@@ -104,6 +114,15 @@ class MultiPaxos(Candidate):
             case Told():
                 self.questions.told(src, msg.request, msg.slot)
                 self.answer_reads()
+            case Lend():
+                self.on_lend(src, msg)
+            case Granted():
+                self.lease.granted(src, msg.ballot, msg.number)
+            case Inquire():
+                self.on_inquire(src, msg)
+            case Answered():
+                if self.clients.waits(msg.request, msg.command):
+                    self.answer(self.clients.pop(msg.command), Answer(msg.value, msg.ok))
             case _:
                 assert_never(msg)
 
@@ -121,6 +140,8 @@ class MultiPaxos(Candidate):
             self.questions.ask(request, command, self.id, self.log.last)
             self.broadcast(Ask(request), self.peers)
             self.answer_reads()
+        elif command.f in self.reads and self.read_mode == "leader":
+            self.inquire(request, command)
         else:
             self.submit([command])
 
@@ -131,6 +152,52 @@ class MultiPaxos(Candidate):
         elif self.following is not None:
             for i in range(0, len(commands), self.batch):
                 self.send(self.following, Forward(tuple(commands[i : i + self.batch])))
+
+    # --- leases -----------------------------------------------------------------------------------
+
+    def inquire(self, request: RequestId, command: Command) -> None:
+        """Have a read answered by the leader. What is lost on the way is sent again as a command for
+        the log (see ``tick``), as are all reads where there is no lease.
+        """
+        if self.leadership is not None:
+            self.on_inquire(self.id, Inquire(request, command))
+        elif self.following is not None:
+            self.send(self.following, Inquire(request, command))
+
+    def on_inquire(self, src: NodeId, msg: Inquire) -> None:
+        lead = self.leadership
+        if lead is None or not self.may_answer(lead):
+            self.propose([msg.command])
+            return
+        answer = self.run(msg.command)
+        if src == self.id:
+            self.answer(self.clients.pop(msg.command), answer)
+        else:
+            self.send(src, Answered(msg.request, msg.command, answer.value, answer.ok))
+
+    def may_answer(self, lead: Leadership) -> bool:
+        """Whether no other can lead now, and all is executed here that was ever told a client."""
+        return self.log.chosen >= lead.adopted and self.lease.good(lead.ballot)
+
+    def lend(self, lead: Leadership) -> None:
+        """Ask for a lease. Its time begins before anybody is asked."""
+        number = self.lease.ask(lead.ballot)
+        self.set_timer(self.lease.timer(number), self.lease.held * self.cluster.rtt_ms)
+        self.broadcast(Lend(lead.ballot, number), self.peers)
+
+    def on_lend(self, src: NodeId, msg: Lend) -> None:
+        if self.refuses(msg.ballot):
+            self.send(src, Preempted(self.promised))
+        elif self.bound in (None, src):
+            if self.following != src:
+                self.follow(src)
+            self.keep_still(src)
+            self.send(src, Granted(msg.ballot, msg.number))
+
+    def keep_still(self, holder: NodeId) -> None:
+        """Take part in no phase 1 but that of ``holder``, for as long as a grant is."""
+        self.bound = holder
+        self.set_timer("grant", GRANTED * self.cluster.rtt_ms)
 
     # --- phase 2 ----------------------------------------------------------------------------------
 
@@ -199,10 +266,13 @@ class MultiPaxos(Candidate):
         if timer == "tick":
             self.set_timer("tick", TICK * rtt)
             self.tick()
-        else:
-            assert timer == "watch", timer
+        elif timer == "watch":
             self.set_timer("watch", WATCH[0] * rtt, WATCH[1] * rtt)
             self.watch()
+        elif timer == "grant":
+            self.bound = None
+        else:
+            self.lease.ran_out(timer)
 
     def tick(self) -> None:
         """Send again whatever may have been lost since the last tick."""
@@ -224,6 +294,8 @@ class MultiPaxos(Candidate):
             self.questions.keep(self.clients.commands())
 
     def remind(self, lead: Leadership) -> None:
+        if self.read_mode == "leader":
+            self.lend(lead)
         for peer in self.peers:
             for accept in lead.reminders(peer, self.log.chosen):
                 self.send(peer, accept)
@@ -241,5 +313,5 @@ class MultiPaxos(Candidate):
         if self.silence >= 2:
             if lead is not None:
                 self.retire()
-            else:
+            elif self.bound in (None, self.id):
                 self.run_for_leader()

@@ -12,6 +12,8 @@ from protocols.ballots import ZERO, Ballot, owner
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.log import Log, Vote
 from protocols.multipaxos import MultiPaxos
+from protocols.multipaxos.leadership import Leadership
+from protocols.multipaxos.leases import Lease
 from protocols.multipaxos.messages import Prepare, Promise
 from protocols.multipaxos.reads import Questions
 from protocols.quorum_systems import QuorumSystem, count
@@ -151,6 +153,80 @@ class ReadsUnrinsed(MultiPaxos):
         self.read_mode, self.questions = "quorum", _Hasty(self.quorums)
 
 
+class _LeaseMutant(MultiPaxos):
+    """Its leader answers reads, whatever the option says."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.read_mode = "leader"
+
+
+class _Long(Lease):
+    held, open = 40, 16
+
+
+class HoldsTooLong(_LeaseMutant):
+    """Z1: the holder's lease ends after the grantors' promise to keep still."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.lease = _Long(self.quorums, id)
+
+
+class RestartsAtOnce(_LeaseMutant):
+    """Z2: a grantor that comes back knows of no grant, and promises whom it likes."""
+
+    def on_start(self, durable: Mapping[str, Json]) -> None:
+        super().on_start(durable)
+        self.bound = None
+
+
+class _ByTheWall(Lease):
+    """Its end is a time of day."""
+
+    held, open = 12, 16
+
+    def __init__(self, replica: MultiPaxos) -> None:
+        super().__init__(replica.quorums, replica.id)
+        self._replica = replica
+        self._ends: dict[int, int] = {}
+
+    def ask(self, ballot: Ballot) -> int:
+        number = super().ask(ballot)
+        self._ends[number] = self._replica.now_ms + self.held * self._replica.cluster.rtt_ms
+        return number
+
+    def ran_out(self, timer: str) -> None:
+        pass
+
+    def good(self, ballot: Ballot) -> bool:
+        now = self._replica.now_ms
+        self._grants = {n: mask for n, mask in self._grants.items() if now < self._ends[n]}
+        return super().good(ballot)
+
+
+class TrustsTheWallClock(_LeaseMutant):
+    """Z4: the holder's lease is over when its wall clock says so."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.lease = _ByTheWall(self)
+
+
+class NeedsNoLease(_LeaseMutant):
+    """P-6, E2r: who thinks that it leads answers reads."""
+
+    def may_answer(self, lead: Leadership) -> bool:
+        return self.log.chosen >= lead.adopted
+
+
+class AnswersTooSoon(_LeaseMutant):
+    """A new leader answers before it has executed what it adopted, which clients may know of."""
+
+    def may_answer(self, lead: Leadership) -> bool:
+        return self.lease.good(lead.ballot)
+
+
 MUTANTS: dict[str, type[MultiPaxos]] = {
     "omits-chosen": OmitsChosen,
     "forgets-promise": ForgetsPromise,
@@ -166,4 +242,9 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "snapshot-drops-votes": SnapshotDropsVotes,
     "reads-locally": ReadsLocally,
     "reads-unrinsed": ReadsUnrinsed,
+    "holds-too-long": HoldsTooLong,
+    "restarts-at-once": RestartsAtOnce,
+    "trusts-the-wall-clock": TrustsTheWallClock,
+    "needs-no-lease": NeedsNoLease,
+    "answers-too-soon": AnswersTooSoon,
 }

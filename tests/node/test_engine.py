@@ -227,14 +227,24 @@ def test_start_gets_what_was_persisted_through_json_and_nothing_of_the_engine(st
     assert stage.heard == [("start", {"k": [1, ["x"]]})]
 
 
+def test_a_timer_that_ran_down_is_heard_before_what_was_not_taken_yet(stage: Stage) -> None:
+    """As after a stop: a lease that ran out in the meantime must not answer what came since."""
+    stage.ask(["set_timer", "lease", 1])
+    stage.engine.turn()
+    stage.ask(["set_timer", "other", 1])
+    stage.engine.fire("lease", stage.world.timers["lease"])
+    stage.engine.turn()
+    assert stage.heard[-2] == ("timer", "lease")
+
+
 def test_a_timer_that_ran_down_is_not_heard_if_it_was_cancelled_or_set_again_before(
     stage: Stage,
 ) -> None:
-    """Also where both come within one turn: the timer is in the inbox already."""
     stage.ask(["set_timer", "a", 1], ["set_timer", "b", 1], ["set_timer", "c", 1])
     stage.engine.turn()
     old = dict(stage.world.timers)
     stage.ask(["cancel_timer", "a"], ["set_timer", "b", 2])
+    stage.engine.turn()
     for timer in "abc":
         stage.engine.fire(timer, old[timer])
     stage.engine.turn()

@@ -80,5 +80,5 @@ def test_any_is_not_linearizable_and_is_shown_so():
 
 
 def test_an_unknown_mode_is_refused():
-    with pytest.raises(UsageError, match="log, quorum, any"):
-        Trial(protocol="multipaxos", options={"read": "leader"}).replica()
+    with pytest.raises(UsageError, match="log, leader, quorum, any"):
+        Trial(protocol="multipaxos", options={"read": "follower"}).replica()

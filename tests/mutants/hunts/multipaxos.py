@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from json import dumps
 
+from nemesis.actions import Cut, Fault, Kill, Mend, Start, Window
+from nemesis.plan import plan_to_json
 from tests.mutants.multipaxos import MUTANTS
 from tests.mutants.trials import CALM, CHURN, LEADERS, LIMP, STORM, kin
+
+OUSTED = replace(
+    STORM,
+    threads=12,
+    time_ms=3_000,
+    rate=600,
+    rtt_ms=10,
+    client_timeout_ms=40,
+    nemesis="partition-leader",
+    interval_ms=800,
+    options={"read": "leader"},
+)
+"""A leader that is cut off lives on, and clients with little patience read from it."""
+
+TURNED_BACK = replace(OUSTED, nemesis="partition-leader,clock-bump")
+"""The same, and its clock says that it is earlier than before."""
+
+HASTY = replace(OUSTED, nemesis="partition-leader,kill-leader", interval_ms=400)
+"""The same, and leaders follow each other soon."""
+
+
+def bridges() -> Iterator[Window]:
+    """Each pair of three nodes is cut in turn. Of the two who leads is heard by the third, which is
+    asked by the other to promise it something, and is restarted again and again: for less than a
+    lease lasts.
+    """
+    for turn, middle in enumerate((1, 2, 0, 1, 2, 0)):
+        at_ms = 600 + 900 * turn
+        a, b = (node for node in range(3) if node != middle)
+        links = ((a, b), (b, a))
+        yield Window(at_ms, 650, Fault("cut", (Cut(links),), (Mend(links),)))
+        for restart in range(4):
+            kill = Fault("restart", (Kill(middle),), (Start(middle),))
+            yield Window(at_ms + 200 + 100 * restart, 25, kill)
+
+
+BRIDGED = replace(
+    OUSTED,
+    time_ms=7_000,
+    nemesis="",
+    interval_ms=None,
+    plan=dumps(plan_to_json(tuple(sorted(bridges(), key=lambda window: window.at_ms)))),
+)
 
 ZOO = (
     *kin(
@@ -34,6 +81,11 @@ ZOO = (
             "runs-twice": (STORM, 20),
             "reads-locally": (CALM, 10),
             "reads-unrinsed": (replace(CALM, options={"read": "quorum"}), 10),
+            "holds-too-long": (OUSTED, 20),
+            "restarts-at-once": (BRIDGED, 60),
+            "trusts-the-wall-clock": (TURNED_BACK, 100),
+            "needs-no-lease": (OUSTED, 20),
+            "answers-too-soon": (HASTY, 100),
         },
     ),
 )

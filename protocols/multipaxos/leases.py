@@ -1,0 +1,82 @@
+"""Leases of the leader: with one it answers reads from its own state, and asks nobody.
+
+Chandra, Griesemer and Redstone, "Paxos Made Live", PODC 2007, section 5.2 (*master leases*); Gray and
+Cheriton, "Leases", SOSP 1989. At each tick the leader asks for a lease. Who grants one takes part in
+no other node's phase 1 until ``GRANTED`` round trips have passed by its own clock, neither as acceptor
+nor as candidate. Grants of a quorum of phase 2 make the lease: every quorum of phase 1 meets it, so
+there is no other leader meanwhile.
+
+- The holder counts from before it asked, the grantor from after it was asked. ``Lease.held`` is less
+  than ``GRANTED`` by what clocks may differ in pace: 20 % fast and 20 % slow (the dilation margin).
+- A grantor that restarts has forgotten what it granted, and keeps still for a whole ``GRANTED``.
+- A promise and a grant exclude each other: who promised a higher ballot grants nothing to a lower
+  one, and who grants ends its own campaign.
+- What was decided in earlier ballots may be told to clients by others: the leader answers only when it
+  has executed all that it adopted.
+
+All clocks here are timers, which are monotonic; wall clocks are not looked at. One timer a request,
+started before it is sent, rather than a number of ticks: a process that was stopped wakes up
+to its old ticks, but a timer that ran down is told before any request that came after.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from protocols.ballots import ZERO, Ballot
+from protocols.kernel import NodeId
+from protocols.quorum_systems import QuorumSystem
+
+GRANTED = 20
+"""Round trips for which a grantor keeps still."""
+
+NOBODY = -1
+"""Whom a grantor is bound to that does not know any more whom it was bound to."""
+
+
+class Lease:
+    """What the leader of a ballot holds: for each of its last requests, who granted it.
+
+    Requests are numbered upward; the timer of one is ``timer(number)``.
+    """
+
+    held: ClassVar[int] = 12
+    """Round trips for which it is good."""
+    open: ClassVar[int] = 4
+    """How many of those asked for may be good at the same time: more than ticks in ``held``."""
+
+    def __init__(self, quorums: QuorumSystem, node: NodeId) -> None:
+        self._quorums, self._node = quorums, node
+        self._ballot = ZERO
+        self._asked = 0
+        self._grants: dict[int, int] = {}
+
+    def ask(self, ballot: Ballot) -> int:
+        """The number of a new request, which the holder itself grants for as long as it leads."""
+        if ballot != self._ballot:
+            self._ballot = ballot
+            self._grants.clear()
+        self._asked += 1
+        self._grants.pop(self._asked - self.open, None)
+        self._grants[self._asked] = 1 << self._node
+        return self._asked
+
+    @classmethod
+    def timer(cls, number: int) -> str:
+        """
+        >>> Lease.timer(1), Lease.timer(5)
+        ('lease1', 'lease1')
+        """
+        return f"lease{number % cls.open}"
+
+    def granted(self, src: NodeId, ballot: Ballot, number: int) -> None:
+        """Count a grant; one of a request that has run out changes nothing."""
+        if ballot == self._ballot and number in self._grants:
+            self._grants[number] |= 1 << src
+
+    def ran_out(self, timer: str) -> None:
+        self._grants = {n: mask for n, mask in self._grants.items() if self.timer(n) != timer}
+
+    def good(self, ballot: Ballot) -> bool:
+        """Whether the leader of ``ballot``, if it still is, is the only one."""
+        return ballot == self._ballot and any(map(self._quorums.phase2, self._grants.values()))
