@@ -26,7 +26,16 @@ def test_consecutive_repeats_its_advice_while_it_is_not_followed():
 def test_majority_needs_more_than_half_and_forgets_each_window():
     """A tie is no majority; Paxi breaks it by the order of a hash map."""
     assert advice(Majority(4), [1, 2, 1, 2]) == [None] * 4
-    assert advice(Majority(4), [2, 2, 2, 1, 1, 1, 1, 2]) == [None, None, None, 2, None, None, None, 1]
+    assert advice(Majority(4), [2, 2, 2, 1, 1, 1, 1, 2]) == [
+        None,
+        None,
+        None,
+        2,
+        None,
+        None,
+        None,
+        1,
+    ]
 
 
 def test_the_average_is_of_shares_and_not_of_zone_numbers():
