@@ -36,8 +36,8 @@ class Accepted:
 
 @record
 class Overtaken:
-    """No vote for the suggestion in ``slot``: a revocation was promised that slot, and the owner's
-    slots up to ``last_promised``. The rest as in Accepted.
+    """No vote for the suggestion in ``slot``: that slot is revoked, or promised to who would, and the
+    owner's slots up to ``last_promised``. The rest as in Accepted.
     """
 
     slot: int

@@ -181,6 +181,8 @@ class Mencius(Revoker):
         self.mark(src, msg.before, msg.slot)
         known = slots.get(msg.slot) if msg.slot > slots.base else None
         if known is not None and known.chosen:
+            if not known.batch:
+                self.tell_overtaken(src, msg.slot)
             self.send(src, Chosen(msg.slot, (known.batch,)))
         elif slots.chosen < msg.slot <= slots.chosen + self.reach:
             slot = slots[msg.slot]
@@ -194,18 +196,17 @@ class Mencius(Revoker):
                 self.save(msg.slot)
             self.skip_own(self.last, self.index)
             if revoked:
-                last = self.last_promised(msg.slot)
-                self.send(src, Overtaken(msg.slot, last, self.last, self.index))
+                self.tell_overtaken(src, msg.slot)
             else:
                 self.send(src, Accepted(msg.slot, self.last, self.index))
         self.advance()
 
-    def last_promised(self, number: int) -> int:
-        """How far a revocation was promised the slots of this one's owner, from this one on."""
-        step = len(self.nodes)
-        while (slot := self.slots.get(number + step)) is not None and slot.promised != ZERO:
-            number += step
-        return number
+    def tell_overtaken(self, owner: NodeId, number: int) -> None:
+        """This slot of the owner's is revoked, and how many after it."""
+        last, step = number, len(self.nodes)
+        while (slot := self.slots.get(last + step)) and (slot.chosen or slot.promised != ZERO):
+            last += step
+        self.send(owner, Overtaken(number, last, self.last, self.index))
 
     def on_overtaken(self, src: NodeId, msg: Overtaken) -> None:
         """Suggest nothing more where it would not be voted for. What is there already, is revoked."""
