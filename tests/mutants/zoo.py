@@ -21,6 +21,7 @@ from tests.mutants.hunts import (
     hpaxos,
     kpaxos,
     m2paxos,
+    mencius,
     multipaxos,
     paxos,
     raft,
@@ -45,6 +46,7 @@ MODULES: Mapping[str, ModuleType] = {
     "raft": raft,
     "wankeeper": wankeeper,
     "sdpaxos": sdpaxos,
+    "mencius": mencius,
     "wpaxos": wpaxos,
     "stopping": stopping,
 }
