@@ -1,6 +1,6 @@
 """Mencius: a log whose slots are owned in turn, so that every replica leads for its own clients.
 
-Mao, Junqueira, Marzullo, "Mencius: Building Efficient Replicated State Machines for WANs", OSDI 2008.
+Mao, Junqueira, Marzullo, "Mencius: Building Efficient Replicated State Machines for WANs", OSDI, 2008.
 
 Slot s belongs to node (s-1) mod n. Consensus in a slot is *coordinated* (section 4.1): its owner
 *suggests* commands, without asking, in the lowest ballot, or *skips*; others may only *revoke*, by

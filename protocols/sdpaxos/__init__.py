@@ -1,7 +1,7 @@
 """SDPaxos: any replica replicates its clients' commands; one sequencer says in which order they run.
 
 Zhao, Zhang, Li, Chen, "SDPaxos: Building Efficient Semi-Decentralized Geo-replicated State
-Machines", SoCC 2018. Section 3 is the basic protocol, section 4 the one round trip.
+Machines", SoCC, 2018. Section 3 is the basic protocol, section 4 the one round trip.
 
 - **C-instances**: each replica has a row of its own. Its clients' commands, a batch an instance, get
   a majority's votes there (``CAccept``, ``CAccepted``, ``CCommit``): it is their *command leader*.

@@ -84,7 +84,7 @@ class CChosen:
 
 
 @record
-class Testimony(Promise):
+class HeldPromise(Promise):
     """A promise in O-instances, with how far each row of C-instances, in the order of the nodes, is
     known to the sender as it promises.
     """
@@ -95,7 +95,7 @@ class Testimony(Promise):
 CMessage: TypeAlias = CAccept | CAccepted | CCommit | CPrepare | CPromise | CPreempted | CChosen
 MESSAGES: tuple[type, ...] = (
     *ORDERING,
-    Testimony,
+    HeldPromise,
     CAccept,
     CAccepted,
     CCommit,

@@ -25,7 +25,7 @@ from protocols.sdpaxos.messages import (
     CPreempted,
     CPrepare,
     CPromise,
-    Testimony,
+    HeldPromise,
 )
 from protocols.sdpaxos.state import TURN, sequencer, turn
 from protocols.statemachine import Answer, name_of
@@ -161,10 +161,10 @@ class SDPaxos(Commander):
         super().retire()
         self.assigned = None
 
-    def testimony(self, msg: Prepare) -> Testimony:
+    def testimony(self, msg: Prepare) -> HeldPromise:
         promise = super().testimony(msg)
         held = tuple([self.instances.last[node] for node in self.nodes])
-        return Testimony(promise.ballot, promise.chosen, promise.votes, held)
+        return HeldPromise(promise.ballot, promise.chosen, promise.votes, held)
 
     def adopt(self, votes: Iterable[Vote]) -> dict[int, Vote]:
         """Phase 1 in O-instances, and what may have been chosen by two votes (``sdpaxos.fast``)."""
@@ -175,7 +175,7 @@ class SDPaxos(Commander):
             return adopted
         held = dict(self.instances.last)
         for promise in campaign.promises.values():
-            for node, last in zip(self.nodes, cast("Testimony", promise).held, strict=True):
+            for node, last in zip(self.nodes, cast("HeldPromise", promise).held, strict=True):
                 held[node] = max(held[node], last)
         guessed = fast.guesses(
             adopted={slot: vote.command for slot, vote in adopted.items()},
