@@ -62,6 +62,15 @@ DYNAMO = Line(
 )
 
 SPECIAL: tuple[Line, ...] = (
+    Line("multipaxos", {"read": "leader"}),
+    Line("multipaxos", {"read": "quorum"}),
+    Line(
+        "multipaxos",
+        {"read": "any"},
+        breaks=("register", "cas", "set", "counter"),
+        why="whoever is asked answers a read from its own state, however old that is",
+    ),
+    Line("fpaxos", {"quorum": "count:4,2"}),
     replace(
         DYNAMO,
         options={"sloppy": "false"},
