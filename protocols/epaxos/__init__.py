@@ -18,6 +18,9 @@ linearizable.
 - ``catchup``: frontiers, missed commits, checkpoints. ``pace``: the one timer, who is waited for.
 - ``instances``: what is known, and what is on disk: one key an instance, one for the checkpoint.
 
+A command may be on several keys (``txn``, ``transfer``, ``balances``): it interferes with all that
+share one with it, and a dependency vector is the greatest of its keys'.
+
 **Dependencies are a number d for each row**, and mean exactly: the instances of that row with
 numbers up to d whose command interferes. No use is made of transitivity, so no-ops and instances of
 the crashed do no harm. The union of two such sets is the greater number in each row, equal vectors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -11,6 +11,7 @@ from protocols.ballots import ZERO, Ballot
 from protocols.epaxos.messages import Deps, InstanceId
 from protocols.kernel import Command, Json, record
 from protocols.statemachine import READS
+from protocols.transactions import keys_of
 from protocols.wire import read_as
 
 UNKNOWN, PREACCEPTED, ACCEPTED, COMMITTED, EXECUTED = range(5)
@@ -107,6 +108,17 @@ class Row:
         self.advance()
 
 
+def concerned(command: Command) -> tuple[str, ...]:
+    """The keys for which a command is ordered, ascending: two that share one interfere, unless both read.
+
+    >>> concerned(Command("transfer", "", {"from": "y", "to": "x", "amount": 1}))
+    ('x', 'y')
+    >>> concerned(Command("txn", "", "malformed"))  # its session's answer is kept under ""
+    ('',)
+    """
+    return (command.key,) if command.key else keys_of(command) or ("",)
+
+
 _Highest: TypeAlias = tuple[list[int], list[int]]
 
 
@@ -119,18 +131,23 @@ class Conflicts:
         self._keys: dict[str, _Highest] = {}
 
     def add(self, row: int, number: int, command: Command) -> None:
-        updates, both = self._key(command.key)
-        if number > both[row]:  # noqa: PLR1730  not max: this is done twice for every command
-            both[row] = number
-        if command.f not in READS and number > updates[row]:
-            updates[row] = number
+        for key in concerned(command):
+            updates, both = self._key(key)
+            if number > both[row]:  # noqa: PLR1730  not max: this is done twice for every command
+                both[row] = number
+            if command.f not in READS and number > updates[row]:
+                updates[row] = number
 
     def of(self, command: Command) -> list[int]:
         """The highest number in each row that interferes with ``command``. Not to be changed."""
-        found = self._keys.get(command.key)
-        if found is None:
-            return self._none
-        return found[0] if command.f in READS else found[1]
+        highest = self._none
+        which = 0 if command.f in READS else 1
+        for key in concerned(command):
+            found = self._keys.get(key)
+            if found is not None:
+                mine = found[which]
+                highest = mine if highest is self._none else list(map(max, highest, mine))
+        return highest
 
     def _key(self, key: str) -> _Highest:
         found = self._keys.get(key)
@@ -186,32 +203,35 @@ class Instances:
         instance.command = command
         self.known.add(row, number, command)
         if instance.phase < EXECUTED:
-            if command.key not in self.live:
-                self.live[command.key] = [[] for _ in self.rows]
-            insort(self.live[command.key][row], number)
+            for key in concerned(command):
+                if key not in self.live:
+                    self.live[key] = [[] for _ in self.rows]
+                insort(self.live[key][row], number)
         mark = self.rows[row]
         if number == mark.known + 1:
             mark.advance()
 
     def settle(self, iid: InstanceId, instance: Instance) -> None:
         """It has been executed, or is a no-op: nobody waits for it any more."""
-        command = instance.command
-        if command is None or command.key not in self.live:
+        if instance.command is None:
             return
-        live = self.live[command.key]
-        numbers = live[iid[0]]
-        at = bisect_left(numbers, iid[1])
-        if at < len(numbers) and numbers[at] == iid[1]:
-            del numbers[at]
-        if not any(live):
-            del self.live[command.key]
+        for key in concerned(instance.command):
+            live = self.live.get(key)
+            if live is None:
+                continue
+            numbers = live[iid[0]]
+            at = bisect_left(numbers, iid[1])
+            if at < len(numbers) and numbers[at] == iid[1]:
+                del numbers[at]
+            if not any(live):
+                del self.live[key]
 
     def interfering(
         self, command: Command, *, deps: Deps | None = None
     ) -> Iterator[tuple[InstanceId, Instance]]:
         """The live instances whose command interferes with this one: all, or those in ``deps``."""
         reading = command.f in READS
-        for row, numbers in enumerate(self.live.get(command.key, ())):
+        for row, numbers in enumerate(self._live(concerned(command))):
             instances = self.rows[row].instances
             for number in numbers:
                 if deps is not None and number > deps[row]:
@@ -221,6 +241,13 @@ class Instances:
                 assert other is not None
                 if not (reading and other.f in READS):
                     yield (row, number), instance
+
+    def _live(self, keys: tuple[str, ...]) -> Sequence[Sequence[int]]:
+        """What is live of any of these keys: for each row its numbers, ascending, each once."""
+        found = [live for key in keys if (live := self.live.get(key)) is not None]
+        if len(found) <= 1:
+            return found[0] if found else ()
+        return [sorted(set().union(*of_row)) for of_row in zip(*found, strict=True)]
 
     def deps(self, command: Command, row: int, initial: Deps | None = None) -> Deps:
         """The leader's dependencies for a new instance in ``row``, or an acceptor's merged ones.

@@ -16,6 +16,7 @@ from protocols.epaxos.instances import (
     UNKNOWN,
     Instance,
     Instances,
+    concerned,
 )
 from protocols.epaxos.messages import (
     Accept,
@@ -68,6 +69,7 @@ class EPaxos(Replica[Msg]):
         Learned,
         Install,
     )
+    multi_key = True
     sometimes = SOMETIMES
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
         "checkpoint_every": (4, 20, 100),
@@ -325,7 +327,8 @@ class EPaxos(Replica[Msg]):
             return
         update = command.f not in READS
         if update and not self.store.ran(command):
-            self.note("executed", [command.key, name_of(command)])
+            for key in concerned(command):
+                self.note("executed", [key, name_of(command)])
         answer = self.store.run(command)
         waiting = self.requests.pop(iid, None)
         if waiting is not None:
