@@ -19,8 +19,8 @@ ZOO = (
         MUTANTS,
         "agreement",
         {
-            "partial-ownership": (LISTS, 60),
-            "loses-forced": (LISTS, 20),
+            "partial-ownership": (BANK, 150),
+            "loses-forced": (BANK, 40),
             "keeps-ownership": (LISTS, 40),
         },
     ),
