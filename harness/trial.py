@@ -10,6 +10,7 @@ from random import Random
 from typing import cast
 
 from harness.errors import UsageError
+from harness.options_asked import unknown_options
 from harness.tables import find, nearest
 from nemesis import FAULTS, OF_ZONES
 from nemesis.actions import Plan
@@ -67,10 +68,15 @@ class Trial:
         if not (isinstance(found, type) and issubclass(found, Replica)):
             raise UsageError(f"protocol {self.protocol!r} is not a Replica: {found!r}")
         nodes = tuple(range(self.nodes))
+        cluster = Cluster(nodes, self.places(), self.rtt_ms, dict(self.options))
         try:
-            found.check(Cluster(nodes, self.places(), self.rtt_ms, dict(self.options)))
+            unknown, known = unknown_options(found, cluster)
         except ValueError as error:
             raise UsageError(f"protocol {self.protocol}: {error}") from error
+        if unknown:
+            raise UsageError(
+                f"protocol {self.protocol} has no option {unknown[0]!r}{nearest(unknown[0], known)}"
+            )
         return cast("type[Replica[object]]", found)
 
     def workload_factory(self) -> Callable[[], object]:

@@ -105,7 +105,7 @@ class ABD(Replica[Msg]):
             if key.startswith(REGISTER)
         }
         self.pending: dict[RequestId, Pending] = {}
-        self.pending_max = int(str(self.cluster.options.get("pending", 1_000)))
+        self.pending_max = self.cluster.number("pending", 1_000)
 
     # --- the coordinator --------------------------------------------------------------------------
 

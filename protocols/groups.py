@@ -21,7 +21,7 @@ clocks are not used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from protocols.kernel import Cluster, Command, Fired, Json, NodeId, RequestId
 from protocols.keymap import KeyMap
@@ -51,13 +51,8 @@ class PaxosGroups(Host[Wrapped]):
             for i in range(self.map.groups)
         ]
 
-    def option(self, name: str, default: int) -> int:
-        value = int(cast("int | str", self.cluster.options.get(name, default)))
-        assert value >= 1, f"{name}={value}"
-        return value
-
     def key_map(self) -> KeyMap:
-        return KeyMap(self.option("groups", len(self.nodes)))
+        return KeyMap(self.cluster.number("groups", len(self.nodes)))
 
     def make_group(self, number: int) -> MultiPaxos:  # noqa: ARG002  for subclasses
         return MultiPaxos(self.id, self.cluster)

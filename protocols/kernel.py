@@ -174,6 +174,27 @@ class Cluster:
     def majority(self) -> int:
         return len(self.nodes) // 2 + 1
 
+    def number(self, name: str, default: int, *, least: int = 1) -> int:
+        """An option that is a whole number; on the command line it is text.
+
+        >>> Cluster((0,), options={"batch": "8"}).number("batch", 64)
+        8
+        >>> Cluster((0,), options={"batch": "0"}).number("batch", 64)
+        Traceback (most recent call last):
+        ValueError: batch=0: it is a whole number of at least 1
+        """
+        text = str(self.options.get(name, default))
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise ValueError(f"{name}={text}: it is a whole number of at least {least}")
+        return int(text)
+
+    def truth(self, name: str, *, default: bool) -> bool:
+        """An option that is true or false. Raises ValueError for any other word."""
+        text = str(self.options.get(name, default)).lower()
+        if text not in ("true", "false"):
+            raise ValueError(f"{name}={text}: it is true or false")
+        return text == "true"
+
 
 class Replica(ABC, Generic[Message]):
     """One node's part of a protocol. Subclasses list their ``messages`` and write four handlers."""

@@ -29,7 +29,9 @@ class KPaxos(PaxosGroups):
     """See the module. Options: ``groups``, ``width``, and multi-Paxos' own."""
 
     def key_map(self) -> KeyMap:
-        return KeyMap(self.option("groups", len(self.homes())), self.option("width", 1))
+        return KeyMap(
+            self.cluster.number("groups", len(self.homes())), self.cluster.number("width", 1)
+        )
 
     def homes(self) -> tuple[NodeId, ...]:
         """The nodes that ranges are led from, in turn: the first of each zone, or all."""

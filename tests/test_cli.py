@@ -206,6 +206,33 @@ def test_a_reader_that_goes_away_is_no_verdict(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (255, "")
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("batchh=3", "multipaxos has no option 'batchh': did you mean batch?"),
+        ("zzz=3", "multipaxos has no option 'zzz': there are batch, "),
+        ("keep=-1", "keep=-1: it is a whole number of at least 0"),
+        ("read=sometimes", "multipaxos: read=sometimes"),
+    ],
+)
+def test_an_option_that_there_is_not_or_that_makes_no_sense(
+    capsys: pytest.CaptureFixture[str], option: str, words: str
+) -> None:
+    code, _, err = run(capsys, "sim", "-p", "multipaxos", "--option", option)
+
+    assert code == 254
+    assert words in err
+
+
+def test_a_workload_of_several_keys_for_a_protocol_of_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = run(capsys, "sim", "-p", "kpaxos", "-w", "bank")
+
+    assert code == 254
+    assert "kpaxos runs commands of one key each" in err
+
+
 def test_a_workload_that_the_protocol_does_not_serve(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "sim", "-p", "abd", "-w", "cas")
 

@@ -53,10 +53,10 @@ class Chain(Host[Message | Wrapped]):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.batch = self._option("batch", 64)
-        self.pipeline = self._option("pipeline", 4)
-        self.snapshot_every = self._option("snapshot_every", 1000)
-        self.keep = self._option("keep", 1000)
+        self.batch = self.cluster.number("batch", 64)
+        self.pipeline = self.cluster.number("pipeline", 4)
+        self.snapshot_every = self.cluster.number("snapshot_every", 1000)
+        self.keep = self.cluster.number("keep", 1000, least=0)
         self.craq = cluster.options.get("read", "tail") == "craq"
         self.reach = 4 * self.batch * self.pipeline
         """How many updates a head lets in before the tail has them."""
@@ -66,11 +66,6 @@ class Chain(Host[Message | Wrapped]):
         self.part = self.add_part("master", MASTER, self.master)
         self.detector: Detector | None = None
         """Of the leader of the master."""
-
-    def _option(self, name: str, default: int) -> int:
-        value = int(cast("int | str", self.cluster.options.get(name, default)))
-        assert value >= (0 if name == "keep" else 1), f"{name}={value}"
-        return value
 
     # --- start and dispatch -----------------------------------------------------------------------
 

@@ -30,27 +30,18 @@ class Settings:
         ValueError: R=4: of the 3 homes of a key only 1 to 3 can be waited for
         """
         size = len(cluster.nodes)
-        n = _count(cluster, "N", min(3, size))
+        n = cluster.number("N", min(3, size))
         if n > size:
             raise ValueError(f"N={n}: there are only {size} nodes")
-        r, w = (_count(cluster, name, n // 2 + 1) for name in ("R", "W"))
+        r, w = (cluster.number(name, n // 2 + 1) for name in ("R", "W"))
         for name, value in (("R", r), ("W", w)):
             if value > n:
                 raise ValueError(
                     f"{name}={value}: of the {n} homes of a key only 1 to {n} can be waited for"
                 )
-        sloppy = str(cluster.options.get("sloppy", "true")).lower()
-        if sloppy not in ("true", "false"):
-            raise ValueError(f"sloppy={sloppy}: it is true or false")
+        sloppy = cluster.truth("sloppy", default=True)
         vnodes, pending, hints = (
-            _count(cluster, name, default)
+            cluster.number(name, default)
             for name, default in (("vnodes", 8), ("pending", 1_000), ("hints", 10_000))
         )
-        return cls(n, r, w, sloppy == "true", vnodes, pending, hints)
-
-
-def _count(cluster: Cluster, name: str, default: int) -> int:
-    text = str(cluster.options.get(name, default))
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError(f"{name}={text}: it is a number, at least 1")
-    return int(text)
+        return cls(n, r, w, sloppy, vnodes, pending, hints)

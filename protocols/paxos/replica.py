@@ -75,20 +75,15 @@ class Paxos(Replica[Message]):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.batch = self._option("batch", 64)
-        self.snapshot_every = self._option("snapshot_every", 1000)
-        self.keep = self._option("keep", 1000)
+        self.batch = self.cluster.number("batch", 64)
+        self.snapshot_every = self.cluster.number("snapshot_every", 1000)
+        self.keep = self.cluster.number("keep", 1000, least=0)
         self.clients = Clients(capacity=1024, patience=100)
         self.attempt: Attempt | None = None
         self.duel = Duel()
         self.behind = False
         """Whether a slot is proposed in only to learn what was chosen there."""
         self.incoming = Incoming()
-
-    def _option(self, name: str, default: int) -> int:
-        value = int(cast("int | str", self.cluster.options.get(name, default)))
-        assert value >= (0 if name == "keep" else 1), f"{name}={value}"
-        return value
 
     # --- start and dispatch -----------------------------------------------------------------------
 

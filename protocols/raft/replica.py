@@ -62,8 +62,8 @@ class Raft(Candidate):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.batch = self._option("batch", 64)
-        self.pipeline = self._option("pipeline", 4)
+        self.batch = self.cluster.number("batch", 64)
+        self.pipeline = self.cluster.number("pipeline", 4)
         self.announced = 0
         """The commitIndex that a leader last told the others."""
 

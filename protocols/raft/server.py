@@ -21,19 +21,14 @@ class Server(Replica[Message]):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.snapshot_every = self._option("snapshot_every", 1000)
-        self.keep = self._option("keep", 1000)
+        self.snapshot_every = self.cluster.number("snapshot_every", 1000)
+        self.keep = self.cluster.number("keep", 1000, least=0)
         self.read_mode = str(cluster.options.get("read", "index"))
         self.clients = Clients(capacity=1024, patience=100)
         self.reads = Reads()
         self.incoming = Incoming()
         self.matched = 0
         """Up to here the log is that of the current term's leader."""
-
-    def _option(self, name: str, default: int) -> int:
-        value = int(cast("int | str", self.cluster.options.get(name, default)))
-        assert value >= (0 if name == "keep" else 1), f"{name}={value}"
-        return value
 
     def load(self, durable: Mapping[str, Json]) -> None:
         """Figure 2: log[] is on disk; commitIndex nearly so."""

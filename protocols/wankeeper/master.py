@@ -201,7 +201,6 @@ class Master(Group):
 
 def policy_of(cluster: Cluster) -> tuple[str, int]:
     """The policy's name and threshold. Raises ValueError where there is no such policy."""
-    options = cluster.options
-    named = str(options.get("policy", "consecutive")), int(str(options.get("threshold", 3)))
+    named = str(cluster.options.get("policy", "consecutive")), cluster.number("threshold", 3)
     make(*named)
     return named

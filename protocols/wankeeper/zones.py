@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from protocols.kernel import Cluster, NodeId, record
 
 
@@ -32,10 +30,7 @@ def zones_of(cluster: Cluster) -> tuple[Zone, ...]:
         members.setdefault(name, []).append(node)
     if len(members) > 1:
         return tuple(Zone(name, nodes[0], tuple(nodes)) for name, nodes in members.items())
-    count = int(cast("int | str", cluster.options.get("zones", 3)))
-    if count < 1:
-        raise ValueError(f"zones={count}: there is at least one")
-    homes = cluster.nodes[:count]
+    homes = cluster.nodes[: cluster.number("zones", 3)]
     return tuple(Zone(f"n{node + 1}", node, cluster.nodes) for node in homes)
 
 

@@ -71,15 +71,15 @@ class WPaxos(Replica[Message]):
         self.grid = grid_of(cluster)
         self.quorums = self.grid.quorums
         self.limits = Limits(
-            batch=_number(cluster, "batch", 64),
-            pipeline=_number(cluster, "pipeline", 4),
-            snapshot_every=_number(cluster, "snapshot_every", 100),
-            keep=_number(cluster, "keep", 50, least=0),
+            batch=cluster.number("batch", 64),
+            pipeline=cluster.number("pipeline", 4),
+            snapshot_every=cluster.number("snapshot_every", 100),
+            keep=cluster.number("keep", 50, least=0),
         )
         self.policy = str(cluster.options.get("policy", "consecutive"))
-        self.threshold = _number(cluster, "threshold", 3)
-        self.hold = _number(cluster, "hold", 2, least=0)
-        self.adaptive = _truth(cluster, "adaptive", default=True)
+        self.threshold = cluster.number("threshold", 3)
+        self.hold = cluster.number("hold", 2, least=0)
+        self.adaptive = cluster.truth("adaptive", default=True)
         self.clients = Clients(capacity=1024, patience=100)
         self.ticks = 0
         self.objects: dict[str, Object] = {}
@@ -98,8 +98,8 @@ class WPaxos(Replica[Message]):
     @classmethod
     def check(cls, cluster: Cluster) -> None:
         grid_of(cluster)
-        make(str(cluster.options.get("policy", "none")), _number(cluster, "threshold", 3))
-        _truth(cluster, "adaptive", default=True)
+        make(str(cluster.options.get("policy", "none")), cluster.number("threshold", 3))
+        cluster.truth("adaptive", default=True)
 
     # --- start and dispatch -----------------------------------------------------------------------
 
@@ -341,17 +341,3 @@ class WPaxos(Replica[Message]):
                 if chosen > thing.log.chosen:
                     thing.heard(chosen)
                     thing.ask(src)
-
-
-def _number(cluster: Cluster, name: str, default: int, *, least: int = 1) -> int:
-    value = int(cast("int | str", cluster.options.get(name, default)))
-    assert value >= least, f"{name}={value}"
-    return value
-
-
-def _truth(cluster: Cluster, name: str, *, default: bool) -> bool:
-    """Options are words on the command line. Raises ValueError for other words."""
-    value = str(cluster.options.get(name, default)).lower()
-    if value not in ("true", "false"):
-        raise ValueError(f"{name}={value}: it is true or false")
-    return value == "true"
