@@ -30,8 +30,9 @@ the cluster, and does not change.
 
 from __future__ import annotations
 
-from protocols.kernel import Cluster, Json
+from protocols.kernel import Cluster
 from protocols.multipaxos import MultiPaxos
+from protocols.multipaxos.replica import truth
 from protocols.quorum_systems import QuorumSystem, parse
 
 
@@ -44,18 +45,9 @@ class FPaxos(MultiPaxos):
         quorums that do not meet and is not forced.
         """
         system = parse(str(cluster.options.get("quorum", "majority")), cluster)
-        if not forced(cluster.options.get("force", False)) and (why := system.intersects()):
+        if not truth(cluster.options.get("force", False), "force") and (why := system.intersects()):
             raise ValueError(
                 f"quorum={system.name}: {why}; two leaders could decide differently"
                 " (force=true runs it all the same)"
             )
         return system
-
-
-def forced(value: Json) -> bool:
-    """What ``force`` says: an option is a word on the command line. Raises ValueError."""
-    if value in (True, False):
-        return bool(value)
-    if value in ("true", "false"):
-        return value == "true"
-    raise ValueError(f"force={value}: it is true or false")

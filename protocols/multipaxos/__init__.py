@@ -13,6 +13,8 @@ Every command takes a slot, and a replica executes slots in order: linearizable.
   grow with the load. Promises and votes are on disk before they are sent. A follower is told what
   was chosen by ballot and slot alone (``Commit(ballot, chosen)``): its own votes of that ballot are
   the commands (paxakos' *commit by id*).
+- **Thrifty** (an option): ``Accept`` goes to no more than a quorum, chosen at each tick of those who
+  have just answered; the others are told what was chosen (``Chosen``), and reminded at ticks like all.
 - **Catching up** (``Missing``, ``Chosen``, ``Snapshot``): a replica that lacks chosen slots asks for
   them, more of them in a round trip than are decided meanwhile, or a part of a snapshot at a time.
 - **Clients**: a command goes to the leader (``Forward``), again at each tick until it is executed at

@@ -107,6 +107,10 @@ class Leadership:
         """The last slot whose command may have been told to a client by an earlier leader."""
         self.alive = 0
         """A bit for each node that answered in this ballot lately."""
+        self.heard = 0
+        """The same, since the last tick."""
+        self.audience: tuple[NodeId, ...] = ()
+        """Who is sent what is proposed."""
 
     def enqueue(self, command: Command) -> None:
         """Let a command wait, unless it waits already or is under way, or too many do."""
@@ -134,6 +138,7 @@ class Leadership:
         """Count votes; those for slots that are closed already change nothing."""
         bit, proposals = 1 << src, self.open
         self.alive |= bit
+        self.heard |= bit
         for slot in range(first, first + count):
             proposal = proposals.get(slot)
             if proposal is not None:

@@ -44,9 +44,18 @@ READ_MODES = ("log", "leader", "quorum", "any")
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
+def truth(value: Json, option: str) -> bool:
+    """What an option says, which is a word on the command line. Raises ValueError."""
+    if value in (True, False):
+        return bool(value)
+    if value in ("true", "false"):
+        return value == "true"
+    raise ValueError(f"{option}={value}: it is true or false")
+
+
 class MultiPaxos(Candidate):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
-    and ``read``: log, leader, quorum or any.
+    ``read``: log, leader, quorum or any, and ``thrifty``: true or false.
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -65,6 +74,7 @@ class MultiPaxos(Candidate):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
+        self.thrifty = truth(cluster.options.get("thrifty", False), "thrifty")
         self.read_mode = str(cluster.options.get("read", "log"))
         self.lease = Lease(self.quorums, id)
         """What it holds as a leader."""
@@ -74,6 +84,7 @@ class MultiPaxos(Candidate):
     @classmethod
     def check(cls, cluster: Cluster) -> None:
         cls.quorums_of(cluster)
+        truth(cluster.options.get("thrifty", False), "thrifty")
         if (mode := cluster.options.get("read", "log")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
 
@@ -218,12 +229,33 @@ class MultiPaxos(Candidate):
             for slot, command in enumerate(commands, first):
                 self.vote(slot, lead.ballot, command)
             lead.propose(commands, self.id)
-            self.broadcast(Accept(lead.ballot, first, commands, self.log.chosen), self.peers)
-            self.announced = self.log.chosen
+            self.broadcast(Accept(lead.ballot, first, commands, self.log.chosen), lead.audience)
+            self.tell_others(lead)
             self.settle(lead)
         if self.log.chosen > self.announced:
-            self.announced = self.log.chosen
-            self.broadcast(Commit(lead.ballot, self.log.chosen), self.peers)
+            self.broadcast(Commit(lead.ballot, self.log.chosen), lead.audience)
+            self.tell_others(lead)
+
+    def tell_others(self, lead: Leadership) -> None:
+        """What is chosen was announced. Who did not vote for it is told what it is."""
+        before, self.announced = self.announced, self.log.chosen
+        if len(lead.audience) < len(self.peers) and before < self.announced:
+            news = Chosen(tuple(self.log.since(before + 1, self.announced)), self.announced)
+            self.broadcast(news, [peer for peer in self.peers if peer not in lead.audience])
+
+    def chosen_audience(self, lead: Leadership) -> tuple[NodeId, ...]:
+        """All; with ``thrifty`` (Moraru 2013, section 6.1; Paxi) no more than a quorum of phase 2, if one
+        has answered since the last tick. All are reminded, a tick later, of what is open still.
+        """
+        mask = 1 << self.id
+        if not self.thrifty or not self.quorums.phase2(mask | lead.heard):
+            return self.peers
+        some: list[NodeId] = []
+        for peer in self.peers:
+            if lead.heard >> peer & 1 and not self.quorums.phase2(mask):
+                some.append(peer)
+                mask |= 1 << peer
+        return tuple(some)
 
     def settle(self, lead: Leadership) -> None:
         while lead.is_chosen(self.log.chosen + 1, self.quorums):
@@ -294,6 +326,7 @@ class MultiPaxos(Candidate):
             self.questions.keep(self.clients.commands())
 
     def remind(self, lead: Leadership) -> None:
+        lead.audience, lead.heard = self.chosen_audience(lead), 0
         if self.read_mode == "leader":
             self.lend(lead)
         for peer in self.peers:

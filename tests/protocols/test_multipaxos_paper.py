@@ -504,3 +504,50 @@ def test_an_acceptor_votes_only_within_reach_of_what_is_chosen():
     put(stage, 0, 1, far)
     stage.deliver(0, 1)
     assert stage.deliver(1, 0) == Accepted((1, 0), 8, 1)
+
+
+def thrifty(n):
+    stage = Stage(MultiPaxos, n, {"thrifty": "true"})
+    stage.start()
+    stage.elect(0)
+    stage.fire(0, "tick")
+    return stage
+
+
+def receivers(stage, kind):
+    """Whom n0 has messages of this kind under way to."""
+    return [
+        dst
+        for dst in range(1, len(stage.cluster.nodes))
+        if any(isinstance(stage.codec.decode(text), kind) for text in stage.wires[0, dst])
+    ]
+
+
+def test_a_thrifty_leader_asks_no_more_than_a_quorum_and_tells_the_others():
+    """Moraru 2013, section 6.1: "Thrifty ... send Accept messages to only a quorum"."""
+    stage = thrifty(5)
+    stage.settle()
+    stage.fire(0, "tick")
+    stage.settle()
+    request = stage.request(0, Command("write", "x", 1, "c", 1))
+    assert receivers(stage, Accept) == [1, 2]
+    stage.settle()
+    assert stage.replies[request].ok
+    assert [stage.replicas[node].log.chosen for node in range(5)] == [1] * 5
+
+
+def test_a_thrifty_leader_reminds_all_of_what_its_quorum_leaves_open():
+    stage = thrifty(5)
+    stage.settle()
+    stage.fire(0, "tick")
+    stage.settle()
+    stage.kill(1)
+    request = stage.request(0, Command("write", "x", 1, "c", 1))
+    stage.settle()
+    assert request not in stage.replies
+    for _ in range(2):
+        stage.fire(0, "tick")
+        stage.settle()
+    assert stage.replies[request].ok
+    stage.request(0, Command("write", "x", 2, "c", 2))
+    assert receivers(stage, Accept) == [2, 3]
