@@ -23,6 +23,8 @@ from protocols.mencius.messages import (
 )
 
 REVOKED, ADOPTED = "slots were revoked", "a revocation found a suggestion"
+CERTAIN: Ballot = (1 << 53, 0)
+"""The ballot that what is chosen is reported with: above all others."""
 
 
 @dataclass(slots=True)
@@ -144,12 +146,18 @@ class Revoker(Learner):
                     self.save(number)
 
     def testimony(self, ballot: Ballot, rng: Range) -> Promise:
-        """Every vote in the range; what is chosen is true to be voted for, too."""
+        """Every vote in the range; and what is chosen, a skip too, above all votes."""
         found: list[Found] = []
         empty: list[tuple[int, Ballot]] = []
         for number in self.slots.within(rng):
             slot = self.slots.get(number)
-            if slot is not None and slot.batch:
+            if number <= self.slots.chosen or (slot is not None and slot.chosen):
+                batch = slot.batch if slot is not None else ()
+                if batch:
+                    found.append(Found(number, CERTAIN, batch))
+                else:
+                    empty.append((number, CERTAIN))
+            elif slot is not None and slot.batch:
                 found.append(Found(number, slot.voted, slot.batch))
             elif slot is not None and slot.voted != ZERO:
                 empty.append((number, slot.voted))
