@@ -78,12 +78,17 @@ class NoopOverPreAccepted(EPaxos):
 
 
 class _AsFound(Executor):
+    def older(
+        self, iid: InstanceId, instance: Instance, other: InstanceId, found: Instance
+    ) -> bool:
+        return False
+
     def order(self, component: list[InstanceId]) -> list[InstanceId]:
         return component
 
 
 class NoTieBreak(EPaxos):
-    """X7: inside a component, commands run as the walk came upon them.
+    """X7: commands that depend on each other run as the walk came upon them.
 
     efficient/epaxos sorts by ``seq`` alone, unstably (error E-3), and ``seq`` may be equal (E-4).
     """
