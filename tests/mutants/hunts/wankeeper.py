@@ -32,7 +32,11 @@ ZOO = (
         "wankeeper",
         MUTANTS,
         "agreement",
-        {"no-epochs": (CONTESTED, 100), "value-only": (CONTESTED, 100)},
+        {"value-only": (CONTESTED, 100)},
+    ),
+    *(
+        replace(mutant, costly_s=5)
+        for mutant in kin("wankeeper", MUTANTS, "agreement", {"no-epochs": (CONTESTED, 100)})
     ),
 )
 
