@@ -104,7 +104,8 @@ class Engine:
         self.id = id
         self.replica = build(id, cluster)
         self.codec = Codec(self.replica.messages)
-        self.inbox: deque[Event | _Due] = deque()
+        self.inbox: deque[Event] = deque()
+        self.due: deque[_Due] = deque()
         self.steps = 0
         self.turns = 0
         self.commits = 0
@@ -134,23 +135,27 @@ class Engine:
         when it wakes up, and a lease that ran out in its sleep must not answer what came after.
         """
         if self._armed.get(timer) == generation:
-            self.inbox.appendleft(_Due(timer, generation))
+            self.due.append(_Due(timer, generation))
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self.inbox or self.due)
 
     def turn(self) -> None:
         """Take what has come in, persist, act."""
         held: list[Effect] = []
         persists: dict[str, str] = {}
-        inbox, armed = self.inbox, self._armed
+        inbox, due, armed = self.inbox, self.due, self._armed
         self.turns += 1
+        while due:
+            timer = due.popleft()
+            # The step of another may have cancelled it or set it again.
+            if armed.get(timer.timer) == timer.generation:
+                del armed[timer.timer]
+                self._step(Fired(timer.timer), held, persists)
         for _ in range(min(len(inbox), EVENTS_PER_TURN)):
-            event = inbox.popleft()
-            if isinstance(event, _Due):
-                # A step earlier in this turn may have cancelled it or set it again.
-                if armed.get(event.timer) == event.generation:
-                    del armed[event.timer]
-                    self._step(Fired(event.timer), held, persists)
-            else:
-                self._step(event, held, persists)
+            self._step(inbox.popleft(), held, persists)
         if persists:
             self.commits += 1
             self._journal.commit(persists)

@@ -180,7 +180,7 @@ class Node:
 
     def _schedule(self) -> None:
         """Let the engine take its turn once all that has arrived by now was taken in."""
-        if not self._scheduled and self.engine.inbox:
+        if not self._scheduled and self.engine.busy:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 

@@ -235,7 +235,9 @@ class Stage:
             node.parked = []
 
     def _resume(self, node: Node) -> None:
-        """All that came meanwhile comes now, in the order in which it came."""
+        """All that came meanwhile comes now, in the order in which it came, but timers first: as a
+        real node takes them when it wakes up.
+        """
         parked, node.parked = node.parked or [], None
-        for _, _, kind, where, a, b in parked:
+        for _, _, kind, where, a, b in sorted(parked, key=lambda entry: entry[2] != TIMER):
             self.agenda.at(self.agenda.now_ns, kind, where, a, b)

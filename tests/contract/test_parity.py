@@ -68,6 +68,8 @@ class Script:
             elif self.random.randrange(25) == 0:
                 self.kill(node)
             else:
+                if self.timers[node] and self.random.randrange(5) == 0:
+                    self.fire(node)  # a turn begins with timers: see Engine.fire
                 for _ in range(self.random.randint(1, 4)):
                     self.event(node)
                 self.real.turn(node)
@@ -85,13 +87,14 @@ class Script:
                 self.counts["deliver"] += 1
                 for interpreter in (self.simulated, self.real):
                     interpreter.deliver(*flight)
-        elif self.timers[node] and choice < 17:
-            self.counts["fire"] += 1
-            timer = self.random.choice(self.timers[node])
-            for interpreter in (self.simulated, self.real):
-                interpreter.fire(node, timer)
         elif choice >= 17:
             self.request(node)
+
+    def fire(self, node: NodeId) -> None:
+        self.counts["fire"] += 1
+        timer = self.random.choice(self.timers[node])
+        for interpreter in (self.simulated, self.real):
+            interpreter.fire(node, timer)
 
     def request(self, node: NodeId) -> None:
         self.counts["request"] += 1
