@@ -152,6 +152,15 @@ def test_trials_that_break_bad_leases_are_passed(trial):
         assert judged(replace(trial, protocol="multipaxos", seed=str(seed))).objections == ()
 
 
+@pytest.mark.parametrize(
+    ("mutant", "trial"),
+    [("HoldsTooLong", OUSTED), ("NeedsNoLease", OUSTED), ("TrustsTheWallClock", TURNED_BACK)],
+)
+def test_a_bad_lease_is_found(mutant, trial):
+    bad = replace(trial, protocol=f"tests.mutants.multipaxos:{mutant}")
+    assert any(judged(replace(bad, seed=str(seed))).by("linearizable") for seed in range(30))
+
+
 def test_clocks_may_differ_by_a_fifth_each():
     trial = Trial(
         protocol="multipaxos",

@@ -95,9 +95,14 @@ FOUND_BY = {
 }
 RARE = {"adopts-lowest", "snapshot-drops-votes"}
 """Found after about a hundred trials of these plans: left to longer runs, and to chance."""
+LEASES = {
+    "holds-too-long", "restarts-at-once", "trusts-the-wall-clock", "needs-no-lease",
+    "answers-too-soon",
+}  # fmt: skip
+"""Found in trials of their own: test_multipaxos_leases."""
 
 
-@pytest.mark.parametrize("mutant", [name for name in MUTANTS if name not in RARE])
+@pytest.mark.parametrize("mutant", [name for name in MUTANTS if name not in RARE | LEASES])
 def test_a_mutant_is_found(mutant):
     """Goal: the trials above would show these mistakes. Method: seed by seed, at most 60."""
     play = FOUND_BY.get(mutant, trial)
