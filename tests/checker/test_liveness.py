@@ -12,7 +12,7 @@ from checker.verdict import Outcome
 from checker.windows import left_dead
 from harness.simulated import play
 from harness.trial import Trial
-from tests.mutants.stopping import ZOO
+from tests.mutants.hunts.stopping import ZOO
 from tests.mutants.trials import STORM
 
 MS = 1_000_000
