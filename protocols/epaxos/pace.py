@@ -27,6 +27,10 @@ SUSPECT = 8
 """Ticks before an instance that stays open is recovered, for the first in line."""
 STAGGER = 4
 """Ticks more for each one further down the line, so that two recoverers do not meet again."""
+TRUST = 4
+"""How many times as long an instance is left to an owner that is heard of."""
+LOOK_AGAIN = 2
+"""Ticks after which it is seen whether that owner is still heard of."""
 EASY_STRIDE = 2
 """Ticks in one firing of the timer while this replica leads nothing ..."""
 IDLE_STRIDE = 5
@@ -69,6 +73,8 @@ class Watch:
     since: int
     due: int
     tries: int = 0
+    hurried: bool = False
+    """Another recovery waits for it."""
 
 
 class Pace:
@@ -131,6 +137,7 @@ class Pace:
         if instance.phase < COMMITTED:
             self.watch(iid)
             watch = self.open[iid]
+            watch.hurried = True
             watch.due = min(watch.due, self.ticks + 1 + STAGGER * self._rank(iid))
             self.soonest = min(self.soonest, watch.due)
 
@@ -141,11 +148,20 @@ class Pace:
             self.soonest = min(self.soonest, watch.due)
 
     def _patience(self, iid: InstanceId, tries: int) -> int:
-        """Longer for those further from the owner, after each try, and while the owner lives."""
-        rank = self._rank(iid)
-        trusted = rank and not tries and self.alive(self.replica.nodes[iid[0]])
-        shift = 2 if trusted else min(tries, 2)
-        return (SUSPECT + STAGGER * rank) << shift
+        """Longer for those further from the owner, and after each try."""
+        return (SUSPECT + STAGGER * self._rank(iid)) << min(tries, 2)
+
+    def _trusts(self, iid: InstanceId, watch: Watch) -> bool:
+        """Whether to leave it to its owner for some more time: he is alive, and nobody else tried.
+
+        This is asked when the instance is due, not when it is met: an owner that has died since is
+        not waited for as one that lives, which in a wide-area network made many seconds.
+        """
+        if watch.tries or watch.hurried or not self._rank(iid):
+            return False
+        if not self.alive(self.replica.nodes[iid[0]]):
+            return False
+        return self.ticks < watch.since + TRUST * self._patience(iid, 0)
 
     def _rank(self, iid: InstanceId) -> int:
         return (self.replica.row - iid[0]) % len(self.replica.nodes)
@@ -173,7 +189,10 @@ class Pace:
         if self.soonest <= self.ticks:
             for iid, watch in list(self.open.items()):
                 if watch.due <= self.ticks and iid in self.open and iid not in self.leading:
-                    self._recover(iid, watch)
+                    if self._trusts(iid, watch):
+                        watch.due = self.ticks + LOOK_AGAIN
+                    else:
+                        self._recover(iid, watch)
             later = (watch.due for iid, watch in self.open.items() if iid not in self.leading)
             self.soonest = min(later, default=self.ticks + SUSPECT)
 
