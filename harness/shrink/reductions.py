@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from checker.history import Row
 from harness.shrink.freeze import with_faults, with_script
@@ -58,8 +58,16 @@ def until_nothing_goes(search: Search, reductions: Sequence[Callable[[Search], N
             reduction(search)
 
 
+class Taker(Protocol):
+    """What tries candidates in batches of at most ``jobs``: the place of the one taken, or None."""
+
+    jobs: int
+
+    def attempt(self, candidates: Sequence[Trial]) -> int | None: ...
+
+
 def leave_out(
-    search: Search, items: Callable[[], list[T]], build: Callable[[list[T]], Trial]
+    search: Taker, items: Callable[[], list[T]], build: Callable[[list[T]], Trial]
 ) -> None:
     """Delta debugging: try without halves, quarters ... and single ones of the items, from the end.
 
