@@ -16,6 +16,8 @@ linearizable.
 - ``replica``: PreAccept, Accept, Commit. ``execution``: components, dependencies first.
 - ``recovery`` and ``recoverer``: finishing what another has left unfinished.
 - ``catchup``: frontiers, missed commits, checkpoints. ``pace``: the one timer, who is waited for.
+- ``batching``: several commands in an instance. Off unless asked for (``batch``): in the simulator,
+  5 nodes, 2,000 op/s on 5 keys, it saves two thirds of the messages and costs 6 ms of a median of 16.
 - ``instances``: what is known, and what is on disk: one key an instance, one for the checkpoint.
 
 A command may be on several keys (``txn``, ``transfer``, ``balances``): it interferes with all that

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from protocols.ballots import ZERO, Ballot
+from protocols.epaxos.batching import READING, concerned
 from protocols.epaxos.messages import Deps, InstanceId
 from protocols.kernel import Command, Json, record
-from protocols.statemachine import READS
-from protocols.transactions import keys_of
 from protocols.wire import read_as
 
 UNKNOWN, PREACCEPTED, ACCEPTED, COMMITTED, EXECUTED = range(5)
@@ -108,17 +107,6 @@ class Row:
         self.advance()
 
 
-def concerned(command: Command) -> tuple[str, ...]:
-    """The keys for which a command is ordered, ascending: two that share one interfere, unless both read.
-
-    >>> concerned(Command("transfer", "", {"from": "y", "to": "x", "amount": 1}))
-    ('x', 'y')
-    >>> concerned(Command("txn", "", "malformed"))  # its session's answer is kept under ""
-    ('',)
-    """
-    return (command.key,) if command.key else keys_of(command) or ("",)
-
-
 _Highest: TypeAlias = tuple[list[int], list[int]]
 
 
@@ -135,13 +123,13 @@ class Conflicts:
             updates, both = self._key(key)
             if number > both[row]:  # noqa: PLR1730  not max: this is done twice for every command
                 both[row] = number
-            if command.f not in READS and number > updates[row]:
+            if command.f not in READING and number > updates[row]:
                 updates[row] = number
 
     def of(self, command: Command) -> list[int]:
         """The highest number in each row that interferes with ``command``. Not to be changed."""
         highest = self._none
-        which = 0 if command.f in READS else 1
+        which = 0 if command.f in READING else 1
         for key in concerned(command):
             found = self._keys.get(key)
             if found is not None:
@@ -230,7 +218,7 @@ class Instances:
         self, command: Command, *, deps: Deps | None = None
     ) -> Iterator[tuple[InstanceId, Instance]]:
         """The live instances whose command interferes with this one: all, or those in ``deps``."""
-        reading = command.f in READS
+        reading = command.f in READING
         for row, numbers in enumerate(self._live(concerned(command))):
             instances = self.rows[row].instances
             for number in numbers:
@@ -239,7 +227,7 @@ class Instances:
                 instance = instances[number]
                 other = instance.command
                 assert other is not None
-                if not (reading and other.f in READS):
+                if not (reading and other.f in READING):
                     yield (row, number), instance
 
     def _live(self, keys: tuple[str, ...]) -> Sequence[Sequence[int]]:

@@ -120,6 +120,12 @@ class Pace:
         else:
             self._postpone(iid)
 
+    @property
+    def leads_own(self) -> bool:
+        """Whether an instance of this replica's own clients is under way."""
+        row = self.replica.row
+        return any(iid[0] == row for iid in self.leading)
+
     def ballot_of(self, lead: Lead) -> Ballot:
         return ZERO if isinstance(lead, Proposal) else lead.ballot
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import ClassVar, assert_never
 
 from protocols.ballots import ZERO, Ballot
+from protocols.epaxos.batching import QUEUE, TOGETHER, Asked, concerned, members, title, together
 from protocols.epaxos.catchup import CatchUp
 from protocols.epaxos.execution import Executor
 from protocols.epaxos.instances import (
@@ -16,7 +18,6 @@ from protocols.epaxos.instances import (
     UNKNOWN,
     Instance,
     Instances,
-    concerned,
 )
 from protocols.epaxos.messages import (
     Accept,
@@ -43,13 +44,14 @@ from protocols.epaxos.recoverer import Recoverer
 from protocols.epaxos.recovery import Choice, Examine, decide, sizes
 from protocols.epaxos.sometimes import FINISHED_AS_NOOP, RECOVERED, SLOW, SOMETIMES
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
-from protocols.statemachine import READS, KeyValue, name_of
+from protocols.statemachine import OUTDATED, READS, KeyValue, name_of
 
 
 class EPaxos(Replica[Msg]):
     """A replica that leads its own clients' commands (see the package).
 
-    Options: ``checkpoint_every`` and ``retain``, in executed instances.
+    Options: ``checkpoint_every`` and ``retain``, in executed instances; ``batch``, the most commands
+    in an instance.
     """
 
     messages = (
@@ -74,6 +76,7 @@ class EPaxos(Replica[Msg]):
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
         "checkpoint_every": (4, 20, 100),
         "retain": (2, 10, 100),
+        "batch": (1, 2, 8),
     }
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
@@ -86,7 +89,10 @@ class EPaxos(Replica[Msg]):
         self.catchup = CatchUp(self)
         self.store = KeyValue()
         self.next = 1
-        self.requests: dict[InstanceId, tuple[RequestId, Command]] = {}
+        self.batch = int(str(cluster.options.get("batch", 1)))
+        self.queue: deque[Asked] = deque()
+        """What waits to be proposed."""
+        self.requests: dict[InstanceId, tuple[Asked, ...]] = {}
         self.pace = Pace(self)
 
     # --- start ---
@@ -137,12 +143,27 @@ class EPaxos(Replica[Msg]):
     # --- phase 1: PreAccept ---
 
     def on_request(self, request: RequestId, command: Command) -> None:
+        if command.f in TOGETHER or len(self.queue) >= QUEUE:
+            self.reply(request, "refused", ok=False)
+            return
         if not command.session:
             command = Command(command.f, command.key, command.value, f"@{request}", 1)
-        self.propose(request, command)
+        if self.batch == 1:
+            self.propose(((request, command),))
+            return
+        self.queue.append((request, command))
+        if not self.pace.leads_own:
+            self.propose_queued()
 
-    def propose(self, request: RequestId, command: Command) -> None:
+    def propose_queued(self) -> None:
+        """All that waits, in as few instances as may be."""
+        while self.queue:
+            count = min(self.batch, len(self.queue))
+            self.propose(tuple([self.queue.popleft() for _ in range(count)]))
+
+    def propose(self, asked: tuple[Asked, ...]) -> None:
         """SOSP'13, Figure 2, steps 1-4: a new instance, with all that is known to interfere."""
+        command = together([command for _, command in asked])
         iid = (self.row, self.next)
         self.next += 1
         deps = self.instances.deps(command, self.row)
@@ -151,7 +172,7 @@ class EPaxos(Replica[Msg]):
         instance.phase = PREACCEPTED
         self.learn(iid, instance, command)
         self.save(iid, instance)
-        self.requests[iid] = (request, command)
+        self.requests[iid] = asked
         self.pace.watch(iid)
         self.pace.lead(iid, Proposal())
         self.broadcast(PreAccept(*iid, command, deps), self.peers)
@@ -299,7 +320,9 @@ class EPaxos(Replica[Msg]):
         self.recoverer.on_committed(iid)
         self.executor.committed(iid)
         if msg.command is None and iid in self.requests:
-            self.propose(*self.requests.pop(iid))
+            self.propose(self.requests.pop(iid))
+        if self.queue and not self.pace.leads_own:
+            self.propose_queued()
 
     def record_commit(
         self, iid: InstanceId, instance: Instance, command: Command | None, deps: Deps
@@ -315,7 +338,7 @@ class EPaxos(Replica[Msg]):
             if bound > row.top:  # noqa: PLR1730  not max: this is done for every row of every commit
                 row.top = bound
         self._advance(iid[0])
-        name = "noop" if command is None else name_of(command)
+        name = "noop" if command is None else title(command)
         # Flat texts: these are most of a history's rows.
         self.note("decided", [f"n{iid[0] + 1}.{iid[1]}", f"{name} after {deps}"])
 
@@ -325,24 +348,25 @@ class EPaxos(Replica[Msg]):
         command = instance.value
         if command is None:
             return
-        update = command.f not in READS
-        if update and not self.store.ran(command):
-            for key in concerned(command):
-                self.note("executed", [key, name_of(command)])
-        answer = self.store.run(command)
         waiting = self.requests.pop(iid, None)
-        if waiting is not None:
-            self.reply(waiting[0], answer.value, ok=answer.ok)
+        for at, member in enumerate(members(command)):
+            if member.f not in READS and not self.store.ran(member):
+                for key in concerned(member):
+                    self.note("executed", [key, name_of(member)])
+            answer = self.store.run(member)
+            if waiting is not None and answer is not OUTDATED:
+                self.reply(waiting[at][0], answer.value, ok=answer.ok)
 
     def after_install(self) -> None:
         """A state was taken over: answer what it has run of ours, go on with what it has not."""
         for iid in [i for i in self.requests if self._covered(i)]:
-            request, command = self.requests.pop(iid)
-            # A read runs on a state that has executed it, so on one later than its request. An
-            # update's answer is in the sessions, or lost; then the client never hears.
-            if command.f in READS or self.store.ran(command):
-                answer = self.store.run(command)
-                self.reply(request, answer.value, ok=answer.ok)
+            for request, command in self.requests.pop(iid):
+                # A read runs on a state that has executed it, so on one later than its request. An
+                # update's answer is in the sessions, or lost; then the client never hears.
+                if command.f in READS or self.store.ran(command):
+                    answer = self.store.run(command)
+                    if answer is not OUTDATED:
+                        self.reply(request, answer.value, ok=answer.ok)
         own = self.instances.rows[self.row]
         self.next = max(self.next, own.top + 1)
         for row, mark in enumerate(self.instances.rows):
@@ -411,6 +435,7 @@ class EPaxos(Replica[Msg]):
 
     def on_timer(self, timer: str) -> None:
         assert timer == "tick"
+        self.propose_queued()
         self.pace.tick()
         self.catchup.tick(self.pace.ticks)
         self.pace.again(busy=self.catchup.behind)
