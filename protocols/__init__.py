@@ -21,6 +21,7 @@ PROTOCOLS: dict[str, str] = {
     "paxos-groups": "protocols.groups:PaxosGroups",
     "raft": "protocols.raft:Raft",
     "sdpaxos": "protocols.sdpaxos:SDPaxos",
+    "vpaxos": "protocols.vpaxos:VPaxos",
     "wankeeper": "protocols.wankeeper:WanKeeper",
     "wpaxos": "protocols.wpaxos:WPaxos",
 }

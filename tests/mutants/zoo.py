@@ -27,6 +27,7 @@ from tests.mutants.hunts import (
     raft,
     sdpaxos,
     stopping,
+    vpaxos,
     wankeeper,
     wpaxos,
 )
@@ -44,6 +45,7 @@ MODULES: Mapping[str, ModuleType] = {
     "fpaxos": fpaxos,
     "hpaxos": hpaxos,
     "raft": raft,
+    "vpaxos": vpaxos,
     "wankeeper": wankeeper,
     "sdpaxos": sdpaxos,
     "mencius": mencius,
