@@ -219,7 +219,7 @@ class EPaxos(Replica[Msg]):
         assert command is not None
         assert initial is not None
         agreeing = 1 + sum(self.agrees(deps, initial) for deps in lead.answers.values())
-        if agreeing >= self.size.fast:
+        if self.fast(agreeing):
             self.commit(iid, command, initial)
             return
         if 1 + len(lead.answers) < self.size.slow:
@@ -229,6 +229,10 @@ class EPaxos(Replica[Msg]):
         if hopeless or not patient:
             self.note("sometimes", SLOW)
             self.choose(iid, ZERO, command, self.union(initial, lead.answers))
+
+    def fast(self, agreeing: int) -> bool:
+        """Whether so many, the owner included, are a fast quorum: more than a majority from n=7 on."""
+        return agreeing >= self.size.fast
 
     def agrees(self, deps: Deps, initial: Deps) -> bool:
         """Whether this answer counts for the fast path."""

@@ -29,7 +29,7 @@ from protocols.epaxos.recovery import (
     overrules,
     sizes,
 )
-from protocols.kernel import Cluster, Command, Send, Started
+from protocols.kernel import Cluster, Command, Fired, Send, Started
 from protocols.wire import dumps, loads
 
 C = Command("write", "x", 1, "ann", 1)
@@ -248,3 +248,19 @@ def test_what_speaks_against_a_command(before, conflicts):
     made = replica(*before, Recover(0, 1, B1))
     made.on_message(1, Validate(0, 1, B1, C, NONE))
     assert made._effects[-1] == Send(1, ValidateOk(0, 1, B1, conflicts))
+
+
+# --- patience --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("heard", "waited"), [(False, range(12, 16)), (True, range(48, 56))])
+def test_an_owner_that_is_silent_is_not_waited_for_as_one_that_lives(heard, waited):
+    """In ticks of a round trip: the next in line recovers after 12, or 48 if the owner is heard of."""
+    made = EPaxos(1, Cluster((0, 1, 2)))
+    made.step(Started({}))
+    made.on_message(0, PA)
+    while not any(isinstance(e, Send) and isinstance(e.msg, Recover) for e in made._effects):
+        if heard:
+            made.pace.heard[0] = made.pace.ticks
+        made.step(Fired("tick"))
+    assert made.pace.ticks in waited
