@@ -157,6 +157,16 @@ def test_an_interrupted_hunt_goes_on_as_if_it_had_not_been(tmp_path, at):
     assert at + rest.runs == straight.runs
 
 
+def test_a_hunt_that_is_interrupted_at_once_knows_what_was_known(tmp_path):
+    """More repeats are asked for, and ended before they are made: what was taken is still the best."""
+    before = hunted(Bug(1000), tmp_path)
+    after = hunted(Bug(1000, interrupt_at=0), tmp_path, repeats=8)
+
+    assert after.ended == "interrupted"
+    assert after.runs == 0
+    assert after.trial == before.trial
+
+
 def test_runs_that_say_nothing_do_not_count_and_end_it_when_there_are_only_such(tmp_path):
     calls = iter([None, None, *[True] * 500])
     found = hunted(lambda *_: next(calls), tmp_path, trials=1)

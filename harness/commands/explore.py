@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from checker.history import History
+from checker.phrases import of_node
 from checker.verdict import Outcome
 from harness.commands.options import Duration, pair
 from harness.commit import commit
@@ -66,7 +67,7 @@ class Copies(click.ParamType):  # type: ignore[type-arg]  # generic in new relea
 @click.option("--time", "time_ms", type=Duration(), default="300", show_default=True)
 @click.option(
     "--plain", is_flag=True,
-    help="Without thrift: many times the states; the first counterexample is a shortest one.",
+    help="Without thrift and symmetry: many times the states; the first counterexample is a shortest one.",
 )  # fmt: skip
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
@@ -135,6 +136,7 @@ def scope_from(given: dict[str, Any]) -> tuple[Scope, Trial]:
         timers=given["timers"],
         duplicates=given["duplicates"],
         thrifty=not given["plain"],
+        symmetric=not given["plain"],
         protocol_options=dict(trial.options),
         checks=trial.made_workload().checks,
     )
@@ -151,6 +153,9 @@ def summary(explored: Explored, cpu_s: float) -> str:
         f"{met}, {explored.histories} histories, {far.node_states} states of single nodes",
         f"{cpu_s:.1f} CPU s, {speed}, in {passes}; replicas made {far.steps} steps",
     ]
+    if explored.equal and explored.exhausted:
+        names = ", ".join(of_node(node) for node in explored.equal)
+        lines.append(f"{names} proved to be equal: of their orders, one was explored")
     if explored.exhausted:
         lines.append("exhausted: nothing else can happen in this scope")
     elif explored.counterexample is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -119,6 +120,14 @@ class Hunt:
                     return place
         return None
 
+    def catch_up(self, repeats: int, evidence_ms: int | None) -> None:
+        """Without a run more: as far as the ledger leads, where the whole trial is still the best."""
+        self.rate = self.measured(self.best, repeats) if len(self.taken) == 1 else Rate(0, 0)
+        if self.rate.found:
+            self._bounds = Bounds(trials=0)
+            with suppress(Spent):
+                reduce_by_chance(self, evidence_ms)
+
     def _within_bounds(self) -> None:
         """The time counts from the first candidate on."""
         now = time.monotonic()
@@ -164,6 +173,7 @@ def hunt(search: Hunt, repeats: int, evidence_ms: int | None = None) -> Hunted:
             search.taken.pop()
     except KeyboardInterrupt:
         ended = "interrupted"
+        search.catch_up(repeats, evidence_ms)
     at_first = search.measured(whole, repeats)
     return Hunted(
         trial=search.best if at_first.found else None,

@@ -13,15 +13,15 @@ is the protocol's own code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeAlias
 
 from checker.verdict import Verdict
 from harness.sim.explore_path import spelled_out, trimmed
 from harness.sim.explore_scope import Scope
-from harness.sim.explore_world import Move, World, Worlds
+from harness.sim.explore_symmetry import Unequal, World
+from harness.sim.explore_world import Move, Worlds
 
 SPEAK_EVERY = 2_000
 """Worlds expanded between two looks at whether to stop."""
@@ -61,7 +61,10 @@ class Explored:
     worlds: Worlds
     exhausted: bool
     passes: int
-    """How often all was explored until no message was taken for dead that was not."""
+    """How often all was explored until no message was taken for dead that was not, and no nodes for
+    equal that were not."""
+    equal: tuple[int, ...]
+    """The nodes that proved to be equal, of which each order was explored once."""
     progress: Progress
     counterexample: Counterexample | None
     histories: int
@@ -84,7 +87,11 @@ def explore(
     while True:
         passes += 1
         search = _Search(worlds)
-        found = search.run(most_states, tell)
+        try:
+            found = search.run(most_states, tell)
+        except Unequal:
+            worlds.symmetry = None
+            continue
         stopped = found is None and search.left > 0
         if stopped or not worlds.rethink():
             break
@@ -93,6 +100,7 @@ def explore(
         worlds=worlds,
         exhausted=found is None and not stopped,
         passes=passes,
+        equal=() if worlds.symmetry is None else worlds.symmetry.bystanders,
         progress=search.progress(),
         counterexample=found,
         histories=len(stories),
@@ -138,6 +146,8 @@ class _Search:
                     self.left = len(self.frontier) - place + len(later)
                     if len(before) >= most_states or tell(self.progress()):
                         return None
+                    if place:
+                        self._prove()
                 nexts = moves(world)
                 self.moves += len(nexts)
                 for _, next_world in nexts:
@@ -151,7 +161,14 @@ class _Search:
             self.frontier = later
             self.left = len(later)
             self.depth += bool(later)
+        self._prove()
         return None
+
+    def _prove(self) -> None:
+        """Raises Unequal if nodes that were taken for equal are not."""
+        worlds = self.worlds
+        if worlds.symmetry and not worlds.symmetry.holds(worlds.first(plainly=True)):
+            raise Unequal
 
     def _judge(self, world: World) -> Counterexample | None:
         """The counterexample that this world is, if it is one."""
@@ -163,10 +180,11 @@ class _Search:
         while (previous := self.before[path[-1]]) is not None:
             path.append(previous)
         path.reverse()
-        moves = [
-            next(move for move, after in self.worlds.moves(a) if after == b)
-            for a, b in pairwise(path)
-        ]
+        moves, world = self._apart(path)
+        wrong = self.worlds.wrong(world)
+        if wrong is None or wrong[0] != check:
+            raise Unequal
+        verdict = wrong[1]
         if self.worlds.scope.thrifty:
             moves = trimmed(self.worlds, spelled_out(self.worlds, moves), check)
         return Counterexample(
@@ -175,3 +193,17 @@ class _Search:
             broken=self.worlds.broken.get(world, ""),
             moves=tuple(moves),
         )
+
+    def _apart(self, path: Sequence[World]) -> tuple[list[Move], World]:
+        """A way through worlds of which these are the twins, all nodes told apart; and its end."""
+        symmetry, world = self.worlds.symmetry, path[0]
+        moves: list[Move] = []
+        for following in path[1:]:
+            for move, after in self.worlds.moves_apart(world):
+                if after == following or (symmetry and symmetry.least(after) == following):
+                    moves.append(move)
+                    world = after
+                    break
+            else:
+                raise Unequal
+        return moves, world

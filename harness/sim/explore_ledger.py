@@ -45,7 +45,7 @@ class Flying:
             for letter in sent:
                 if letter not in letters or not self.repeated(letter):
                     letters.append(letter)
-            number = self._changes[change] = self._number(letters)
+            number = self._changes[change] = self.number(letters)
         return number
 
     def repeated(self, letter: int) -> bool:
@@ -56,20 +56,21 @@ class Flying:
         """The bag without one ``letter``, whatever the network does with it."""
         letters = list(self.bags[bag])
         letters.remove(letter)
-        return self._number(letters)
+        return self.number(letters)
 
     def crash(self, bag: int, node: int) -> int:
         """The bag when ``node`` has crashed: what it sent to itself is gone."""
         number = self._crashes.get((bag, node))
         if number is None:
             letters = [m for m in self.bags[bag] if self._letters[m] != self._own(m, node)]
-            number = self._crashes[bag, node] = self._number(letters)
+            number = self._crashes[bag, node] = self.number(letters)
         return number
 
     def _own(self, letter: int, node: int) -> Letter:
         return Letter(node, node, self._letters[letter].text)
 
-    def _number(self, letters: list[int]) -> int:
+    def number(self, letters: list[int]) -> int:
+        """The bag of these messages, in any order."""
         bag = tuple(sorted(letters))
         number = self._numbers.setdefault(bag, len(self.bags))
         if number == len(self.bags):
@@ -234,11 +235,19 @@ class Facts:
             known = self._facts[facts]
             more = tuple(n for n in notes if n[0] in JUDGED or (n == STARTED and known[node]))
             later = (*known[:node], known[node] + more, *known[node + 1 :])
-            number = self._numbers.setdefault(later, len(self._facts))
-            if number == len(self._facts):
-                self._facts.append(later)
-                self._judge(number)
-            self._changes[change] = number
+            number = self._changes[change] = self._number(later)
+        return number
+
+    def swapped(self, facts: int, swap: Sequence[int]) -> int:
+        """The facts if each node had noted what another did; ``swap[node]`` has the node's."""
+        noted = sorted(zip(swap, self._facts[facts], strict=True))
+        return self._number(tuple(notes for _, notes in noted))
+
+    def _number(self, later: tuple[tuple[tuple[str, str], ...], ...]) -> int:
+        number = self._numbers.setdefault(later, len(self._facts))
+        if number == len(self._facts):
+            self._facts.append(later)
+            self._judge(number)
         return number
 
     def _judge(self, number: int) -> None:

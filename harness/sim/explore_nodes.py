@@ -200,7 +200,7 @@ class Nodes:
         for effect in effects:
             match effect:
                 case Send(dst, msg):
-                    done.sent.append(self._letter(Letter(node, dst, self.codec.encode(msg))))
+                    done.sent.append(self.letter(Letter(node, dst, self.codec.encode(msg))))
                 case SetTimer(timer):
                     timers[timer] = None
                 case CancelTimer(timer):
@@ -214,7 +214,8 @@ class Nodes:
                 case Note(kind, value):
                     done.notes.append((kind, dumps(value)))
 
-    def _letter(self, letter: Letter) -> int:
+    def letter(self, letter: Letter) -> int:
+        """The number of a message."""
         number = self._letter_numbers.setdefault(letter, len(self.letters))
         if number == len(self.letters):
             self.letters.append(letter)

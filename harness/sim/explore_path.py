@@ -9,7 +9,8 @@ from checker.history import INFO, NEMESIS, Row, node_process
 from checker.phrases import of_node
 from harness.sim.explore_ledger import answered, invoked
 from harness.sim.explore_nodes import Step
-from harness.sim.explore_world import NODES_FROM, Ask, Crash, Deliver, Fire, Move, World, Worlds
+from harness.sim.explore_symmetry import NODES_FROM, World
+from harness.sim.explore_world import Ask, Crash, Deliver, Fire, Move, Worlds
 from nemesis.actions import Kill, Start
 from nemesis.encoding import actions_to_json
 from protocols.wire import loads

@@ -34,9 +34,11 @@ class Scope:
     - up to ``crashes`` times a node loses all but its disk, and starts again.
 
     Clocks stand still. ``thrifty``: do without messages that can have no effect any more, which
-    leaves out no behaviour and many worlds (see ``explore_world``).
+    leaves out no behaviour and many worlds (see ``explore_world``). ``symmetric``: take nodes that no
+    op is asked of as equal, where they prove to be (see ``explore_symmetry``).
 
-    What is not a move of its own, since it is contained: a loss (as a message that never arrives),
+    What is not a move of its own, since it is contained: a loss (as a message that never arrives; so
+    there is no bound on losses, which could only leave something out),
     a time of being down and a pause (as a node that nothing happens to), a crash within a step
     (what a step persists comes first and at once: the rest is as a loss), requests and answers that
     take time (that only lets a history mean less).
@@ -49,9 +51,15 @@ class Scope:
     timers: int = 0
     duplicates: int = 0
     thrifty: bool = True
+    symmetric: bool = True
     rtt_ms: int = 20
     protocol_options: Mapping[str, object] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
+
+    def bystanders(self) -> tuple[int, ...]:
+        """The nodes that no op may be asked of."""
+        asked = [op.node for op in self.ops]
+        return () if ANY in asked else tuple(n for n in range(self.nodes) if n not in asked)
 
     def commands(self) -> tuple[Command, ...]:
         """What each op asks for. The n-th op's write is of n, and its session is its own."""

@@ -25,16 +25,11 @@ from checker.verdict import Verdict
 from harness.sim.explore_ledger import STARTED, Bag, Facts, Flying, Stories
 from harness.sim.explore_nodes import Local, Nodes, Step
 from harness.sim.explore_scope import ANY, Scope
+from harness.sim.explore_symmetry import NODES_FROM, Symmetry, World
 from protocols.kernel import Cluster, Command
-
-World: TypeAlias = tuple[int, ...]
-"""(history, messages, notes, crashes left, firings left, repetitions left, the nodes' states)."""
 
 EXCEPTION = "exception"
 """The name of the check that no replica raises one."""
-
-NODES_FROM = 6
-"""Where in a World the nodes' states begin."""
 
 
 class Deliver(NamedTuple):
@@ -86,6 +81,12 @@ class Worlds:
         self._dropped: set[tuple[int, int]] = set()
         """(message, state of its receiver): not to be dropped then; was dropped then."""
         self._tidied: dict[tuple[int, int], tuple[int, Bag]] = {}
+        self.symmetry: Symmetry | None = None
+        """None: all nodes are told apart."""
+        if scope.symmetric and len(scope.bystanders()) > 1:
+            self.symmetry = Symmetry(
+                self.nodes, self.flying, self.facts, scope.nodes, scope.bystanders()
+            )
 
     def first(self, *, plainly: bool = False) -> World:
         """All nodes are up, for the first time; nothing was asked."""
@@ -104,7 +105,20 @@ class Worlds:
         return self.stories.bad.get(world[0]) or self.facts.bad.get(world[2])
 
     def moves(self, world: World) -> list[tuple[Move, World]]:
-        """All that may happen next, but for what changes nothing.
+        """All that may happen next, each world as the twin that stands for it. Raises Unequal."""
+        found = self.moves_apart(world)
+        if self.symmetry is None:
+            return found
+        folded: list[tuple[Move, World]] = []
+        for move, after in found:
+            least = self.symmetry.least(after)
+            if after in self.broken:
+                self.broken.setdefault(least, self.broken[after])
+            folded.append((move, least))
+        return folded
+
+    def moves_apart(self, world: World) -> list[tuple[Move, World]]:
+        """All that may happen next, but for what changes nothing; all nodes told apart.
 
         A message that its receiver ignores may as well stay under way: all that can happen without
         it can happen with it. So can all that can happen after its loss; therefore nothing is ever

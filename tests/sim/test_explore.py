@@ -18,7 +18,10 @@ from harness.sim.explore_scope import ANY, Scope, ops_from
 from protocols import multipaxos
 from protocols.abd import ABD
 from protocols.kernel import Command
+from protocols.paxos import Paxos
 from tests.mutants.abd import AcksBeforePersist, CountsTwice, NoWriteBack, ReadOne
+from tests.mutants.multipaxos import ReadsLocally
+from tests.mutants.paxos import IgnoresVotes
 
 
 def scope(protocol: type = ABD, ops: str = "write,read", **more: object) -> Scope:
@@ -34,7 +37,9 @@ def stories(explored: Explored) -> set[object]:
 @pytest.mark.parametrize(
     ("more", "states"),
     [
-        ({"ops": "write"}, 56),
+        ({"ops": "write"}, 38),
+        ({"ops": "write", "symmetric": False}, 56),
+        ({"ops": "write@0,read@0"}, 2_881),
         ({}, 3_434),
         ({"crashes": 1}, 7_587),
         ({"timers": 1}, 12_206),
@@ -48,6 +53,94 @@ def test_abd_is_right_in_so_many_worlds(more: dict[str, object], states: int) ->
     assert explored.counterexample is None
     assert explored.answered
     assert explored.progress.states == states
+
+
+@pytest.mark.parametrize(
+    ("protocol", "more", "states"),
+    [
+        (Paxos, {"ops": "write"}, 29),
+        (Paxos, {"ops": "write@0,read@0"}, 4_077),
+        (multipaxos.MultiPaxos, {"ops": "write", "timers": 2}, 341),
+    ],
+)
+def test_consensus_is_right_in_so_many_worlds(
+    protocol: type, more: dict[str, object], states: int
+) -> None:
+    explored = explore(scope(protocol, **more))  # type: ignore[arg-type]
+
+    assert explored.exhausted
+    assert explored.counterexample is None
+    assert explored.answered
+    assert explored.progress.states == states
+
+
+@pytest.mark.parametrize(
+    ("protocol", "ops", "nodes", "equal"),
+    [
+        (ABD, "write", 3, (1, 2)),
+        (ABD, "write", 5, (1, 2, 3, 4)),
+        (ABD, "write@0,read@0", 3, (1, 2)),
+        (Paxos, "write@0,read@0", 3, (1, 2)),
+        (Paxos, "write", 4, (1, 2, 3)),
+    ],
+)
+def test_symmetry_leaves_out_no_history_and_halves_the_worlds(
+    protocol: type, ops: str, nodes: int, equal: tuple[int, ...]
+) -> None:
+    whole = replace(scope(protocol, ops), nodes=nodes, symmetric=False)
+    folded, full = explore(replace(whole, symmetric=True)), explore(whole)
+
+    assert folded.exhausted
+    assert full.exhausted
+    assert folded.equal == equal
+    assert full.equal == ()
+    assert stories(folded) == stories(full)
+    assert folded.progress.states < 0.7 * full.progress.states
+    assert folded.progress.node_states == full.progress.node_states
+
+
+class Rank(ABD):
+    """An id has a meaning: the last node answers no questions, so bystanders are not equal."""
+
+    def on_message(self, src: int, msg: object) -> None:
+        if self.id != 2 or type(msg).__name__ != "Query":
+            super().on_message(src, msg)  # type: ignore[arg-type]
+
+
+class Favours(ABD):
+    """Who answers is known by number: what comes of an answer is not the same for two bystanders."""
+
+    def on_message(self, src: int, msg: object) -> None:
+        if src == 2 and type(msg).__name__ == "Value":
+            msg = replace(msg, tag=(7, 2))  # type: ignore[type-var]
+        super().on_message(src, msg)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("protocol", [Rank, Favours])
+def test_nodes_that_are_not_equal_are_told_apart(protocol: type) -> None:
+    folded = explore(scope(protocol, "write"))
+    full = explore(scope(protocol, "write", symmetric=False))
+
+    assert folded.equal == ()
+    assert folded.passes > full.passes
+    assert stories(folded) == stories(full)
+    assert folded.progress.states == full.progress.states
+
+
+def test_leaders_write_their_ids_into_messages_and_are_told_apart() -> None:
+    explored = explore(scope(multipaxos.MultiPaxos, ops="write", timers=2))
+
+    assert explored.equal == ()
+
+
+def test_a_counterexample_is_told_with_all_nodes_apart() -> None:
+    """The worlds on the way are twins of each other; the moves are those of one run."""
+    explored = explore(scope(ReadOne, "write@0,read@0"))
+    example = explored.counterexample
+
+    assert explored.equal == (1, 2)
+    assert example is not None
+    assert check(History.of(rows(explored.worlds, example.moves))).outcome is Outcome.INVALID
 
 
 @pytest.mark.parametrize("duplicates", [0, ANY])
@@ -79,6 +172,7 @@ def test_thrift_leaves_out_no_history_of_three_nodes() -> None:
         (NoWriteBack, {"ops": "write,read,read"}, 16),
         (CountsTwice, {}, 14),
         (AcksBeforePersist, {"crashes": 1}, 19),
+        (ReadsLocally, {"timers": 2}, 8),
     ],
 )
 def test_a_mutant_is_found_and_told_in_few_events(
@@ -91,6 +185,15 @@ def test_a_mutant_is_found_and_told_in_few_events(
     assert example.check == "linearizable"
     assert len(conversation(explored.worlds, example.moves)) == events
     assert check(History.of(rows(explored.worlds, example.moves))).outcome is Outcome.INVALID
+
+
+def test_a_mutant_of_paxos_is_found_by_agreement() -> None:
+    explored = explore(scope(IgnoresVotes, "write,write"))
+    example = explored.counterexample
+
+    assert example is not None
+    assert example.check == "agreement"
+    assert len(conversation(explored.worlds, example.moves)) == 10
 
 
 def test_breadth_first_without_thrift_finds_nothing_shorter() -> None:
