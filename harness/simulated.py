@@ -21,6 +21,9 @@ from harness.trial import Trial, run_name
 from harness.wan import network_of
 from nemesis.resolution import resolve
 
+SETTLE_RTT = 50
+"""Round trips between the heal and the final ops: an election or two."""
+
 
 def setup_of(trial: Trial, online: Online | None = None) -> Setup:
     """The simulator's view of a trial, watched by ``online`` where it is to stop at an anomaly.
@@ -42,7 +45,7 @@ def setup_of(trial: Trial, online: Online | None = None) -> Setup:
         zones=trial.places(),
         network=network_of(trial),
         resolve=partial(resolve, zones=trial.places()),
-        settle_ms=Setup.settle_ms if trial.final else 0,
+        settle_ms=SETTLE_RTT * trial.rtt_ms if trial.final else 0,
         core=trial.heal == "core",
     )
 

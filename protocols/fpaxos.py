@@ -32,7 +32,6 @@ from __future__ import annotations
 
 from protocols.kernel import Cluster
 from protocols.multipaxos import MultiPaxos
-from protocols.multipaxos.replica import truth
 from protocols.quorum_systems import QuorumSystem, parse
 
 
@@ -45,7 +44,7 @@ class FPaxos(MultiPaxos):
         quorums that do not meet and is not forced.
         """
         system = parse(str(cluster.options.get("quorum", "majority")), cluster)
-        if not truth(cluster.options.get("force", False), "force") and (why := system.intersects()):
+        if not cluster.truth("force", default=False) and (why := system.intersects()):
             raise ValueError(
                 f"quorum={system.name}: {why}; two leaders could decide differently"
                 " (force=true runs it all the same)"

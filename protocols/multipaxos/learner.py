@@ -35,13 +35,13 @@ class Learner(Replica[Message]):
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
         self.quorums = self.quorums_of(cluster)
-        self.batch = self._option("batch", 64)
-        self.pipeline = self._option("pipeline", 4)
+        self.batch = cluster.number("batch", 64)
+        self.pipeline = cluster.number("pipeline", 4)
         self.reach = 4 * self.batch * self.pipeline
         """How many slots beyond the chosen prefix an acceptor votes in, and how many a ``Chosen`` tells
         of: more than a leader can decide in the meantime, or who is behind would stay so."""
-        self.snapshot_every = self._option("snapshot_every", 1000)
-        self.keep = self._option("keep", 1000)
+        self.snapshot_every = cluster.number("snapshot_every", 1000)
+        self.keep = cluster.number("keep", 1000, least=0)
         self.questions = Questions(self.quorums)
         self.clients = Clients(capacity=1024, patience=100)
         self.known = 0
@@ -52,11 +52,6 @@ class Learner(Replica[Message]):
     def quorums_of(cls, cluster: Cluster) -> QuorumSystem:
         """Whose promises make a leader, and whose votes choose a command."""
         return by_majority(cluster.nodes)
-
-    def _option(self, name: str, default: int) -> int:
-        value = int(cast("int | str", self.cluster.options.get(name, default)))
-        assert value >= (0 if name == "keep" else 1), f"{name}={value}"
-        return value
 
     @property
     @abstractmethod

@@ -44,15 +44,6 @@ READ_MODES = ("log", "leader", "quorum", "any")
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
-def truth(value: Json, option: str) -> bool:
-    """What an option says, which is a word on the command line. Raises ValueError."""
-    if value in (True, False):
-        return bool(value)
-    if value in ("true", "false"):
-        return value == "true"
-    raise ValueError(f"{option}={value}: it is true or false")
-
-
 class MultiPaxos(Candidate):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
     ``read``: log, leader, quorum or any, and ``thrifty``: true or false.
@@ -74,7 +65,7 @@ class MultiPaxos(Candidate):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.thrifty = truth(cluster.options.get("thrifty", False), "thrifty")
+        self.thrifty = cluster.truth("thrifty", default=False)
         self.read_mode = str(cluster.options.get("read", "log"))
         self.lease = Lease(self.quorums, id)
         """What it holds as a leader."""
@@ -84,7 +75,7 @@ class MultiPaxos(Candidate):
     @classmethod
     def check(cls, cluster: Cluster) -> None:
         cls.quorums_of(cluster)
-        truth(cluster.options.get("thrifty", False), "thrifty")
+        cluster.truth("thrifty", default=False)
         if (mode := cluster.options.get("read", "log")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
 

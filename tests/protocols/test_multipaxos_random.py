@@ -33,7 +33,11 @@ def test_one_node_alone_serves():
         Chance(MultiPaxos, seed, n=1).play(STEPS)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+UNTIMED = [name for name in MUTANTS if name != "restarts-at-once"]
+"""A lease that a restart forgets is over in no time where there is no time: the zoo finds that one."""
+
+
+@pytest.mark.parametrize("mutant", UNTIMED)
 def test_a_mutant_is_caught(mutant):
     """Goal: the claims above are not empty. Method: seed by seed, until one of them fails."""
 
