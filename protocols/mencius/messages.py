@@ -115,7 +115,9 @@ class Voted:
 
 @record
 class Refused:
-    """``promised`` was promised for some of these slots."""
+    """``promised`` was promised for some of these slots; or it is ``ballot`` itself, and another batch
+    than it proposes is chosen in one of them.
+    """
 
     ballot: Ballot
     range: Range

@@ -216,8 +216,7 @@ class Mencius(Revoker):
             slots.chosen < msg.slot
             and slots.used < msg.last_promised <= slots.chosen + 2 * self.reach
         ):
-            slots.used = msg.last_promised
-            self.save(msg.slot)
+            self.save(msg.last_promised)
             self.skip_own(self.last, self.index)
         self.advance()
 

@@ -69,10 +69,11 @@ class Revoker(Learner):
         revocation.promises[src] = msg
         if len(revocation.promises) < self.majority or revocation.found is not None:
             return
-        if self.refusal(msg.ballot, msg.range) is not None:
+        found = self.choose(revocation)
+        if self.refusal(msg.ballot, msg.range) or self.contradicts(msg.range, found):
             del self.revocations[msg.range.owner]
             return
-        revocation.found = self.choose(revocation)
+        revocation.found = found
         if revocation.found:
             self.note("sometimes", ADOPTED)
         self.broadcast(Propose(msg.ballot, msg.range, revocation.found), self.peers)
@@ -137,6 +138,20 @@ class Revoker(Learner):
         highest = max(promised, default=ZERO)
         return highest if highest > ballot else None
 
+    def contradicts(self, rng: Range, found: tuple[Found, ...]) -> bool:
+        """Whether this proposal is other than what is chosen, as far as is known here: it is that of an
+        older ballot, which came late. It asks for no vote in a slot that is chosen, so that ``refusal``
+        does not see it; but to say *Voted* would be to vote for it.
+        """
+        batches = {vote.slot: vote.batch for vote in found}
+        for number in self.slots.within(rng):
+            slot = self.slots.get(number)
+            if number <= self.slots.chosen or (slot is not None and slot.chosen):
+                chosen = slot.batch if slot is not None else ()
+                if chosen != batches.get(number, ()):
+                    return True
+        return False
+
     def promise(self, ballot: Ballot, rng: Range) -> None:
         for number in self.slots.within(rng):
             if number > self.slots.chosen:
@@ -177,6 +192,8 @@ class Revoker(Learner):
         if not self.knows(msg.range):
             return
         refusal = self.refusal(msg.ballot, msg.range)
+        if refusal is None and self.contradicts(msg.range, msg.found):
+            refusal = msg.ballot
         if refusal is not None:
             self.send(src, Refused(msg.ballot, msg.range, refusal))
             return

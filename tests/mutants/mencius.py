@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from protocols.ballots import ZERO
 from protocols.kernel import Json
 from protocols.mencius import Mencius
-from protocols.mencius.messages import Accepted, Batch, Found, Message
+from protocols.mencius.messages import Accepted, Batch, Found, Message, Range
 from protocols.mencius.revoker import Revocation
 
 
@@ -75,6 +75,14 @@ class AssumesFifo(Mencius):
         super().mark(node, max(heard, default=min(last, self.slots.chosen)), index)
 
 
+class VotesForThePast(Mencius):
+    """A slot that is known to be chosen is left alone by an older ballot's proposal for it, and the
+    answer is *Voted* all the same. (The first version of this protocol here did that.)"""
+
+    def contradicts(self, rng: Range, found: tuple[Found, ...]) -> bool:
+        return False
+
+
 MUTANTS: dict[str, type[Mencius]] = {
     "skips-suggested": SkipsSuggested,
     "revokes-blindly": RevokesBlindly,
@@ -82,4 +90,5 @@ MUTANTS: dict[str, type[Mencius]] = {
     "commits-early": CommitsEarly,
     "forgets-skips": ForgetsSkips,
     "assumes-fifo": AssumesFifo,
+    "votes-for-the-past": VotesForThePast,
 }

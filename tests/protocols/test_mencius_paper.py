@@ -155,6 +155,10 @@ def test_a_dead_owners_slots_are_revoked_with_what_it_suggested_there():
         cut_off(RevokesBlindly).decided()
 
 
+def proposed_for(stage, owner, src, dst):
+    return [msg for msg in under_way(stage, src, dst, Propose) if msg.range.owner == owner]
+
+
 def revoked_late(protocol):
     """Node 0's suggestion has two votes of five, its own and node 4's, when it dies. Node 1 revokes it
     with the promises of 2 and 3, who know of none, and proposes a no-op, which is long on its way. Node
@@ -170,7 +174,7 @@ def revoked_late(protocol):
     for link in ((1, 2), (1, 3), (2, 1), (3, 1)):
         while stage.wires[link]:
             stage.deliver(*link)
-    late = {(1, node): under_way(stage, 1, node, Propose) for node in (2, 3)}
+    late = {(1, node): proposed_for(stage, 0, 1, node) for node in (2, 3)}
     assert all(msg.ballot == (1, 1) and not msg.found for (msg,) in late.values())
     stage.start(0)
     ticks(stage, 8, 0, 2, 3, 4)
@@ -213,7 +217,8 @@ def test_a_revoker_that_has_learned_better_proposes_nothing_else():
     for node in (2, 3):
         while stage.wires[node, 1]:
             stage.deliver(node, 1)
-    assert not under_way(stage, 1, 2, Propose)
+    assert stage.decided() == {1: ["a/1"]}
+    assert not proposed_for(stage, 0, 1, 2)
 
 
 def test_slots_that_were_given_up_stay_so_when_what_said_so_is_forgotten():
