@@ -11,11 +11,12 @@ from collections.abc import Mapping
 
 from protocols.ballots import Ballot
 from protocols.epaxos import EPaxos
+from protocols.epaxos.batching import concerned
 from protocols.epaxos.execution import Executor
-from protocols.epaxos.instances import COMMITTED, Instance
+from protocols.epaxos.instances import COMMITTED, Instance, Instances
 from protocols.epaxos.messages import Deps, InstanceId, RecoverOk
 from protocols.epaxos.recovery import Choice, Examine
-from protocols.kernel import NodeId
+from protocols.kernel import Cluster, Command, NodeId
 
 
 class OneBallot(EPaxos):
@@ -97,6 +98,24 @@ class NoTieBreak(EPaxos):
         return _AsFound(self.instances, self.run)
 
 
+class _ByFirstKey(Instances):
+    def deps(self, command: Command, row: int, initial: Deps | None = None) -> Deps:
+        f, key = command.f, concerned(command)[0]
+        return super().deps(Command(f, key, command.value), row, initial)
+
+
+class FirstKey(EPaxos):
+    """O1, for EPaxos: a command of several keys is ordered by the first of them only.
+
+    As paxi's ``Conflict`` of two commands compares their one key; a transfer has two.
+    """
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.instances = _ByFirstKey(len(self.nodes))
+        self.executor = self.make_executor()
+
+
 MUTANTS: dict[str, type[EPaxos]] = {
     "one-ballot": OneBallot,
     "no-components": NoComponents,
@@ -104,4 +123,5 @@ MUTANTS: dict[str, type[EPaxos]] = {
     "leaders-deps": LeadersDeps,
     "noop-over-pre-accepted": NoopOverPreAccepted,
     "no-tie-break": NoTieBreak,
+    "first-key": FirstKey,
 }

@@ -137,7 +137,10 @@ def test_e4_without_a_tie_break_they_do_not():
 
 
 class FastMajority(EPaxos):
-    """X2, E-3: efficient/epaxos' fast path asked for a majority, which is too few from n=7 on."""
+    """X2: a majority that agrees commits, which is too few from 7 replicas on.
+
+    efficient/epaxos' fast path (error E-3).
+    """
 
     def fast(self, agreeing: int) -> bool:
         return agreeing >= self.size.slow

@@ -1,7 +1,7 @@
 """Every mutant of EPaxos is found by random schedules, and EPaxos itself is not.
 
-Two need more coincidences than a quick test can wait for. Chance finds them in the simulator, with
-the trials that its ``ZOO`` names; here they play the paper tests' schedules.
+Two need more coincidences than a quick test can wait for, and one commands of several keys. Chance
+finds them in the simulator, with the trials that its ``ZOO`` names; here they play schedules.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import pytest
 
 from protocols.epaxos import EPaxos
+from protocols.kernel import Command
 from tests.mutants.epaxos import MUTANTS
 from tests.protocols.test_epaxos_paper import decided, orphan, sutra
 from tests.protocols.test_epaxos_random import Leaderless
+from tests.transcript import Stage
 
 TRIES = 30
+SEVERAL_KEYS = "first-key"
 SCRIPTED = {"one-ballot": sutra, "noop-over-pre-accepted": orphan}
 
 
-@pytest.mark.parametrize("name", [n for n in MUTANTS if n not in SCRIPTED])
+@pytest.mark.parametrize("name", [n for n in MUTANTS if n not in (*SCRIPTED, SEVERAL_KEYS)])
 def test_random_schedules_find_it(name):
     for seed in range(TRIES):
         try:
@@ -34,3 +37,16 @@ def test_a_schedule_from_the_papers_finds_it(name):
     assert any(d != decisions[0] for d in decisions)
     decisions = decided(SCRIPTED[name](EPaxos), 0, 1)
     assert all(d == decisions[0] for d in decisions)
+
+
+@pytest.mark.parametrize(("protocol", "blind"), [(EPaxos, False), (MUTANTS[SEVERAL_KEYS], True)])
+def test_a_transfer_ordered_by_its_first_key_is_blind_to_the_other(protocol, blind):
+    """Two transfers into one account, at the same time: one must have the other in its dependencies."""
+    stage = Stage(protocol)
+    stage.start()
+    for node, source in ((0, "a"), (1, "b")):
+        value = {"from": source, "to": "z", "amount": 1}
+        stage.request(node, Command("transfer", "", value, f"s{node}", 1))
+    stage.settle()
+    deps = [decided(stage, row, 1)[0][1] for row in (0, 1)]
+    assert (deps == [[0, 0, 0], [0, 0, 0]]) == blind

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.mutants.epaxos import MUTANTS
 from tests.mutants.trials import BRIDGE, CALM, RACES, kin
+
+TRANSFERS = replace(CALM, workload="bank", keys=4)
+"""Transfers between a few accounts, from every node at once."""
 
 ZOO = (
     *kin(
@@ -17,6 +22,7 @@ ZOO = (
             "unequal-fast-path": (CALM, 10),
             "leaders-deps": (CALM, 10),
             "no-tie-break": (CALM, 10),
+            "first-key": (TRANSFERS, 10),
         },
     ),
 )
