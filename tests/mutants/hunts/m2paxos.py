@@ -19,10 +19,13 @@ ZOO = (
         MUTANTS,
         "agreement",
         {
-            "partial-ownership": (BANK, 150),
             "loses-forced": (BANK, 40),
             "keeps-ownership": (LISTS, 40),
         },
+    ),
+    *(
+        replace(mutant, costly_s=27)
+        for mutant in kin("m2paxos", MUTANTS, "agreement", {"partial-ownership": (BANK, 150)})
     ),
     *kin("m2paxos", MUTANTS, "liveness", {"object-by-object": (LISTS, 20)}),
     *kin("m2paxos", MUTANTS, "bank", {"first-object": (BANK, 10)}),
