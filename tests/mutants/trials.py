@@ -6,7 +6,9 @@ windows scaled to fit (``rtt``), since these find most for a CPU second (PERFORM
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from harness.trial import Trial
 from harness.zoo.mutant import Mutant
@@ -82,10 +84,21 @@ TWICE = replace(STORM, nodes=5, threads=10, nemesis="partition,packet-duplicate"
 """Up to half of the messages come twice. Of three nodes two are a majority with oneself."""
 
 
+NOTHING: Mapping[str, float] = MappingProxyType({})
+
+
 def kin(
-    twin: str, classes: dict[str, type], check: str, hunted: dict[str, tuple[Trial, int]]
+    twin: str,
+    classes: Mapping[str, type],
+    check: str,
+    hunted: Mapping[str, tuple[Trial, int]],
+    *,
+    costly: Mapping[str, float] = NOTHING,
 ) -> list[Mutant]:
-    """The mutants of one protocol: for each its trial, and how many a hunt may take."""
+    """The mutants of one protocol: for each its trial, and how many a hunt may take.
+
+    ``costly``: CPU seconds of those whose hunt is too long for every run of the tests.
+    """
     return [
         Mutant(
             name=f"{twin}/{name}",
@@ -93,6 +106,7 @@ def kin(
             twin=twin,
             check=check,
             trials=trials,
+            costly_s=costly.get(name),
         )
         for name, (trial, trials) in hunted.items()
     ]

@@ -7,6 +7,16 @@ from dataclasses import replace
 from tests.mutants.chain import MUTANTS
 from tests.mutants.trials import CALM, LEADERS, STORM, kin
 
+BETWEEN = replace(
+    STORM,
+    time_ms=3_000,
+    rtt_ms=2,
+    nemesis="partition-bridge,packet-jitter,pause",
+    interval_ms=200,
+    client_timeout_ms=100,
+)
+"""Members are taken for dead that are not, and come back with what they were about to say."""
+
 ZOO = (
     *kin(
         "chain",
@@ -20,7 +30,7 @@ ZOO = (
             "serves-dirty": (replace(CALM, options={"read": "craq"}), 10),
             "tail-does-not-apply": (CALM, 10),
             "keeps-history": (LEADERS, 50),
-            "no-epochs": (LEADERS, 50),
+            "no-epochs": (BETWEEN, 50),
         },
     ),
     *kin(

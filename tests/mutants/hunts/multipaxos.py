@@ -87,6 +87,7 @@ ZOO = (
             "needs-no-lease": (OUSTED, 20),
             "answers-too-soon": (HASTY, 100),
         },
+        costly={"restarts-at-once": 15},
     ),
 )
 
