@@ -152,7 +152,9 @@ def test_a_hunt_without_a_finding_is_longer_than_any():
 def test_the_page_has_a_row_a_command_and_what_is_wrong():
     good, bad = costing(1, 2), replace(costing(None), mutant=HARMLESS)
     text = page([good, bad], about="Commit c.")
-    assert "| abd/read-one | 2 of 2 | 2 | 1.0 | linearizable | - | 1 | B6: a read asks nobody" in text
+    assert (
+        "| abd/read-one | 2 of 2 | 2 | 1.0 | linearizable | - | 1 | B6: a read asks nobody" in text
+    )
     assert "- **abd/harmless**: not found by linearizable in 1 of 1 hunts" in text
     assert "harness sim --protocol tests.mutants.abd:ReadOne --time 0.5" in text
     assert "1 of 2 mutants were found" in text
