@@ -84,9 +84,17 @@ def cluster(directory: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]
         yield str(address_in(file)), workers
     finally:
         for process in (*workers, scheduler):
-            process.terminate()
-        for process in (*workers, scheduler):
-            process.wait(timeout=20)
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """A worker says goodbye to its scheduler, which may be gone: then it is not waited for."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def start(module: str, *words: object) -> subprocess.Popen[bytes]:

@@ -23,11 +23,20 @@ ZOO = (
             "keeps-ownership": (LISTS, 40),
         },
     ),
-    *(
-        replace(mutant, costly_s=27)
-        for mutant in kin("m2paxos", MUTANTS, "agreement", {"partial-ownership": (BANK, 150)})
+    *kin(
+        "m2paxos",
+        MUTANTS,
+        "agreement",
+        {"partial-ownership": (BANK, 150)},
+        costly={"partial-ownership": 27},
     ),
-    *kin("m2paxos", MUTANTS, "liveness", {"object-by-object": (LISTS, 20)}),
+    *kin(
+        "m2paxos",
+        MUTANTS,
+        "liveness",
+        {"object-by-object": (LISTS, 20)},
+        costly={"object-by-object": 60},
+    ),
     *kin("m2paxos", MUTANTS, "bank", {"first-object": (BANK, 10)}),
 )
 

@@ -24,7 +24,7 @@ ZOO = (
 ELUSIVE = {
     "mencius/votes-for-the-past": "an owner must come back and revoke its own slots while a revoker of five "
     "holds its promises, and the revoker propose after that: not found in 290 trials, 46 CPU s (the bug was "
-    "found by one trial of 20 s in hundreds, seed 33441); the schedule is played by hand in "
+    "found in a campaign of trials of 20 s, seed 33441); the schedule is played by hand in "
     "tests/protocols/test_mencius_paper.py",
 }
 
