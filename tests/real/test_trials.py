@@ -109,6 +109,7 @@ def test_a_protocol_is_valid_under_all_faults_at_once(protocol: str, tmp_path: P
         "crashes": "valid",
         "stats": "valid",
         "availability": "valid",
+        "liveness": "valid",
         "vacuity": "valid",
         "proofs": "valid",
     }
