@@ -30,7 +30,7 @@ class KeyMap:
     their hash.)
 
     >>> [KeyMap(3).group_of(key) for key in ("r0", "r1", "r2")]
-    [2, 2, 0]
+    [2, 0, 2]
     >>> [KeyMap(3, width=2).group_of(f"r{i}") for i in range(8)]
     [0, 0, 1, 1, 2, 2, 0, 0]
     """

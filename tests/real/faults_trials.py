@@ -85,9 +85,14 @@ def bits(proofs) -> list[bool]:
     return [proof["bit"] for proof in proofs]
 
 
-@pytest.mark.parametrize("name", FAULTS)
+ON_HOSTS = [name for name in FAULTS if name.partition("-")[0] not in ("disk", "clock")]
+"""Disks and clocks are broken in the simulator only: a trial that asks for them is refused."""
+
+
+@pytest.mark.parametrize("name", ON_HOSTS)
 def test_a_fault_bites_and_heals(injector, name) -> None:
-    fault = resolve(name, Random(7), range(NODES), (1,))
+    zones = ["eu" if node % 2 else "us" for node in range(NODES)]
+    fault = resolve(name, Random(7), range(NODES), (1,), zones)
     began = injector.perform(fault.begin)
     assert bits(began) == [True] * len(fault.begin), json.dumps(began, indent=1)
     ended = injector.perform(fault.end)
