@@ -75,7 +75,7 @@ SPECIAL: tuple[Line, ...] = (
         DYNAMO,
         options={"sloppy": "false"},
         why="a read does not write back before it answers: two reads can see new and then old",
-        seldom=NEMESES,
+        seldom=(*NEMESES, "partition,kill"),
     ),
 )
 """Lines beside the protocols' own: options that change what is claimed."""
