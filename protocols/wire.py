@@ -95,6 +95,9 @@ def _union_reader(args: tuple[Any, ...]) -> _Decode | None:
 def read_as(tp: type[T], value: object) -> T:
     """Rebuild what ``dumps`` wrote, from parsed JSON: for what a replica persisted.
 
+    Lists of ``value`` are changed on the way: hand in what nobody else needs, and never a command's
+    own value, which the next replica in this process would find changed.
+
     >>> from protocols.kernel import Command
     >>> read_as(Command, loads(dumps(Command("write", "x", 1))))
     Command(f='write', key='x', value=1, session='', serial=0)
