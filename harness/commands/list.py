@@ -33,11 +33,13 @@ def command(what: str | None) -> None:
 
 
 def first_sentence(target: str) -> str:
-    """The first line of the docstring of what a row means: of the thing, else of its module."""
+    """The first line of the docstring of what a row means: of a function, else of its module."""
     module = target.partition(":")[0]
     thing = pkgutil.resolve_name(target)
     if isinstance(thing, partial):
         return f"{first_line(thing.func)} ({', '.join(map(str, thing.args))})"
+    if isinstance(thing, type):  # a protocol's class is small: its package says what it is
+        return first_line(pkgutil.resolve_name(module))
     return first_line(thing) or first_line(pkgutil.resolve_name(module))
 
 
