@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, assert_never, cast
+from typing import ClassVar, assert_never
 
 from protocols.ballots import ZERO, owner
 from protocols.clients import Clients, name, named
@@ -50,13 +50,13 @@ class M2Paxos(Replica[Message]):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.batch = self._option("batch", 64)
+        self.batch = cluster.number("batch", 64)
         self.store = KeyValue()
         self.clients = Clients(capacity=CAPACITY, patience=100)
         self.ledger = Ledger(self.persist)
         self.proposer = self.make_proposer()
         self.catchup = CatchUp(
-            self, self._option("snapshot_every", 1000), self._option("keep", 1000)
+            self, cluster.number("snapshot_every", 1000), cluster.number("keep", 1000, least=0)
         )
         self.ticks = 0
         self.latest: NodeId | None = None
@@ -64,11 +64,6 @@ class M2Paxos(Replica[Message]):
 
     def make_proposer(self) -> Proposer:
         return Proposer(self)
-
-    def _option(self, option: str, default: int) -> int:
-        value = int(cast("int | str", self.cluster.options.get(option, default)))
-        assert value >= (0 if option == "keep" else 1), f"{option}={value}"
-        return value
 
     # --- start and dispatch -----------------------------------------------------------------------
 

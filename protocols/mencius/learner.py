@@ -33,10 +33,10 @@ class Learner(Replica[Message]):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.batch = self._option("batch", 64)
-        self.pipeline = self._option("pipeline", 8)
-        self.snapshot_every = self._option("snapshot_every", 2000)
-        self.keep = self._option("keep", 2000)
+        self.batch = cluster.number("batch", 64)
+        self.pipeline = cluster.number("pipeline", 8)
+        self.snapshot_every = cluster.number("snapshot_every", 2000)
+        self.keep = cluster.number("keep", 2000, least=0)
         self.reach = 64 * len(self.nodes) * self.pipeline
         """How many slots beyond the executed ones anything is kept for."""
         self.clients = Clients(capacity=1024, patience=100)
@@ -48,11 +48,6 @@ class Learner(Replica[Message]):
         self.ahead: dict[NodeId, int] = dict.fromkeys(self.peers, 0)
         """How far each peer says that it has executed."""
         self.incoming = Incoming()
-
-    def _option(self, name: str, default: int) -> int:
-        value = int(cast("int | str", self.cluster.options.get(name, default)))
-        assert value >= (0 if name == "keep" else 1), f"{name}={value}"
-        return value
 
     def load(self, durable: Mapping[str, Json]) -> None:
         number, state = cast("tuple[int, Json]", durable.get("snapshot", (0, None)))
