@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from harness.errors import HarnessError, UsageError
+from harness.interrupts import hear_once
 from harness.tables import nearest
 
 COMMANDS: dict[str, str] = {
@@ -99,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    hear_once()
     sys.path.insert(0, str(Path.cwd()))  # where the user's own package.module:attribute is
     try:
         status = cli.main(arguments, prog_name="harness", standalone_mode=False)

@@ -179,15 +179,16 @@ class RealTrial:
         generator = self.workload.main(Random(f"{self.trial.seed}/client"), self.trial.load())
         total_s = self.trial.time_ms / 1000
         with self.progress.watch(self.meter, lambda: self.clock_ns() / 1e9, total_s):
-            thread.start()
             try:
+                thread.start()
                 driver.run(generator)
             except KeyboardInterrupt:
                 self.interrupted = True
                 self.progress.say("interrupted: healing, keeping the history")
             finally:
                 nemesis.stop.set()
-                thread.join()
+                if thread.ident is not None:
+                    thread.join()
         self.directory.write_plan(nemesis.resolved)
 
     def say_watched(self) -> None:
