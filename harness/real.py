@@ -13,30 +13,25 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from secrets import token_hex
 from typing import TypeAlias
 
 from checker.history import INFO, NEMESIS, Row
+from harness.deployment import Deployment
 from harness.driver import Driver
 from harness.errors import HarnessError, NotReadyError
 from harness.load_stats import Stats
 from harness.nemesis_thread import NemesisThread
 from harness.online import Online
-from harness.reach import Reach
-from harness.remote.faults import Injector
-from harness.remote.seam import Host, Remote, on_all, raise_first
-from harness.remote.ssh import SshRemote
+from harness.remote.seam import Host, on_all
 from harness.report.meter import Meter
 from harness.report.progress import Progress
 from harness.store.record import RunDirectory
-from harness.systems.replicas import Replicas
 from harness.trial import Trial
 from nemesis.plan import lanes
 from workloads.touched import Touched
 
 Record: TypeAlias = Callable[[Row], None]
 
-READY_S = 30.0
 STOP_S = 5.0
 GRACE_S = 2.0
 """How much longer than a client's time-out an op in flight may take at the end."""
@@ -71,22 +66,17 @@ class RealTrial:
         if self.online is not None:
             self.workload = self.online.watching(self.workload)
         self.plan = trial.windows()
-        self.hosts = dict(enumerate(hosts))
-        self.remotes = {node: SshRemote(host) for node, host in self.hosts.items()}
-        self.tag = token_hex(4)
-        home = f"/var/tmp/harness-{self.tag}"  # noqa: S108  on the hosts, a name nobody can guess
-        self.system = Replicas(
+        self.deployed = Deployment(
             trial.protocol,
-            hosts=self.hosts,
-            directory=home,
+            hosts,
             rtt_ms=trial.rtt_ms,
             options=trial.options,
-            cluster=self.tag,
-            connect=Reach(self.hosts, self.remotes, tunnel=tunnel, say=progress.say),
+            tunnel=tunnel,
+            leave_running=leave_running,
+            say=progress.say,
         )
-        self.injector = Injector(
-            self.remotes, self.system, home, self.tag, leave_running=leave_running
-        )
+        self.hosts, self.remotes = self.deployed.hosts, self.deployed.remotes
+        self.system, self.injector = self.deployed.system, self.deployed.injector
         self.meter = Meter()
         self.stop = threading.Event()
         self.interrupted = False
@@ -99,25 +89,11 @@ class RealTrial:
     def run(self) -> Stats:
         """The whole trial. Raises HarnessError where a host or the system does not come up."""
         with ExitStack() as cleanup:
-            cleanup.callback(on_all, self.remotes, lambda node: self.remotes[node].close())
-            with self.progress.phase(f"connected to {len(self.hosts)} hosts"):
-                raise_first(on_all(self.remotes, lambda node: self.remotes[node].run(["true"])))
-            cleanup.callback(self.clean)
-            with self.progress.phase(f"installed {self.system.name} ({len(self.system.zipapp)} B)"):
-                self.on_nodes(self.system.install)
-            with self.progress.phase("agents are on the hosts"):
-                self.injector.prepare(weather=any("packet" in lanes(w.fault) for w in self.plan))
-            cleanup.callback(self.injector.close)
-            with self.progress.phase("all nodes serve"):
-                self.on_nodes(self.system.start)
-                self.on_nodes(lambda n, r: self.system.wait_ready(n, r, READY_S))
+            weather = any("packet" in lanes(w.fault) for w in self.plan)
+            self.deployed.bring_up(cleanup, self.progress, weather=weather, clean=self.clean)
             stats = self.load()
             self.collect()
         return stats
-
-    def on_nodes(self, action: Callable[[int, Remote], object]) -> None:
-        """Do ``action(node, remote)`` on all nodes at once; raise what the first of them raised."""
-        raise_first(on_all(self.remotes, lambda node: action(node, self.remotes[node])))
 
     # --- load and faults --------------------------------------------------------------------------
 
@@ -217,7 +193,7 @@ class RealTrial:
             value = {"phase": "heal", "proof": proof}
             record(Row(self.clock_ns(), NEMESIS, INFO, "heal", None, value))
             try:
-                self.on_nodes(lambda n, r: self.system.wait_ready(n, r, READY_S))
+                self.deployed.wait_ready()
             except NotReadyError as error:
                 self.progress.say(str(error))
 

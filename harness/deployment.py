@@ -1,0 +1,91 @@
+"""One protocol on given hosts: the ways to them, the system, and what breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from secrets import token_hex
+
+from harness.reach import Reach
+from harness.remote.faults import Injector
+from harness.remote.seam import Host, Remote, on_all, raise_first
+from harness.remote.ssh import SshRemote
+from harness.report.progress import Progress
+from harness.systems.replicas import Replicas
+
+READY_S = 30.0
+
+
+class Deployment:
+    """Nothing is done on a host before it is asked for; ``close`` ends the connections.
+
+    ``tag`` names what is ours on the hosts: another run's is another. Given, it means what an earlier
+    process of ours has put there. ``leave_running``: the nodes live on when the controller dies.
+    """
+
+    def __init__(
+        self,
+        protocol: str,
+        hosts: Sequence[Host],
+        *,
+        rtt_ms: int,
+        options: Mapping[str, object],
+        tunnel: bool = False,
+        leave_running: bool = False,
+        tag: str | None = None,
+        say: Callable[[str], None],
+    ) -> None:
+        self.hosts = dict(enumerate(hosts))
+        self.remotes = {node: SshRemote(host) for node, host in self.hosts.items()}
+        self.tag = token_hex(4) if tag is None else tag
+        home = f"/var/tmp/harness-{self.tag}"  # noqa: S108  on the hosts, a name nobody can guess
+        self.home = home
+        self.system = Replicas(
+            protocol,
+            hosts=self.hosts,
+            directory=home,
+            rtt_ms=rtt_ms,
+            options=options,
+            cluster=self.tag,
+            connect=Reach(self.hosts, self.remotes, tunnel=tunnel, say=say),
+        )
+        self.injector = Injector(
+            self.remotes, self.system, home, self.tag, leave_running=leave_running
+        )
+
+    def bring_up(
+        self,
+        cleanup: ExitStack,
+        progress: Progress,
+        *,
+        weather: bool,
+        clean: Callable[[], object],
+    ) -> None:
+        """Install, start, wait until all serve. ``cleanup`` then undoes it, with ``clean`` at its end.
+
+        ``weather``: whether packets will be delayed or lost. Raises HarnessError where a host or the
+        system does not come up.
+        """
+        cleanup.callback(self.close)
+        with progress.phase(f"connected to {len(self.hosts)} hosts"):
+            self.on_nodes(lambda _, remote: remote.run(["true"]))
+        cleanup.callback(clean)
+        with progress.phase(f"installed {self.system.name} ({len(self.system.zipapp)} B)"):
+            self.on_nodes(self.system.install)
+        with progress.phase("agents are on the hosts"):
+            self.injector.prepare(weather=weather)
+        cleanup.callback(self.injector.close)
+        with progress.phase("all nodes serve"):
+            self.on_nodes(self.system.start)
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Until all nodes serve. Raises NotReadyError for the first that does not."""
+        self.on_nodes(lambda node, remote: self.system.wait_ready(node, remote, READY_S))
+
+    def on_nodes(self, action: Callable[[int, Remote], object]) -> None:
+        """Do ``action(node, remote)`` on all nodes at once; raise what the first of them raised."""
+        raise_first(on_all(self.remotes, lambda node: action(node, self.remotes[node])))
+
+    def close(self) -> None:
+        on_all(self.remotes, lambda node: self.remotes[node].close())
