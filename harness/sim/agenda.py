@@ -5,9 +5,9 @@ from __future__ import annotations
 from heapq import heappush
 from typing import TypeAlias
 
-MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP, REPLY, SYNC, BRACE, CLOCK = range(
-    12
-)
+(
+    MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP, REPLY, SYNC, BRACE, CLOCK, HALT,
+) = range(13)  # fmt: skip
 """The kinds of entries (``REPLY`` is none: an event that only the trace has):
 
 - ``MESSAGE``: (node, the wire it came over, text)
@@ -21,6 +21,7 @@ MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP, REPLY, SYNC, BR
 - ``SYNC``: (node, incarnation, None): a sync of its disk is done
 - ``BRACE``: (0, until, None): a window is about to open or close
 - ``CLOCK``: (node, how, None): its clock jumps
+- ``HALT``: (0, None, None): go no further for now (``harness.sim.stepping``)
 """
 
 Entry: TypeAlias = tuple[int, int, int, int, object, object]

@@ -5,7 +5,7 @@ This file holds half of the hot path, ``harness.sim.stage`` the other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from heapq import heappop
@@ -112,52 +112,71 @@ class Simulator(FaultyStage):
         codec = Codec(classes) if watch is None else Postmarks(classes, agenda)
         super().__init__(setup, watch, agenda, codec)
         self.phase = 0
+        self.in_time = True
+        """Whether the phase ended by itself."""
         self._command_text = writer(Command)
 
     # --- phases -----------------------------------------------------------------------------------
 
     def run(self) -> Run:
-        """All faults on, then heal, then demand answers (TigerBeetle's safety and liveness)."""
+        """Play all phases."""
+        for _ in self.phases():
+            self._loop()
+        return self.result()
+
+    def phases(self) -> Iterator[None]:
+        """All faults on, then heal, then demand answers (TigerBeetle's safety and liveness).
+
+        Each phase is begun here, and is to be looped over before the next is asked for.
+        """
         setup, agenda = self.setup, self.agenda
         workload, options = setup.workload, setup.options
         for node in self.nodes:
             self._start(node)
         main = workload.main(Random(f"{setup.seed}/main"), options)
-        self._play(main, options.time_ms * MS)
+        self._begin(main, options.time_ms * MS)
+        yield
         self._heal()
-        self._play(Quiet(agenda.now_ns + setup.settle_ms * MS), None)
+        self._begin(Quiet(agenda.now_ns + setup.settle_ms * MS), None)
+        yield
         touched = Touched()
         for row in self.rows:
             touched.hear(row)
         options = replace(options, touched=touched.keys)
         final = workload.final(Random(f"{setup.seed}/final"), options)
-        finished = self._play(final, agenda.now_ns + setup.final_ms * MS)
-        digest = self.trace.digest()
+        self._begin(final, agenda.now_ns + setup.final_ms * MS)
+        yield
+
+    def result(self) -> Run:
+        """What happened, once all phases are over."""
         return Run(
             rows=self.rows,
             plan=tuple(self.windows.played),
-            digest=digest,
+            digest=self.trace.digest(),
             events=self.trace.events,
             messages=self.messages,
-            end_ns=agenda.now_ns,
-            finished=finished,
+            end_ns=self.agenda.now_ns,
+            finished=self.in_time,
             counters=self.counters,
         )
 
-    def _play(self, generator: Generator, until_ns: int | None) -> bool:
-        """Go on until the generator and all its ops have ended; say whether it ended by itself.
+    def _begin(self, generator: Generator, until_ns: int | None) -> None:
+        """Begin a phase: it goes on until the generator and all its ops have ended.
 
-        Where it has not by ``until_ns``, no more is invoked; what is in flight still completes, at
-        its time-out if need be.
+        Where it has not by ``until_ns``, no more is invoked, and it is not ``in_time``; what is in
+        flight still completes, at its time-out if need be.
         """
-        agenda, clients, nodes, trace = self.agenda, self.clients, self.nodes, self.trace
-        heap, known, learn = agenda.heap, self.arrivals.known, self.arrivals.learn
-        ints, texts, watch, do = trace.ints, trace.texts, self.watch, self._do
         self.phase += 1
         self.in_time = True
         if until_ns is not None:
-            agenda.at(until_ns, STOP, self.phase)
-        clients.follow(generator)
+            self.agenda.at(until_ns, STOP, self.phase)
+        self.clients.follow(generator)
+
+    def _loop(self) -> None:
+        """Take entries until the phase is over."""
+        agenda, clients, nodes, trace = self.agenda, self.clients, self.nodes, self.trace
+        heap, known, learn = agenda.heap, self.arrivals.known, self.arrivals.learn
+        ints, texts, watch, do = trace.ints, trace.texts, self.watch, self._do
         while not clients.done:
             entry = heappop(heap)
             now_ns, _, kind, where, a, b = entry
@@ -191,7 +210,6 @@ class Simulator(FaultyStage):
                     self.disks.take(node, effects)
             if len(texts) >= FLUSH_EVENTS:
                 trace.flush()
-        return self.in_time
 
     # --- entries ----------------------------------------------------------------------------------
 

@@ -154,7 +154,8 @@ class Simulated:
         agenda = self.simulator.agenda
         agenda.heap.append((self.now_ms * MS, 0, kind, where, a, b))
         self.audience.left = 1
-        self.simulator._play(Quiet(0), None)
+        self.simulator._begin(Quiet(0), None)
+        self.simulator._loop()
         self._collect()
 
     def _collect(self) -> None:
