@@ -16,7 +16,15 @@ from checker.values import Json
 from checker.verdict import Outcome, Verdict
 from checker.windows import value_of
 
+STANDING = "standing"
+"""The phase of a row that says what stands from the beginning, faults or no: the distances of a WAN."""
+
 _MOST_SHOWN = 6
+
+
+def stands(history: History) -> bool:
+    """Whether something was to stand, and so is to be proved though there are no faults."""
+    return any(value_of(history, row).get("phase") == STANDING for row in history.of_nemesis())
 
 
 def check(history: History) -> Verdict:
@@ -51,8 +59,9 @@ def check(history: History) -> Verdict:
 
 
 def _name(history: History, row: int) -> str:
-    healing = value_of(history, row).get("phase") in ("end", "heal")
-    return f"{history.f[row]} {'did not heal' if healing else 'did not bite'}"
+    phase = value_of(history, row).get("phase")
+    problems = {"end": "did not heal", "heal": "did not heal", STANDING: "is not there"}
+    return f"{history.f[row]} {problems.get(str(phase), 'did not bite')}"
 
 
 def _sentence(history: History, row: int, probe: Mapping[str, Json]) -> str:

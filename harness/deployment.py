@@ -8,10 +8,12 @@ from secrets import token_hex
 
 from harness.reach import Reach
 from harness.remote.faults import Injector
+from harness.remote.faults_record import Proof
 from harness.remote.seam import Host, Remote, on_all, raise_first
 from harness.remote.ssh import SshRemote
 from harness.report.progress import Progress
 from harness.systems.replicas import Replicas
+from nemesis.actions import Link
 
 READY_S = 30.0
 
@@ -52,6 +54,8 @@ class Deployment:
         self.injector = Injector(
             self.remotes, self.system, home, self.tag, leave_running=leave_running
         )
+        self.distances: list[Proof] = []
+        """The proof that the hosts are as far apart as ``bring_up`` was told to make them."""
 
     def bring_up(
         self,
@@ -59,12 +63,14 @@ class Deployment:
         progress: Progress,
         *,
         weather: bool,
+        rtt_ms: Mapping[Link, int] | None = None,
         clean: Callable[[], object],
     ) -> None:
         """Install, start, wait until all serve. ``cleanup`` then undoes it, with ``clean`` at its end.
 
-        ``weather``: whether packets will be delayed or lost. Raises HarnessError where a host or the
-        system does not come up.
+        ``weather``: whether packets will be delayed or lost. ``rtt_ms`` are round trips that are made to
+        stand, before the system starts, until its end. Raises HarnessError where a host or the system
+        does not come up.
         """
         cleanup.callback(self.close)
         with progress.phase(f"connected to {len(self.hosts)} hosts"):
@@ -73,7 +79,7 @@ class Deployment:
         with progress.phase(f"installed {self.system.name} ({len(self.system.zipapp)} B)"):
             self.on_nodes(self.system.install)
         with progress.phase("agents are on the hosts"):
-            self.injector.prepare(weather=weather)
+            self.distances = self.injector.prepare(weather=weather, rtt_ms=rtt_ms)
         cleanup.callback(self.injector.close)
         with progress.phase("all nodes serve"):
             self.on_nodes(self.system.start)

@@ -20,7 +20,7 @@
     zone = "eu"
     host_key = "ssh-ed25519 AAAA..."  # else: what ~/.ssh/known_hosts says
 
-    [[rtt]]                   # what lies between two zones, for nemeses that imitate a WAN
+    [[rtt]]                   # what lies between two zones: `--wan` makes it so (harness.wan)
     between = ["eu", "us"]
     ms = 90
 

@@ -50,7 +50,7 @@ def judge(
 
     ``faults``: whether any were asked for; then a trial in which none met an op is vacuous, one in
     which a fault did not bite or heal is the harness' own failure, and the system must have come
-    back after each, in a time that is a multiple of ``rtt_ms``.
+    back after each, in a time that is a multiple of ``rtt_ms``. What was to stand is to be proved, too.
     """
     general: dict[str, Check] = {
         "agreement": agreement.check,
@@ -62,8 +62,9 @@ def judge(
             "availability": availability.check,
             "liveness": partial(liveness.check, rtt_ms=rtt_ms),
             "vacuity": vacuity.check,
-            "proofs": proofs.check,
         }
+    if faults or proofs.stands(history):
+        general["proofs"] = proofs.check
     verdicts: dict[str, Verdict] = {}
     interrupted = False
     seconds: dict[str, float] = {}

@@ -16,17 +16,20 @@ from random import Random
 from typing import TypeAlias
 
 from checker.history import INFO, NEMESIS, Row
+from checker.proofs import STANDING
 from harness.deployment import Deployment
 from harness.driver import Driver
 from harness.errors import HarnessError, NotReadyError
 from harness.load_stats import Stats
 from harness.nemesis_thread import NemesisThread
 from harness.online import Online
+from harness.remote.distances import words
 from harness.remote.seam import Host, on_all
 from harness.report.meter import Meter
 from harness.report.progress import Progress
 from harness.store.record import RunDirectory
 from harness.trial import Trial
+from harness.wan import links_of
 from nemesis.plan import lanes
 from workloads.touched import Touched
 
@@ -66,9 +69,10 @@ class RealTrial:
         if self.online is not None:
             self.workload = self.online.watching(self.workload)
         self.plan = trial.windows()
+        zones = trial.places() or [host.zone for host in hosts]
         self.deployed = Deployment(
             trial.protocol,
-            hosts,
+            [replace(host, zone=zone) for host, zone in zip(hosts, zones, strict=True)],
             rtt_ms=trial.rtt_ms,
             options=trial.options,
             tunnel=tunnel,
@@ -89,8 +93,13 @@ class RealTrial:
     def run(self) -> Stats:
         """The whole trial. Raises HarnessError where a host or the system does not come up."""
         with ExitStack() as cleanup:
-            weather = any("packet" in lanes(w.fault) for w in self.plan)
-            self.deployed.bring_up(cleanup, self.progress, weather=weather, clean=self.clean)
+            self.deployed.bring_up(
+                cleanup,
+                self.progress,
+                weather=any("packet" in lanes(w.fault) for w in self.plan),
+                rtt_ms=links_of(self.trial),
+                clean=self.clean,
+            )
             stats = self.load()
             self.collect()
         return stats
@@ -122,6 +131,8 @@ class RealTrial:
             self.started_ns = time.monotonic_ns()
             self.about["started_wall_ns"] = time.time_ns()
             self.directory.write_trial(self.about)
+            if not self.apart(record):
+                return driver.stats
             self.progress.say(f"first op; {len(self.plan)} faults planned")
             self.main(driver, record)
             self.say_watched()
@@ -135,6 +146,17 @@ class RealTrial:
                     )
                     driver.run(final)
             return driver.stats
+
+    def apart(self, record: Record) -> bool:
+        """Record that the nodes are as far apart as asked, if that was asked; whether they are."""
+        proofs = self.deployed.distances
+        if not proofs:
+            return True
+        value = {"phase": STANDING, "matrix": self.trial.wan, "proof": proofs}
+        record(Row(self.clock_ns(), NEMESIS, INFO, "wan", None, value))
+        for said in words(proofs):
+            self.progress.say(said)
+        return all(proof["bit"] is True for proof in proofs)
 
     def main(self, driver: Driver, record: Record) -> None:
         """Clients and nemesis together, until the time is up or somebody interrupts."""

@@ -34,7 +34,7 @@ class Trial:
     text of the clients' very ops (JSON); None: the workload makes them. ``final`` False leaves out
     what the workload asks for after all is healed. ``network`` is the simulator's weather. ``zones``
     are those of the nodes, by comma, or empty; ``wan`` is the inventory whose round trips lie between
-    them (simulated only). ``heal`` says whether all nodes come back after the faults, or only a
+    them, and which has the zones unless ``zones`` says others. ``heal`` says whether all nodes come back after the faults, or only a
     majority, the *core*. ``stop_on_anomaly`` ends it where the online check sees one.
     """
 
@@ -201,8 +201,10 @@ class Trial:
             words += ["--option", f"{name}={value}"]
         if self.network != default.network and verb == "sim":
             words += ["--network", self.network]
-        if verb == "sim" and (self.wan or self.zones):
-            words += ["--wan", self.wan] if self.wan else ["--zones", self.zones]
+        if self.wan:
+            words += ["--wan", self.wan]
+        elif self.zones and verb == "sim":
+            words += ["--zones", self.zones]
         if self.heal != default.heal and verb == "sim":
             words += ["--heal", self.heal]
         if not self.final:

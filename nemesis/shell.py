@@ -6,6 +6,8 @@
   kernel has it (and there are no more destinations than bands). Elsewhere packets are queued at the
   *receiver* to a helper (``harness.remote.netem``): held at the sender they would be charged to the
   sender's socket, and TCP would crawl (HOSTS.md 4c).
+- **Distances** (``Facts.apart_us``) are delays by the same means that are there before any fault and after
+  it: weather comes on top of them, and healing leaves them.
 - **Processes** get signals. ``Start`` is the system's own affair and has no command.
 - **Disks and clocks** are broken in the simulator only, so far: ``SIMULATED_ONLY`` says so, and a trial
   that asks for one on hosts is refused before any host is touched (:func:`not_on_hosts`).
@@ -17,14 +19,11 @@ left to do.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from random import Random
-from typing import TypeAlias, assert_never, get_args
+from typing import assert_never, get_args
 
 from nemesis.actions import (
-    CLEAR,
     Action,
     BumpClock,
     ClockAction,
@@ -32,7 +31,6 @@ from nemesis.actions import (
     Cut,
     DiskAction,
     Kill,
-    Link,
     LoseUnsynced,
     Mend,
     Pause,
@@ -45,54 +43,29 @@ from nemesis.actions import (
     SlowDisk,
     Start,
     StrobeClock,
-    Weather,
 )
 from nemesis.resolution import resolve
+from nemesis.shell_facts import (
+    MOST_NODES,
+    PATH,
+    PREFIX,
+    QDISC,
+    Argv,
+    Command,
+    Facts,
+    HostFacts,
+    addresses,
+    by_receiver,
+    delete,
+    iptables_of,
+    shell,
+)
+from nemesis.shell_weather import distances, shape
 
-Argv: TypeAlias = tuple[str, ...]
-Command: TypeAlias = tuple[int, Argv]
+__all__ = ["MOST_NODES", "Argv", "Command", "Facts", "HostFacts", "shell"]
 
 SIMULATED_ONLY: tuple[type, ...] = (*get_args(DiskAction), *get_args(ClockAction))
 """Actions that have no command. Give one its ``case`` in :func:`commands`, then take it out here."""
-
-PREFIX = "NEMESIS-"
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-QDISC = "6e65:"
-"""The handle of our root qdisc ("ne"): how we know that it is ours to delete."""
-BANDS = 16
-"""The most that prio has; the first is for packets that have no weather, the last for duplicates."""
-MOST_NODES = BANDS - 2
-"""With netem. More are for the helper."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostFacts:
-    """What a host has to break things with. ``queue`` is the helper's; None: weather is by netem."""
-
-    address: str
-    iptables: str = "/usr/sbin/iptables"
-    tc: str | None = None
-    device: str | None = None
-    """Through which the other nodes are reached."""
-    queue: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """The hosts by node, and the pids of the nodes under test, as far as they are known."""
-
-    tag: str
-    hosts: Mapping[int, HostFacts]
-    pids: Mapping[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        # The kernel's limit for a chain's name is 28 characters; what is here is also shell text.
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,20}", self.tag):
-            raise ValueError(f"tag {self.tag!r} is not 1 to 20 letters, digits, '-' and '_'")
-
-    @property
-    def chain(self) -> str:
-        return PREFIX + self.tag
 
 
 def commands(action: Action, facts: Facts) -> list[Command]:
@@ -103,11 +76,11 @@ def commands(action: Action, facts: Facts) -> list[Command]:
     """
     match action:
         case Cut(links):
-            return [(dst, _cut(facts, dst, srcs)) for dst, srcs in _by_receiver(links)]
+            return [(dst, _cut(facts, dst, srcs)) for dst, srcs in by_receiver(links)]
         case Mend(links):
-            return [(dst, _mend(facts, dst, srcs)) for dst, srcs in _by_receiver(links)]
+            return [(dst, _mend(facts, dst, srcs)) for dst, srcs in by_receiver(links)]
         case Shape(links, weather):
-            return _shape(facts, links, weather)
+            return shape(facts, links, weather)
         case Kill(node):
             return [(node, _signal("KILL", facts.pids[node]))]
         case Pause(node):
@@ -141,140 +114,18 @@ def not_on_hosts(plan: Plan, nodes: int, zones: Sequence[str] = ()) -> list[str]
     return list(found)
 
 
-def shell(*lines: str) -> Argv:
-    return ("sh", "-c", "\n".join(lines))
-
-
 def _signal(name: str, pid: int) -> Argv:
     return ("kill", f"-{name}", str(pid))
 
 
-def _by_receiver(links: Iterable[Link]) -> list[tuple[int, list[int]]]:
-    sources: dict[int, set[int]] = {}
-    for src, dst in links:
-        sources.setdefault(dst, set()).add(src)
-    return [(dst, sorted(sources[dst])) for dst in sorted(sources)]
-
-
-# --- cuts -----------------------------------------------------------------------------------------
-
-
-def _iptables(host: HostFacts, table: str = "filter") -> str:
-    """``-w 5``: another iptables on this host may hold the lock, but not for ever."""
-    return f"{host.iptables} -w 5" + ("" if table == "filter" else f" -t {table}")
-
-
-def _addresses(facts: Facts, nodes: Iterable[int]) -> list[str]:
-    return [facts.hosts[node].address for node in nodes]
-
-
 def _cut(facts: Facts, dst: int, srcs: Sequence[int]) -> Argv:
-    sources = ",".join(_addresses(facts, srcs))
-    iptables = _iptables(facts.hosts[dst]).split()
+    sources = ",".join(addresses(facts, srcs))
+    iptables = iptables_of(facts.hosts[dst]).split()
     return (*iptables, "-A", facts.chain, "-s", sources, "-j", "DROP")
 
 
 def _mend(facts: Facts, dst: int, srcs: Sequence[int]) -> Argv:
-    return shell(*_delete(facts, dst, srcs, "filter", "DROP"))
-
-
-def _delete(facts: Facts, dst: int, srcs: Sequence[int], table: str, verdict: str) -> list[str]:
-    """Delete the rules for these sources: one process where they are as we made them, thorough else."""
-    sources = _addresses(facts, srcs)
-    delete = f"{_iptables(facts.hosts[dst], table)} -D {facts.chain} -s"
-    return [
-        f"{delete} {','.join(sources)} -j {verdict} 2>/dev/null && exit",
-        f"for source in {' '.join(sources)}; do",
-        f"  while {delete} $source -j {verdict} 2>/dev/null; do :; done",
-        "done",
-    ]
-
-
-# --- weather --------------------------------------------------------------------------------------
-
-
-def by_netem(facts: Facts, node: int) -> bool:
-    """Whether what ``node`` sends and receives is shaped by the kernel's netem."""
-    return facts.hosts[node].queue is None
-
-
-def _shape(facts: Facts, links: Sequence[Link], weather: Weather) -> list[Command]:
-    made: dict[int, Argv] = {}
-    for dst, srcs in _by_receiver([link for link in links if not by_netem(facts, link[1])]):
-        made[dst] = _queue(facts, dst, srcs, weather)
-    backwards = [(dst, src) for src, dst in links if by_netem(facts, dst)]
-    for src, dsts in _by_receiver(backwards):
-        assert src not in made, "hosts with netem and hosts without in one cluster"
-        made[src] = _netem(facts, src, dsts, weather)
-    return sorted(made.items())
-
-
-def _queue(facts: Facts, dst: int, srcs: Sequence[int], weather: Weather) -> Argv:
-    """Send what comes from these sources through the helper, which is told the weather by itself."""
-    host = facts.hosts[dst]
-    verdict = f"NFQUEUE --queue-num {host.queue} --queue-bypass"
-    if weather == CLEAR:
-        return shell(*_delete(facts, dst, srcs, "mangle", verdict))
-    sources = ",".join(_addresses(facts, srcs))
-    append = _iptables(host, "mangle").split()
-    return (*append, "-A", facts.chain, "-s", sources, "-j", *verdict.split())
-
-
-def _netem(facts: Facts, src: int, dsts: Sequence[int], weather: Weather) -> Argv:
-    """Give each destination a band with a netem of its own; all that duplicate share the last band.
-
-    Since 2025 kernels refuse a netem that duplicates beside any other in the same tree of qdiscs
-    (CVE-2025-38553).
-    """
-    host, shared = facts.hosts[src], f"{QDISC}{BANDS:x}"
-    tc, device = f"{host.tc}", f"dev {host.device}"
-    bands = {dst: sorted(facts.hosts).index(dst) + 2 for dst in dsts}
-    assert max(bands.values()) < BANDS, "more destinations than bands"
-    filters = {dst: f"{device} parent {QDISC} protocol ip prio {band}" for dst, band in bands.items()}  # fmt: skip
-    old = [f"{tc} filter del {filter_} 2>/dev/null" for filter_ in filters.values()]
-    if weather == CLEAR:
-        return shell(
-            *old,
-            *(f"{tc} qdisc del {device} parent {QDISC}{b:x} 2>/dev/null" for b in bands.values()),
-            f"{tc} filter show {device} parent {QDISC} 2>/dev/null | grep -q 'flowid {shared}' ||",
-            f"  {tc} qdisc del {device} parent {shared} 2>/dev/null",
-            "true",
-        )
-    twice = weather.duplicate_permille > 0
-    places = {dst: shared if twice else f"{QDISC}{band:x}" for dst, band in bands.items()}
-    return shell(
-        f"{tc} qdisc show {device} | grep -q 'qdisc prio {QDISC}' ||",
-        f"  {tc} qdisc add {device} root handle {QDISC} prio bands {BANDS} priomap{' 0' * 16} || exit",
-        *old,
-        *(
-            f"{tc} qdisc replace {device} parent {place} netem {_netem_options(weather)} || exit"
-            for place in dict.fromkeys(places.values())
-        ),
-        *(
-            f"{tc} filter add {filters[dst]} u32 match ip dst {facts.hosts[dst].address}/32 flowid {place} || exit"
-            for dst, place in places.items()
-        ),
-    )
-
-
-def _netem_options(weather: Weather) -> str:
-    """What netem is told. The limit is of packets held: the default loses some at 1 Gbit/s and 50 ms.
-
-    >>> _netem_options(Weather(delay_ms=50, jitter_ms=10, loss_permille=25))
-    'delay 50ms 10ms loss 2.5% limit 100000'
-    """
-    words = []
-    if weather.delay_ms:
-        words += ["delay", f"{weather.delay_ms}ms"]
-        words += [f"{weather.jitter_ms}ms"] if weather.jitter_ms else []
-    for word, permille in (
-        ("loss", weather.loss_permille),
-        ("duplicate", weather.duplicate_permille),
-        ("reorder", weather.reorder_permille),
-    ):
-        if permille:
-            words += [word, f"{permille / 10:g}%"]
-    return " ".join([*words, "limit 100000"])
+    return shell(*delete(facts, dst, srcs, "filter", "DROP"))
 
 
 # --- before and after -----------------------------------------------------------------------------
@@ -291,7 +142,7 @@ def set_up(facts: Facts, node: int) -> Argv:
     host, chain = facts.hosts[node], facts.chain
     lines = ["set -e"]
     for table, place in _hooks(host):
-        iptables = _iptables(host, table)
+        iptables = iptables_of(host, table)
         lines += [
             f"{iptables} -N {chain} 2>/dev/null || {iptables} -F {chain}",
             f"{iptables} -C {place} -j {chain} 2>/dev/null || {iptables} -I {place} -j {chain}",
@@ -299,15 +150,25 @@ def set_up(facts: Facts, node: int) -> Argv:
     return shell(*lines)
 
 
+def stand_apart(facts: Facts, node: int) -> Argv:
+    """Make the distances of ``facts`` on this host, whose chains are there. May be repeated."""
+    return shell("status=0", *distances(facts, node), "exit $status")
+
+
 def heal(facts: Facts, node: int) -> Argv:
-    """End all cuts and all weather of ours on this host; the chains stay."""
+    """End all cuts and all weather of ours on this host; the chains stay, and so do distances."""
     host = facts.hosts[node]
     lines = ["status=0"]
     for table, _ in _hooks(host):
-        iptables = _iptables(host, table)
+        if table == "mangle" and facts.apart_us:
+            lines += distances(facts, node)
+            continue
+        iptables = iptables_of(host, table)
         there = f"{iptables} -n -L {facts.chain} >/dev/null 2>&1"
         lines.append(f"if {there}; then {iptables} -F {facts.chain} || status=$?; fi")
-    return shell(*lines, *_without_qdisc(host), "exit $status")
+    if not facts.apart_us:
+        lines += _without_qdisc(host)
+    return shell(*lines, "exit $status")
 
 
 def tear_down(facts: Facts, node: int) -> Argv:
@@ -315,7 +176,7 @@ def tear_down(facts: Facts, node: int) -> Argv:
     host, chain = facts.hosts[node], facts.chain
     lines = ["status=0"]
     for table, place in _hooks(host):
-        iptables = _iptables(host, table)
+        iptables = iptables_of(host, table)
         lines += [
             f"while {iptables} -D {place} -j {chain} 2>/dev/null; do :; done",
             f"if {iptables} -n -L {chain} >/dev/null 2>&1; then",

@@ -98,6 +98,10 @@ _OPTIONS = [
         help="Round trip in ms that the protocol's time-outs are multiples of.",
     ),
     click.option(
+        "--wan", metavar="INVENTORY",
+        help="Zones and round trips between nodes, as in an inventory (wan5, wan9, or a TOML file).",
+    ),
+    click.option(
         "--timeout", "client_timeout_ms", type=click.IntRange(1, 600_000), default=1000,
         show_default=True, help="Client time-out in ms; then the op's fate is unknown.",
     ),
@@ -129,7 +133,9 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
 
     Raises UsageError naming what cannot be meant.
     """
-    wan = given.get("wan")
+    wan, zones = given.get("wan"), given.get("zones") or ""
+    if wan and not zones:
+        zones = ",".join(zones_of(wan, nodes))
     trial = Trial(
         protocol=given["protocol"],
         workload=given["workload"],
@@ -141,7 +147,7 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         keys=given["keys"],
         seed=given["seed"] or str(randbelow(1_000_000)),
         interval_ms=given["interval_ms"],
-        rtt_ms=given["rtt_ms"] or (longest_ms(wan, nodes) if wan else Trial.rtt_ms),
+        rtt_ms=given["rtt_ms"] or (longest_ms(wan, zones.split(",")) if wan else Trial.rtt_ms),
         client_timeout_ms=given["client_timeout_ms"],
         options=dict(pair(text) for text in given["options"]),
         plan=text_of("--plan", given["plan"]),
@@ -150,7 +156,7 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         stop_on_anomaly=given.get("stop_on_anomaly", False),
         network=given.get("network", Trial.network),
         heal=given.get("heal", Trial.heal),
-        zones=given.get("zones") or (",".join(zones_of(wan, nodes)) if wan else ""),
+        zones=zones,
         wan=wan,
     )
     workload, replica = trial.made_workload(), trial.replica()

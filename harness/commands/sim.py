@@ -47,10 +47,6 @@ AT_ONCE = Bounds(trials=1_000, seconds=15)
     help="How the links behave while no fault is on: hostile loses and delays a little.",
 )  # fmt: skip
 @click.option(
-    "--wan", metavar="INVENTORY",
-    help="Zones and round trips between nodes, as in an inventory (wan5, wan9, or a TOML file).",
-)  # fmt: skip
-@click.option(
     "--zones", metavar="A,B,...",
     help="The nodes' zones, given out in turn; for partition-zone, kill-zone and the protocol.",
 )  # fmt: skip

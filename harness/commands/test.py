@@ -16,6 +16,7 @@ from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress
 from harness.trial import Trial
+from harness.wan import hosts_in, longest_ms
 from nemesis.shell import not_on_hosts
 
 LOCAL, SIMULATED = "local", "sim"
@@ -30,7 +31,8 @@ DEFAULT_NODES = 5
 )  # fmt: skip
 @click.option(
     "--nodes", "-n", metavar="N|NAMES",
-    help=f"How many hosts, or which of the inventory by comma; default: {DEFAULT_NODES}, or all.",
+    help=f"How many hosts, or which of the inventory by comma; default: {DEFAULT_NODES}, as many as"
+    " --wan has, or all.",
 )  # fmt: skip
 @click.option(
     "--test-count", type=click.IntRange(1), default=1, show_default=True,
@@ -46,6 +48,7 @@ def command(**given: Any) -> int:
       harness test --protocol epaxos --nemesis partition --time 300
       harness test --protocol multipaxos --nemesis partition,kill,pause --time 5m --rate 500
       harness test --protocol abd --on lab.toml --nodes n1,n2,n3 --nemesis packet
+      harness test --protocol wpaxos --wan wan9 --nemesis partition-zone,packet
     """
     on = given["on"]
     if on == SIMULATED:
@@ -53,7 +56,7 @@ def command(**given: Any) -> int:
     if on == LOCAL:
         if given["leave_running"]:
             raise UsageError("--leave-running: hosts made on this machine end with the command")
-        trial = for_hosts(trial_from(given, local_nodes(given["nodes"])))
+        trial = for_hosts(trial_from(given, local_nodes(given["nodes"], given["wan"])))
         if not sandbox.inside():
             sandbox.enter([sys.executable, "-m", "harness", *again(trial.seed)])
         with LocalCluster(trial.nodes) as cluster:
@@ -62,8 +65,10 @@ def command(**given: Any) -> int:
             return on_hosts(trial, cluster.hosts, given, progress)
     inventory = load(on)
     hosts = chosen(inventory, given["nodes"])
-    zones = ",".join(host.zone for host in hosts) if any(host.zone for host in hosts) else ""
-    trial = for_hosts(trial_from({**given, "zones": zones}, len(hosts)))
+    zones = [host.zone for host in hosts] if any(host.zone for host in hosts) else []
+    if inventory.rtt_ms and not given["wan"] and given["rtt_ms"] is None:
+        given["rtt_ms"] = longest_ms(on, zones)
+    trial = for_hosts(trial_from({**given, "zones": ",".join(zones)}, len(hosts)))
     return on_hosts(trial, hosts, given, Progress(), tunnel=inventory.tunnel)
 
 
@@ -105,10 +110,10 @@ def again(seed: str) -> list[str]:
     return words if any(w.startswith("--seed") for w in words) else [*words, "--seed", seed]
 
 
-def local_nodes(given: str | None) -> int:
+def local_nodes(given: str | None, wan: str | None = None) -> int:
     """``--nodes`` for hosts made here: a number. Raises UsageError."""
     if given is None:
-        return DEFAULT_NODES
+        return hosts_in(wan) if wan else DEFAULT_NODES
     if not given.isdecimal() or not 1 <= int(given) <= 60:
         raise UsageError(f"--nodes {given}: hosts made on this machine are a number from 1 to 60")
     return int(given)

@@ -17,6 +17,7 @@ from itertools import groupby
 from typing import Any
 
 from harness.errors import CapabilityError, RemoteError
+from harness.remote import distances
 from harness.remote.faults_agent import Agents, distinct_addresses
 from harness.remote.faults_process import Processes
 from harness.remote.faults_proof import Network, Prober
@@ -80,26 +81,31 @@ class Injector:
 
     # --- before -----------------------------------------------------------------------------------
 
-    def prepare(self, *, weather: bool = True) -> None:
+    def prepare(
+        self, *, weather: bool = True, rtt_ms: Mapping[Link, int] | None = None
+    ) -> list[Proof]:
         """Start the agents, undo what crashed runs have left, and make ready on every host.
 
-        ``weather``: whether packets will be delayed or lost, so that it is found out now how. Raises
-        CapabilityError, naming the host, for what it lacks, or if hosts do not hear each other
-        before any fault; RemoteError. Then nothing is left on the hosts.
+        ``weather``: whether packets will be delayed or lost, so that it is found out now how.
+        ``rtt_ms`` are round trips that stand from now on, whatever faults come and go; the proof
+        that they do is returned. Raises CapabilityError, naming the host, for what it lacks, or if
+        hosts do not hear each other before any fault; RemoteError. Then nothing is left on the hosts.
         """
+        far = rtt_ms or {}
         with self._lock:
             try:
-                self._look(weather)
+                self._look(weather=weather, far=bool(far))
                 self.agents.open(self.directory, self._pid_files, leave_running=self._leave_running)
-                if weather:
+                if weather or far:
                     self._find_weather()
                 self._set_up()
                 self._measure_base()
+                return [self._stand_apart(far)] if far else []
             except BaseException:
                 self.agents.close()
                 raise
 
-    def _look(self, weather: bool) -> None:
+    def _look(self, *, weather: bool, far: bool) -> None:
         everyone = list(self.addresses.values())
 
         def look(node: int) -> tuple[HostFacts, bool]:
@@ -112,7 +118,8 @@ class Injector:
         looked = raise_first(on_all(self.remotes, look))
         self.facts = replace(self.facts, hosts={node: host for node, (host, _) in looked.items()})
         enough = len(looked) <= shell.MOST_NODES
-        self._netem = weather and enough and all(netem for _, netem in looked.values())
+        # Weather upon distances is more than netem can do (nemesis.shell_weather.distances).
+        self._netem = weather != far and enough and all(netem for _, netem in looked.values())
 
     def _find_weather(self) -> None:
         """Where the kernels lack netem, start the helpers, and note which queue each has."""
@@ -154,6 +161,19 @@ class Injector:
                 f"no UDP datagram came back from {ways}: the hosts must reach each other, "
                 "and a firewall between them must let UDP pass"
             )
+
+    def _stand_apart(self, rtt_ms: Mapping[Link, int]) -> Proof:
+        """Make the distances, which end with the agents."""
+        added = distances.apart_us(rtt_ms, self.network.base_us)
+        self.facts = replace(self.facts, apart_us=added)
+        self.network.apart_us = added
+        self._tell_helpers({})
+
+        def stand(node: int) -> None:
+            self.remotes[node].run(shell.stand_apart(self.facts, node), root=True)
+
+        raise_first(on_all(self.remotes, stand))
+        return distances.prove(self.prober, rtt_ms)
 
     def facts_to_json(self) -> dict[str, Json]:
         """What was found on the hosts, for the record of the trial."""
@@ -253,9 +273,12 @@ class Injector:
 
         def tell(node: int) -> dict[str, Any]:
             rules = {
-                self.addresses[src]: asdict(how)
-                for (src, dst), how in weather.items()
-                if dst == node
+                self.addresses[src]: {
+                    **asdict(weather.get((src, node), CLEAR)),
+                    "apart_us": self.network.apart_us.get((src, node), 0),
+                }
+                for src in self.addresses
+                if (src, node) in weather or (src, node) in self.network.apart_us
             }
             return self.agents.links[node].ask("weather", rules=rules)
 
@@ -281,6 +304,7 @@ class Injector:
     def heal(self, *, start: bool = True) -> list[Proof]:
         """End all faults: mend, clear, resume and (``start``) start what is dead; and prove it.
 
+        Distances stay, and are part of the proof.
         May be repeated, and called after a ``perform`` that was broken off. Every host is healed as
         far as it can be reached: one that cannot is a proof that did not bite.
         """

@@ -73,18 +73,25 @@ class Network:
     cut: set[Link] = field(default_factory=set)
     weather: dict[Link, Weather] = field(default_factory=dict)
     base_us: dict[Link, int] = field(default_factory=dict)
-    """The undisturbed round trip."""
+    """The undisturbed round trip, without any distance of ours."""
+    apart_us: dict[Link, int] = field(default_factory=dict)
+    """The distances that stand, one way, under whatever weather (``nemesis.shell_facts``)."""
 
     @property
     def links(self) -> list[Link]:
         return [(a, b) for a in self.nodes for b in self.nodes if a != b]
 
-    def delays_ms(self, link: Link) -> tuple[int, int]:
-        """The least and the most that the weather adds to a round trip from ``link[0]``."""
+    def delays_ms(self, link: Link) -> tuple[float, float]:
+        """The least and the most that weather and distance add to a round trip from ``link[0]``."""
+        apart = self.apart_ms(link)
         ways = [self.weather.get(way, CLEAR) for way in (link, (link[1], link[0]))]
-        # A packet that overtakes is not delayed at all.
+        # A packet that overtakes is not delayed at all, but by the distance.
         least = sum(max(0, w.delay_ms - w.jitter_ms) for w in ways if not w.reorder_permille)
-        return least, sum(w.delay_ms + w.jitter_ms for w in ways)
+        return apart + least, apart + sum(w.delay_ms + w.jitter_ms for w in ways)
+
+    def apart_ms(self, link: Link) -> float:
+        """What the distance adds to a round trip."""
+        return (self.apart_us.get(link, 0) + self.apart_us.get((link[1], link[0]), 0)) / 1000
 
     def two_way(self, link: Link) -> bool:
         return link not in self.cut and (link[1], link[0]) not in self.cut
@@ -105,7 +112,9 @@ class Prober:
         by_source: dict[int, list[int]] = {}
         for src, dst in links:
             by_source.setdefault(src, []).append(dst)
-        slowest_ms = max((network.delays_ms(link)[1] for link in network.links), default=0)
+        slowest_ms = math.ceil(
+            max((network.delays_ms(link)[1] for link in network.links), default=0)
+        )
 
         def send(node: int) -> dict[str, Any]:
             to = by_source.get(node, [])
@@ -256,17 +265,16 @@ class Prober:
         rises_ms = [(us - base_us) / 1000 for us in now.rtt_us[link]]
         # A base measured at a bad moment is too long; by no more than it was.
         if min(rises_ms) < least - base_us / 1000 - 1:
-            return f"a round trip rose by {min(rises_ms):.1f} ms, not by {least} ms or more"
+            return f"a round trip rose by {min(rises_ms):.1f} ms, not by {least:g} ms or more"
         quartile_ms = sorted(rises_ms)[len(rises_ms) // 4]
         if weather == CLEAR and quartile_ms > most + _CLEAR_QUARTILE_MS:
-            return f"three quarters rose by {quartile_ms:.1f} ms or more, not by {most} ms"
+            return f"three quarters rose by {quartile_ms:.1f} ms or more, not by {most:g} ms"
         slack_ms = _CLEAR_MIN_MS if weather == CLEAR else _SLACK_MS
         if min(rises_ms) > most + slack_ms:
-            return (
-                f"each round trip rose by {min(rises_ms):.1f} ms or more, not by {most} ms at most"
-            )
-        if least == 0 and most > 0 and max(rises_ms) < most / 10:
-            return f"no round trip rose by more than {max(rises_ms):.1f} ms of up to {most} ms"
+            return f"each round trip rose by {min(rises_ms):.1f} ms or more, not by {most:g} ms at most"
+        apart = self.network.apart_ms(link)
+        if least == apart and most > apart and max(rises_ms) < apart + (most - apart) / 10:
+            return f"no round trip rose by more than {max(rises_ms):.1f} ms of up to {most:g} ms"
         return None
 
 

@@ -9,6 +9,7 @@ Its argument is the number of a queue; it says first which one it has (that, or 
 then reads JSON lines and answers each with one::
 
     {"rules": {"10.0.0.2": {"delay_ms": 50}}}           {"handled": 0, ...}
+    {"rules": {"10.0.0.2": {"apart_us": 36500}}}        ... a distance: those that overtake have it, too
     {"counts": true}                                    {"handled": 812, "queue_dropped": 0, ...}
 
 At the end of its input it lets everything pass that it holds, and ends. If it is killed, traffic
@@ -197,11 +198,13 @@ class Sky:
         return permille > 0 and random.randrange(1000) < permille
 
     def _delay_us(self, rule: dict[str, int]) -> int:
+        apart_us = rule.get("apart_us", 0)
         if self._chance(rule, "reorder_permille"):
             self.counts["reordered"] += 1
-            return 0
+            return apart_us
         jitter_us = rule.get("jitter_ms", 0) * 1000
-        return rule.get("delay_ms", 0) * 1000 + random.randint(-jitter_us, jitter_us)
+        held_us = rule.get("delay_ms", 0) * 1000 + random.randint(-jitter_us, jitter_us)
+        return apart_us + max(0, held_us)
 
     def _release(self, number: int, copy: bytes) -> None:
         self.queue.verdict(number, _ACCEPT)

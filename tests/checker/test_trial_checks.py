@@ -9,6 +9,7 @@ import checker
 from checker import availability, crashes, proofs, stats, vacuity
 from checker.history import FAIL, INFO, INVOKE, NEMESIS, OK, History, Row
 from checker.verdict import Outcome
+from harness.judge import judge
 from tests.checker.golden import golden, pairs
 
 JUDGED: dict[str, tuple[Callable, Outcome]] = {
@@ -119,6 +120,20 @@ def test_a_failed_probe_is_named_with_what_it_saw() -> None:
     assert verdict.explanation == (
         'kill-one did not heal at 0.200 s (row 1): host "n1", what "process"',
     )
+
+
+def test_what_was_to_stand_and_does_not_is_the_harness_own_failure() -> None:
+    def standing(bit: bool) -> History:
+        value = {"phase": proofs.STANDING, "proof": [{"bit": bit, "probe": "udp"}]}
+        return History.of([Row(5, NEMESIS, INFO, "wan", None, value)])
+
+    assert proofs.check(standing(True)).outcome is Outcome.VALID
+    verdict = proofs.check(standing(False))
+    assert verdict.outcome is Outcome.INVALID_HARNESS
+    assert verdict.summary == "1 of 1 probe of faults failed: wan is not there"
+    results = judge(standing(False), {}, faults=False)
+    assert results.outcome is Outcome.INVALID_HARNESS
+    assert "proofs" not in judge(history(op(0, 1, OK)), {}, faults=False).checks
 
 
 def test_simulated_faults_need_no_proof() -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,20 @@ def text(of: Facts) -> str:
     return "\n".join(lines)
 
 
+def text_of_distances(of: Facts) -> str:
+    """What is typed differently where hosts are at distances, by node."""
+    parts = []
+    for title, argv in (("stand apart", shell.stand_apart(of, 0)), ("heal", shell.heal(of, 0))):
+        parts += [f"== {title}", argv[2], ""]
+    return "\n".join(parts)
+
+
+def apart(*, queue: int | None) -> Facts:
+    """n1 and n3 are far from each other, n2 is beside n1."""
+    far = dict.fromkeys(((0, 2), (2, 0), (1, 2), (2, 1)), 36_500)
+    return replace(facts(queue=queue), apart_us={**far, (0, 1): 0, (1, 0): 0})
+
+
 def compare(name: str, made: str) -> None:
     path = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN") == "1":
@@ -86,6 +101,29 @@ def compare(name: str, made: str) -> None:
 @pytest.mark.parametrize(("name", "queue"), [("shell-netem.txt", None), ("shell-nfqueue.txt", 5)])
 def test_what_is_typed(name, queue) -> None:
     compare(name, text(facts(queue=queue)))
+
+
+@pytest.mark.parametrize(
+    ("name", "queue"), [("shell-apart-netem.txt", None), ("shell-apart-nfqueue.txt", 5)]
+)
+def test_what_is_typed_for_distances(name, queue) -> None:
+    made = text_of_distances(apart(queue=queue))
+    compare(name, made)
+    scripts = re.split(r"== .*\n", made)[1:]
+    for script in scripts:
+        subprocess.run(["sh", "-n", "-c", script], check=True)
+
+
+def test_weather_over_a_distance_needs_no_rule_and_leaves_none() -> None:
+    of = apart(queue=5)
+    for weather in (Weather(delay_ms=50), CLEAR):
+        assert shell.commands(Shape(((0, 2), (2, 1)), weather), of) == []
+        assert [node for node, _ in shell.commands(Shape(((0, 1), (0, 2)), weather), of)] == [1]
+
+
+def test_weather_over_a_distance_by_netem_is_a_bug() -> None:
+    with pytest.raises(AssertionError, match="the helper's"):
+        shell.commands(Shape(((0, 2),), Weather(delay_ms=50)), apart(queue=None))
 
 
 def test_what_is_typed_before_anything_is_known() -> None:

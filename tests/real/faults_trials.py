@@ -16,6 +16,7 @@ from random import Random
 import pytest
 
 from harness.errors import CapabilityError
+from harness.remote import distances
 from harness.remote.cluster import LocalCluster
 from harness.remote.faults import Injector
 from harness.remote.ssh import SshRemote
@@ -270,3 +271,43 @@ def test_what_an_agent_that_was_killed_too_has_left_is_undone_by_the_next(remote
     assert second.close() == []
     assert traces(remotes[1], "first") == traces(remotes[1], "second") == []
     assert first.close() == []
+
+
+# --- distances ------------------------------------------------------------------------------------
+
+FAR = {(a, b): 40 if 4 in {a, b} else 0 for a in range(NODES) for b in range(NODES) if a != b}
+"""n5 is 40 ms from the others."""
+
+
+@pytest.fixture(scope="module")
+def apart(remotes) -> Iterator[Injector]:
+    made = sleepers.injector(remotes, "apart", rtt_ms=FAR)
+    yield made
+    assert made.close() == []
+    assert [traces(remote, "apart") for remote in remotes.values()] == [[]] * NODES
+
+
+def test_distances_stand_under_all_that_comes_and_goes(apart) -> None:
+    assert distances.prove(apart.prober, FAR)["bit"]
+    links = ((0, 4), (4, 0), (0, 1))
+    slow = Shape(links, Weather(delay_ms=30, jitter_ms=10, loss_permille=50))
+    assert bits(apart.perform((Cut(((1, 4), (4, 1))), slow))) == [True, True]
+    assert bits(apart.perform((Mend(((1, 4), (4, 1))), Shape(links, CLEAR)))) == [True, True]
+    assert distances.prove(apart.prober, FAR)["bit"]
+    apart.perform((Cut(((1, 4),)), slow, Pause(3)))
+    assert all(bits(apart.heal()))
+    assert all(bits(apart.heal()))
+    proof = distances.prove(apart.prober, FAR)
+    assert proof["bit"], proof
+
+
+def test_distances_that_are_lost_are_seen(apart, remotes, monkeypatch) -> None:
+    """Red: behind our back, what comes to n5 is kept from the helper."""
+    remotes[4].run([IPTABLES, "-w", "-t", "mangle", "-F", apart.facts.chain], root=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(distances, "PATIENCE_S", 0.2)
+        proof = distances.prove(apart.prober, FAR)
+    assert not proof["bit"]
+    assert {"0>4", "4>0"} <= set(proof["saw"]["problems"])
+    assert all(bits(apart.heal())), "healing makes them anew"
+    assert distances.prove(apart.prober, FAR)["bit"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from harness.remote.faults import Injector
 from harness.remote.seam import Host, Remote
 from harness.remote.ssh import SshRemote
-from nemesis.actions import Cut, Pause
+from nemesis.actions import Cut, Link, Pause
 
 _PID = 'pid=$(cat "$1/pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null'
 _START = (
@@ -40,14 +40,16 @@ class Sleepers:
         return int(said) if said else None
 
 
-def injector(remotes: Mapping[int, Remote], tag: str, **options) -> Injector:
+def injector(
+    remotes: Mapping[int, Remote], tag: str, rtt_ms: Mapping[Link, int] | None = None, **options
+) -> Injector:
     """Sleepers on all hosts, started, and an injector that is prepared."""
     system = Sleepers(f"/var/tmp/{tag}")
     for node, remote in remotes.items():
         system.install(node, remote)
         system.start(node, remote)
     made = Injector(remotes, system, system.directory, tag, **options)
-    made.prepare()
+    made.prepare(rtt_ms=rtt_ms)
     return made
 
 

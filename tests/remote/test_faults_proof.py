@@ -21,6 +21,7 @@ class World:
     """Agents whose network is a table: what is really cut and what the weather really is."""
 
     cut: set = field(default_factory=set)
+    apart_ms: float = 0
     weather: dict = field(default_factory=dict)
     deaf: set = field(default_factory=set)
     unsendable: dict = field(default_factory=dict)
@@ -50,7 +51,7 @@ class World:
             return 0, 0.0
         jitter = self.random.uniform(-weather.jitter_ms, weather.jitter_ms)
         twice = self.random.randrange(1000) < weather.duplicate_permille
-        return 1 + twice, weather.delay_ms + jitter
+        return 1 + twice, self.apart_ms + weather.delay_ms + jitter
 
 
 @dataclass
@@ -240,3 +241,41 @@ def test_rounds_add_up() -> None:
         errors={BACK: "e"},
     )
     assert one.arrived(FORTH) == 0
+
+
+# --- distances ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def far(prober) -> Prober:
+    """All links are 40 ms apart each way, and thought to be."""
+    prober.network.apart_us = dict.fromkeys(prober.network.links, 40_000)
+    prober.agents.apart_ms = 40
+    return prober
+
+
+@pytest.mark.parametrize("weather", [*WEATHERS, CLEAR])
+def test_weather_over_a_distance_is_proven_by_both_together(far, weather) -> None:
+    links = far.network.links
+    far.agents.weather = dict.fromkeys(links, weather)
+    if weather != CLEAR:
+        think(far, weather=far.agents.weather)
+    bit, saw = far.prove_weather(links, weather)
+    assert bit, saw
+
+
+@pytest.mark.parametrize("delayed", [WEATHERS[0], WEATHERS[1], WEATHERS[2], CLEAR])
+def test_a_distance_that_is_gone_under_the_weather_is_seen(far, delayed) -> None:
+    """Red: healing took the distance too, or the delay replaced it."""
+    far.agents.apart_ms = 0
+    far.agents.weather = dict.fromkeys(far.network.links, delayed)
+    if delayed != CLEAR:
+        think(far, weather=far.agents.weather)
+    assert not far.prove_weather([FORTH], delayed)[0]
+
+
+def test_a_distance_alone_is_no_delay(far) -> None:
+    think(far, weather={FORTH: Weather(delay_ms=60)})
+    assert not far.prove_weather([FORTH], Weather(delay_ms=60))[0]
+    think(far, weather={FORTH: Weather(delay_ms=50, jitter_ms=50)})
+    assert not far.prove_weather([FORTH], Weather(delay_ms=50, jitter_ms=50))[0]

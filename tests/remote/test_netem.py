@@ -112,6 +112,17 @@ def test_some_overtake_the_delayed(sky) -> None:
     assert sky.counts["reordered"] + sky.counts["delayed"] == 1000
 
 
+def test_a_distance_is_added_to_the_delay_and_those_that_overtake_have_it_too(sky) -> None:
+    sky.set_rules({SOURCE: {"apart_us": 300_000, "delay_ms": 1000, "reorder_permille": 300}})
+    now_ns = time.monotonic_ns()
+    assert take(sky, 200) == {}
+    delays_ms = sorted((due_ns - now_ns) / 1e6 for due_ns, *_ in sky.held)
+    quick = [ms for ms in delays_ms if ms < 1000]
+    assert 30 <= len(quick) <= 90
+    assert quick[0] >= 300
+    assert all(ms >= 1300 for ms in delays_ms[len(quick) :])
+
+
 def test_duplicates_are_whole_and_come_after_the_packet_is_let_pass(sky) -> None:
     sky.set_rules({SOURCE: {"duplicate_permille": 1000}})
     assert sky.queue.whole
