@@ -119,6 +119,27 @@ def test_a_protocol_is_valid_under_all_faults_at_once(protocol: str, tmp_path: P
     assert {"log", "notes.jsonl"} <= logs
 
 
+def test_faults_come_and_go_under_the_round_trips_of_a_wan(tmp_path: Path) -> None:
+    words = (
+        "test -p epaxos --wan wan5 --nemesis partition-zone,packet --interval 2 --time 8 --seed 3"
+    )
+    code, out, err = harness(tmp_path, *words.split(), "--rate", "20")
+
+    assert code == 0, out + err
+    lines = (tmp_path / "latest" / "history.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    (standing,) = (row["value"] for row in rows if row["f"] == "wan")
+    measured = standing["proof"][0]["saw"]["links"]
+    assert measured["0>4"]["matrix_ms"] == 145
+    assert measured["0>4"]["min_ms"] >= 145 * 0.95
+    assert {"partition-zone"} < {row["f"] for row in rows if row["process"] == "nemesis"}
+    ended = {row["value"]["phase"] for row in rows if row["process"] == "nemesis"}
+    assert ended == {"standing", "begin", "end", "heal"}
+    assert out.splitlines()[-1].endswith("--rtt 215 --interval 2 --wan wan5 --seed 3")
+    zones = json.loads((tmp_path / "latest" / "trial.json").read_text())["zones"]
+    assert zones == "virginia,california,oregon,ireland,tokyo"
+
+
 def test_a_mutant_is_found_on_real_hosts(tmp_path: Path) -> None:
     """Paxi's ABD: a tag without the writer's name (PROTOCOLS.md 1.2). One hot key shows it."""
     words = ["test", "-p", "tests.mutants.abd:NoTieBreak", "--nemesis", "partition", "--time", "8"]
