@@ -16,7 +16,7 @@ from harness.matrix.cells import lines, served
 from harness.search.strategies import Strategy, strategy
 from harness.simulated import Short, lost, play_short
 from harness.trial import Trial
-from workloads import WORKLOADS
+from workloads import CLAIMS
 
 
 def bases(protocols: Sequence[str], workloads: Sequence[str], base: Trial) -> list[Trial]:
@@ -33,7 +33,7 @@ def bases(protocols: Sequence[str], workloads: Sequence[str], base: Trial) -> li
             options={**base.options, **line.options},
         )
         for line in lines()
-        for workload in workloads or WORKLOADS
+        for workload in workloads or CLAIMS
         if (not protocols or line.protocol in protocols)
         and workload not in line.breaks
         and served(line, workload)

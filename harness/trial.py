@@ -36,6 +36,7 @@ class Trial:
     are those of the nodes, by comma, or empty; ``wan`` is the inventory whose round trips lie between
     them, and which has the zones unless ``zones`` says others. ``heal`` says whether all nodes come back after the faults, or only a
     majority, the *core*. ``stop_on_anomaly`` ends it where the online check sees one.
+    ``workload_options`` are for the workload what ``options`` are for the protocol.
     """
 
     protocol: str
@@ -59,6 +60,7 @@ class Trial:
     zones: str = ""
     wan: str | None = None
     heal: str = "all"
+    workload_options: Mapping[str, str] = field(default_factory=dict)
 
     def replica(self) -> type[Replica[object]]:
         """Raises UsageError, with the near match, for a protocol that there is not, and for nodes,
@@ -87,10 +89,16 @@ class Trial:
         return factory
 
     def made_workload(self) -> Workload:
-        """Raises UsageError if the name's function does not give a Workload, and for wrong ops."""
+        """Raises UsageError if the name's function does not give a Workload, for an option that it
+        does not have, and for wrong ops.
+        """
         made = self.workload_factory()()
         if not isinstance(made, Workload):
             raise UsageError(f"workload {self.workload!r} does not give a Workload: {made!r}")
+        for name in self.workload_options:
+            if name not in made.options:
+                known = nearest(name, list(made.options)) if made.options else " (it has none)"
+                raise UsageError(f"workload {self.workload} has no option {name!r}{known}")
         ops = self.script()
         if ops is not None:
             end_ns = self.time_ms * 1_000_000
@@ -118,7 +126,8 @@ class Trial:
             time_ms=self.time_ms,
             rate=self.rate,
             keys=self.keys,
-            extra=dict(self.options),
+            extra=dict(self.workload_options),
+            zones=self.places(),
         )
 
     @property
@@ -197,8 +206,12 @@ class Trial:
                 words += [flag, str(getattr(self, name))]
         if self.interval_ms is not None:
             words += ["--interval", seconds(self.interval_ms)]
-        for name, value in self.options.items():
-            words += ["--option", f"{name}={value}"]
+        for flag, options in (
+            ("--option", self.options),
+            ("--workload-option", self.workload_options),
+        ):
+            for name, value in options.items():
+                words += [flag, f"{name}={value}"]
         if self.network != default.network and verb == "sim":
             words += ["--network", self.network]
         if self.wan:

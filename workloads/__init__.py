@@ -9,5 +9,9 @@ WORKLOADS = {
     "counter": "workloads.counter:workload",
     "eventual": "workloads.eventual:workload",
     "bank": "workloads.bank:workload",
+    "bench": "workloads.bench:workload",
 }
 """Name -> import string of a function without arguments that gives a Workload."""
+
+CLAIMS = tuple(name for name in WORKLOADS if name != "bench")
+"""Those that each hold a protocol to something of their own: ``bench`` asks what ``register`` does."""

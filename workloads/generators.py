@@ -151,7 +151,7 @@ class Rate:
     (a Poisson process, but its logarithm is the platform's, so its last digit may be, too).
     An arrival that finds no client free waits, and keeps its intended time: latencies that count
     from there have no coordinated omission. Of more than ``backlog`` that wait the oldest are
-    ``shed``, and counted.
+    ``shed``, and counted. ``shared_by``: so many of these make the rate together.
 
     >>> rate = Rate(1000, Ask("read", "x"), Random(0))
     >>> rate.poll(0, (0,))
@@ -170,10 +170,12 @@ class Rate:
         *,
         poisson: bool = False,
         backlog: int = 100_000,
+        shared_by: int = 1,
     ) -> None:
         if per_s <= 0 or backlog <= 0:
             raise ValueError(f"a rate and its backlog are positive, not {per_s} and {backlog}")
-        self._gap_ns, self._child, self._random = SECOND // per_s, child, random
+        self._gap_ns = max(1, SECOND * shared_by // per_s)
+        self._child, self._random = child, random
         self._poisson, self._backlog = poisson, backlog
         self._due: deque[int] = deque()
         self._next_ns: int | None = None

@@ -79,6 +79,7 @@ Check: TypeAlias = Callable[[History], Verdict]
 class Options:
     """What the command line says of the load. ``rate`` is ops/s of all clients; 0: closed loop.
 
+    ``extra`` are the workload's own options, by name. ``zones`` are the nodes' zones, or empty.
     ``touched``, for final ops: the keys that were asked for so far, in order of first use.
     """
 
@@ -89,6 +90,7 @@ class Options:
     keys: int = 5
     extra: Mapping[str, str] = field(default_factory=dict)
     touched: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,8 @@ class Workload:
     ``checks`` are the claims that the history is held to, by name. ``commands`` are the ``f`` of
     its ops, so that a protocol that does not serve one of them is refused before a host is touched;
     none said, none refused. ``multi_key`` says that an op may concern several keys, which not
-    every protocol serves.
+    every protocol serves. ``options`` are the names that it understands in ``Options.extra``; for a
+    value that cannot be meant, ``main`` raises ValueError.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Workload:
     checks: Mapping[str, Check]
     commands: tuple[str, ...] = ()
     multi_key: bool = False
+    options: tuple[str, ...] = ()
 
 
 class Refused(Exception):  # noqa: N818

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 from secrets import randbelow
 from typing import Any, TypeVar
 
@@ -109,6 +110,10 @@ _OPTIONS = [
         "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
     ),
     click.option(
+        "--workload-option", "workload_options", multiple=True, metavar="NAME=VALUE",
+        help="For the workload.",
+    ),
+    click.option(
         "--ops", help="The clients' very ops: JSON [[at_ms, client, f, key, value], ...], or @FILE."
     ),
     click.option(
@@ -150,6 +155,9 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         rtt_ms=given["rtt_ms"] or (longest_ms(wan, zones.split(",")) if wan else Trial.rtt_ms),
         client_timeout_ms=given["client_timeout_ms"],
         options=dict(pair(text) for text in given["options"]),
+        workload_options=dict(
+            pair(text, "--workload-option") for text in given.get("workload_options", ())
+        ),
         plan=text_of("--plan", given["plan"]),
         ops=text_of("--ops", given["ops"]),
         final=given["final"],
@@ -159,7 +167,18 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         zones=zones,
         wan=wan,
     )
+    check_trial(trial)
+    return trial
+
+
+def check_trial(trial: Trial) -> None:
+    """Raises UsageError for all that can be known to be wrong before a host is touched."""
     workload, replica = trial.made_workload(), trial.replica()
+    if trial.workload_options:
+        try:
+            workload.main(Random(0), trial.load())
+        except ValueError as error:
+            raise UsageError(f"workload {trial.workload}: {error}") from error
     if unserved := refused(workload.commands, replica.commands):
         raise UsageError(
             f"protocol {trial.protocol} does not offer {', '.join(unserved)}, which workload"
@@ -174,7 +193,6 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         refuse_unwatchable(workload)
     trial.faults  # noqa: B018  raises for an unknown name
     trial.windows()
-    return trial
 
 
 def refused(asked: Sequence[str], offered: Sequence[str] | None) -> list[str]:
@@ -186,11 +204,11 @@ def refused(asked: Sequence[str], offered: Sequence[str] | None) -> list[str]:
     return [] if offered is None else [name for name in asked if name not in offered]
 
 
-def pair(text: str) -> tuple[str, str]:
+def pair(text: str, option: str = "--option") -> tuple[str, str]:
     """``name=value`` in two. Raises UsageError."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise UsageError(f"--option {text!r}: write NAME=VALUE")
+        raise UsageError(f"{option} {text!r}: write NAME=VALUE")
     return name, value
 
 

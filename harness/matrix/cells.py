@@ -9,7 +9,7 @@ from checker.verdict import Outcome
 from harness.trial import Trial
 from protocols import PROTOCOLS
 from protocols.statemachine import COMMANDS
-from workloads import WORKLOADS
+from workloads import CLAIMS
 
 NEMESES = ("none", "partition", "kill", "pause", "packet", "partition,kill,pause,packet")
 
@@ -148,6 +148,6 @@ def cells(
     for line in lines():
         if protocols and line.protocol not in protocols:
             continue
-        for workload in workloads or WORKLOADS:
+        for workload in workloads or CLAIMS:
             if served(line, workload):
                 yield from (Cell(line, workload, nemesis) for nemesis in nemeses)
