@@ -16,7 +16,7 @@ from checker.phrases import plural
 from checker.values import Ints, Json
 from checker.verdict import Outcome, Verdict
 
-_QUANTILES = (("p50", 50), ("p95", 95), ("p99", 99), ("max", 100))
+_QUANTILES = (("p50", 500), ("p95", 950), ("p99", 990), ("max", 1000))
 
 
 def check(history: History) -> Verdict:
@@ -55,9 +55,16 @@ def quantiles_ms(times_ns: Ints) -> dict[str, float]:
     if not len(times_ns):
         return {}
     ordered = np.sort(times_ns)
-    last = len(ordered) - 1
-    ranks = {name: min(last, -(-len(ordered) * q // 100) - 1) for name, q in _QUANTILES}
-    return {name: round(int(ordered[rank]) / 1e6, 6) for name, rank in ranks.items()}
+    return {name: round(by_rank(ordered, permille) / 1e6, 6) for name, permille in _QUANTILES}
+
+
+def by_rank(ordered: Ints, permille: int) -> int:
+    """The least of some sorted values that so many are at or below (nearest rank).
+
+    >>> by_rank(np.array([1, 2, 3, 4]), 500), by_rank(np.array([1, 2, 3, 4]), 501)
+    (2, 3)
+    """
+    return int(ordered[max(0, -(-len(ordered) * permille // 1000) - 1)])
 
 
 def _count(fate: np.typing.NDArray[np.int8], taken: Ints) -> dict[str, Json]:

@@ -1,0 +1,65 @@
+"""What a reader of a benchmark's numbers must know of how they came about, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.bench.result import ALL, Benched
+
+BUSY = 0.8
+"""A Python process does one thing at a time: from this share of a processor on it is the limit."""
+LATE_SHARE = 0.1
+"""Waiting for a free client counts as much where it is this share of the latency."""
+FULL = 0.95
+
+
+def notes(benched: Benched) -> Iterator[str]:
+    """Each thing that makes the numbers say less, or something else, than they seem to."""
+    measured = benched.measured
+    whole = measured.of(ALL, ALL)
+    if benched.outcome != "valid":
+        yield f"the history is {benched.outcome}: what is fast may be so for it is wrong"
+    if whole.ok < whole.ops:
+        yield (
+            f"{whole.fail:,} ops failed and {whole.info:,} are unknown, of {whole.ops:,}:"
+            " they are in no latency"
+        )
+    if measured.behind_ms:
+        yield (
+            f"the load was too much: at the end the clients were {measured.behind_ms / 1000:.1f} s behind"
+            f" {benched.rate:,} ops/s, and what was due by then is in no latency"
+        )
+    elif _waits(benched):
+        yield (
+            f"{benched.clients} clients were too few for {benched.rate:,} ops/s: ops waited"
+            f" {measured.late.p50 if measured.late else 0:.1f} ms (p50) for a free one"
+        )
+    yield from _processor(benched)
+
+
+def _waits(benched: Benched) -> bool:
+    """Whether a good part of the latency was spent waiting for a client."""
+    late, latency = benched.measured.late, benched.measured.of(ALL, ALL).latency
+    return late is not None and latency is not None and late.mean > LATE_SHARE * latency.mean
+
+
+def _processor(benched: Benched) -> Iterator[str]:
+    used = benched.usage
+    if used is None:
+        return
+    if used.client >= BUSY:
+        yield (
+            f"the client was the bottleneck: it used {used.client:.0%} of the one processor that it"
+            " can use, so the system may be faster than this"
+        )
+    elif used.nodes and max(used.nodes) >= BUSY:
+        yield f"a node used {max(used.nodes):.0%} of the one processor that it can use"
+    if used.machine is not None and used.machine >= FULL * used.cores:
+        ours = used.client + sum(used.nodes)
+        if used.machine - ours > 0.2 * used.cores:
+            yield (
+                f"the machine was full, and {used.machine - ours:.1f} of its {used.cores} processors"
+                " were used by others than clients and nodes"
+            )
+        else:
+            yield f"the machine was full: {used.cores} processors for clients and nodes together"
