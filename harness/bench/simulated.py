@@ -57,7 +57,9 @@ class Asked:
             whole_ms = self.time_ms
         load["warmup"] = str(self.warmup_ms)
         loading_ms = 0 if load.get("load") == "false" else LOADING_MS
-        wan, nodes = self.wan, self.nodes
+        wan, nodes, zones = self.wan, self.nodes, self.zones
+        if wan and not zones:
+            zones = ",".join(zones_of(wan, nodes))
         return Trial(
             protocol=protocol,
             workload="bench",
@@ -68,11 +70,11 @@ class Asked:
             rate=self.rate,
             keys=self.keys,
             seed=self.seed,
-            rtt_ms=self.rtt_ms or (longest_ms(wan, nodes) if wan else Trial.rtt_ms),
+            rtt_ms=self.rtt_ms or (longest_ms(wan, zones.split(",")) if wan else Trial.rtt_ms),
             client_timeout_ms=self.client_timeout_ms,
             options=dict(options or {}),
             network=self.network,
-            zones=",".join(zones_of(wan, nodes)) if wan else self.zones,
+            zones=zones,
             wan=wan,
             workload_options=load,
         )
