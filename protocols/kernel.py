@@ -26,7 +26,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
 
 Json: TypeAlias = object
 """Any value that survives JSON: None, bool, int, str, lists of them, dicts with str keys."""
@@ -153,6 +153,44 @@ class Note:
 
 Effect: TypeAlias = Send | SetTimer | CancelTimer | Persist | Reply | Note
 
+SEND, PERSIST, NOTE, REPLY, SET_TIMER, CANCEL_TIMER = range(6)
+
+Said: TypeAlias = tuple[int, Any, Any]
+"""An effect as a handler leaves it, since to make a record of each is a tenth of a simulation's time:
+
+- ``(SEND, nodes, message)``, to all of these, in this order
+- ``(PERSIST, key, value)``
+- ``(NOTE, kind, value)``
+- ``(REPLY, request, (value, ok))``
+- ``(SET_TIMER, timer, (ms_min, ms_max))``
+- ``(CANCEL_TIMER, timer, None)``
+"""
+
+
+def effects_of(said: Iterable[Said]) -> list[Effect]:
+    """As the records that ``step`` gives.
+
+    >>> effects_of([(SEND, (0, 2), "hello"), (REPLY, 7, ("x", True))])
+    [Send(dst=0, msg='hello'), Send(dst=2, msg='hello'), Reply(request=7, value='x', ok=True)]
+    """
+    effects: list[Effect] = []
+    for kind, a, b in said:
+        if kind == SEND:
+            effects += [Send(dst, b) for dst in a]
+        elif kind == PERSIST:
+            effects.append(Persist(a, b))
+        elif kind == NOTE:
+            effects.append(Note(a, b))
+        elif kind == REPLY:
+            effects.append(Reply(a, *b))
+        elif kind == SET_TIMER:
+            effects.append(SetTimer(a, *b))
+        else:
+            assert kind == CANCEL_TIMER, kind
+            effects.append(CancelTimer(a))
+    return effects
+
+
 # --- replicas -------------------------------------------------------------------------------------
 
 
@@ -222,12 +260,16 @@ class Replica(ABC, Generic[Message]):
         self.peers = tuple(n for n in cluster.nodes if n != id)
         self.majority = cluster.majority
         self.now_ms = 0
-        self._effects: list[Effect] = []
+        self._said: list[Said] = []
+        """What the step under way has said so far."""
 
     def step(self, event: Event) -> list[Effect]:
         """Take one event; say what is to be done. The returned list is the caller's."""
-        effects: list[Effect] = []
-        self._effects = effects
+        return effects_of(self.react(event))
+
+    def react(self, event: Event) -> list[Said]:
+        """``step``, for interpreters within, which carry out what is said as it is."""
+        said = self._said = []
         # Not `match`: a class pattern is an isinstance and a look-up by name for each field, and
         # every event of every simulation comes through here.
         if type(event) is Received:
@@ -239,14 +281,13 @@ class Replica(ABC, Generic[Message]):
         else:
             assert type(event) is Started, event
             self.on_start(event.durable)
-        return effects
+        return said
 
-    def receive(self, src: NodeId, msg: Message) -> list[Effect]:
-        """``step(Received(src, msg))``, for the simulator: these are most of what happens there."""
-        effects: list[Effect] = []
-        self._effects = effects
+    def receive(self, src: NodeId, msg: Message) -> list[Said]:
+        """``react(Received(src, msg))``, for the simulator: these are most of what happens there."""
+        said = self._said = []
         self.on_message(src, msg)
-        return effects
+        return said
 
     @abstractmethod
     def on_start(self, durable: Mapping[str, Json]) -> None:
@@ -267,37 +308,35 @@ class Replica(ABC, Generic[Message]):
 
     def state(self) -> dict[str, object]:
         """The whole state by name, for people who look (``GET /state``, traces, digests)."""
-        hidden = {"cluster", "nodes", "peers", "majority", "_effects"}
+        hidden = {"cluster", "nodes", "peers", "majority", "_said"}
         return {name: value for name, value in vars(self).items() if name not in hidden}
 
     # What a handler may say. Each appends an effect, so that no helper can forget to hand it on.
 
     def send(self, dst: NodeId, msg: Message) -> None:
-        self._effects.append(Send(dst, msg))
+        self._said.append((SEND, (dst,), msg))
 
     def broadcast(self, msg: Message, to: Iterable[NodeId] | None = None) -> None:
         """Send to every node, oneself included, or to those named."""
-        effects = self._effects
-        for dst in self.nodes if to is None else to:
-            effects.append(Send(dst, msg))
+        self._said.append((SEND, self.nodes if to is None else tuple(to), msg))
 
     def set_timer(self, timer: str, ms_min: int, ms_max: int | None = None) -> None:
-        self._effects.append(SetTimer(timer, ms_min, ms_min if ms_max is None else ms_max))
+        self._said.append((SET_TIMER, timer, (ms_min, ms_min if ms_max is None else ms_max)))
 
     def cancel_timer(self, timer: str) -> None:
-        self._effects.append(CancelTimer(timer))
+        self._said.append((CANCEL_TIMER, timer, None))
 
     def persist(self, key: str, value: Json) -> None:
-        self._effects.append(Persist(key, value))
+        self._said.append((PERSIST, key, value))
 
     def forget(self, key: str) -> None:
-        self._effects.append(Persist(key, None))
+        self._said.append((PERSIST, key, None))
 
     def reply(self, request: RequestId, value: Json, *, ok: bool = True) -> None:
-        self._effects.append(Reply(request, value, ok))
+        self._said.append((REPLY, request, (value, ok)))
 
     def note(self, kind: str, value: Json) -> None:
-        self._effects.append(Note(kind, value))
+        self._said.append((NOTE, kind, value))
 
 
 def request_ids(node: NodeId, incarnation: int) -> Iterator[RequestId]:

@@ -15,27 +15,28 @@ one step's: persisted first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import make_dataclass, replace
 from typing import Any, ClassVar, TypeVar, cast
 
 from protocols.kernel import (
-    CancelTimer,
+    CANCEL_TIMER,
+    NOTE,
+    PERSIST,
+    REPLY,
+    SEND,
+    SET_TIMER,
     Cluster,
     Command,
     Event,
     Fired,
     Json,
     NodeId,
-    Note,
-    Persist,
     Received,
     Replica,
-    Reply,
     Requested,
     RequestId,
-    Send,
-    SetTimer,
+    Said,
     Started,
     record,
 )
@@ -111,33 +112,25 @@ class Part:
         """The host's name for a timer or a durable key of this part."""
         return f"{self.name}{SEPARATOR}{name}"
 
-    def step(self, event: Event, now_ms: int) -> list[Any]:
+    def step(self, event: Event, now_ms: int) -> list[Said]:
         """Let the replica take an event. Its replies and notes come as they are."""
         self.replica.now_ms = now_ms
-        return [self._outside(effect) for effect in self._wrap(self.replica.step(event))]
+        return list(self._outside(self.replica.react(event)))
 
-    def _wrap(self, effects: list[Any]) -> Iterable[Any]:
-        """A broadcast stays one message to many, which interpreters encode once."""
+    def _outside(self, said: list[Said]) -> Iterator[Said]:
+        """What is sent again and again stays one message to many, which interpreters encode once."""
         last: object = None
         wrapped: Wrapped | None = None
-        for effect in effects:
-            if type(effect) is Send:
-                if wrapped is None or effect.msg is not last:
-                    last = effect.msg
-                    wrapped = self.kind.wrappers[type(last)](self.name, last)
-                yield Send(effect.dst, wrapped)
+        for kind, a, b in said:
+            if kind == SEND:
+                if wrapped is None or b is not last:
+                    last = b
+                    wrapped = self.kind.wrappers[type(b)](self.name, b)
+                yield kind, a, wrapped
+            elif kind in (PERSIST, SET_TIMER, CANCEL_TIMER):
+                yield kind, self.key(a), b
             else:
-                yield effect
-
-    def _outside(self, effect: Any) -> Any:
-        match effect:
-            case Persist(key, value):
-                return Persist(self.key(key), value)
-            case SetTimer(timer, least, most):
-                return SetTimer(self.key(timer), least, most)
-            case CancelTimer(timer):
-                return CancelTimer(self.key(timer))
-        return effect
+                yield kind, a, b
 
 
 class Host(Replica[Message]):
@@ -190,13 +183,13 @@ class Host(Replica[Message]):
     def step_part(self, part: Part, event: Event) -> None:
         """Let a part take an event, and hand on what it says."""
         for effect in part.step(event, self.now_ms):
-            match effect:
-                case Reply(request, value, ok):
-                    self.answered(part, request, value, ok)
-                case Note(kind, value):
-                    self.noted(part, kind, value)
-                case _:
-                    self._effects.append(effect)
+            kind, a, b = effect
+            if kind == REPLY:
+                self.answered(part, a, *b)
+            elif kind == NOTE:
+                self.noted(part, a, b)
+            else:
+                self._said.append(effect)
         self.stepped(part)
 
     # --- what a host decides ----------------------------------------------------------------------

@@ -13,16 +13,13 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from protocols.shapes import copier, writer
+from protocols.shapes import writer
 from protocols.text import dumps, fields_of, loads, scan
 
-__all__ = ["Arrivals", "Codec", "WireError", "dumps", "loads", "read_as", "reader"]
+__all__ = ["Codec", "WireError", "dumps", "loads", "read_as", "reader"]
 
 T = TypeVar("T")
 _Decode = Callable[[Any], Any]
-
-REMEMBERED = 1024
-"""Texts whose message is kept for the next who receives it."""
 
 
 class WireError(ValueError):
@@ -137,28 +134,3 @@ class Codec:
             LookupError, ValueError, TypeError, AttributeError, RecursionError, StopIteration
         ) as error:  # fmt: skip
             raise WireError(f"not a message: {text[:100]!r}: {error!r}") from error
-
-
-class Arrivals:
-    """Reads each text once and gives each receiver a copy of its own, which is faster.
-
-    ``known`` is for the hot path: a text's ``(copy, message)``; what is handed out is
-    ``copy(message)``. Of texts nobody sends any more it forgets.
-    """
-
-    def __init__(self, decode: Callable[[str], object]) -> None:
-        self._decode = decode
-        self.known: dict[str, tuple[Callable[[Any], Any], object]] = {}
-
-    def learn(self, text: str) -> tuple[Callable[[Any], Any], object]:
-        """What ``known`` has of this text from now on. Raises as ``Codec.decode`` does."""
-        if len(self.known) >= REMEMBERED:
-            self.known.clear()
-        msg = self._decode(text)
-        found = self.known[text] = copier(type(msg)), msg  # type: ignore[arg-type]  # classes are
-        return found
-
-    def read(self, text: str) -> object:
-        """The message of this text, an object that nobody else has."""
-        copy, msg = self.known.get(text) or self.learn(text)
-        return copy(msg)

@@ -6,13 +6,13 @@ from heapq import heappush
 from typing import TypeAlias
 
 (
-    MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP, REPLY, SYNC, BRACE, CLOCK, HALT,
+    MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP, ANSWER, SYNC, BRACE, CLOCK, HALT,
 ) = range(13)  # fmt: skip
-"""The kinds of entries (``REPLY`` is none: an event that only the trace has):
+"""The kinds of entries (``ANSWER`` is none: an event that only the trace has):
 
-- ``MESSAGE``: (node, the wire it came over, text)
+- ``MESSAGE``: (node, the wire it came over, what ``Post`` made of it)
 - ``TIMER``: (node, the timer's name, the alarm)
-- ``TO_ITSELF``: (node, incarnation, text)
+- ``TO_ITSELF``: (node, incarnation, the same)
 - ``REQUEST``: (node, the call, None)
 - ``TIMEOUT``: (thread, None, None)
 - ``POLL``: (0, None, None): ask the generator again

@@ -23,13 +23,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 from harness.sim.agenda import BRACE, SYNC, Agenda
+from harness.sim.frozen import kept
 from harness.sim.jsonable import plain
 from harness.sim.network import DELAY_BITS, MS, US
 from harness.sim.node import Node
 from harness.sim.setup import Setup
-from protocols.kernel import CancelTimer, Effect, Note, Persist, Reply, Send, SetTimer
-from protocols.shapes import copied
-from protocols.wire import Codec
+from protocols.kernel import CANCEL_TIMER, NOTE, PERSIST, REPLY, SEND, SET_TIMER, Said
 
 
 @dataclass(slots=True)
@@ -37,7 +36,7 @@ class Held:
     """What a step left to be done: its record (values by key; None forgets), then its effects."""
 
     record: dict[str, object]
-    effects: list[Effect]
+    effects: list[Said]
 
 
 @dataclass(slots=True)
@@ -56,10 +55,9 @@ class Disks:
         setup: Setup,
         agenda: Agenda,
         nodes: list[Node],
-        codec: Codec,
-        release: Callable[[Node, list[Effect]], None],
+        release: Callable[[Node, list[Said]], None],
     ) -> None:
-        self._agenda, self._nodes, self._codec, self._release = agenda, nodes, codec, release
+        self._agenda, self._nodes, self._release = agenda, nodes, release
         least, most = setup.network.sync_us
         assert 0 <= least <= most
         self._least_ns, self._span_ns = least * US, (most - least) * US + 1
@@ -90,37 +88,37 @@ class Disks:
 
     # --- steps ------------------------------------------------------------------------------------
 
-    def take(self, node: Node, effects: list[Effect]) -> None:
+    def take(self, node: Node, effects: list[Said]) -> None:
         """Carry out what a step said: timers at once, all else when it may leave."""
         late = node.late
         assert late is not None
-        record = {e.key: copied(e.value) for e in effects if type(e) is Persist}
+        record = {a: kept(b) for kind, a, b in effects if kind == PERSIST}
         if not late.queue and not (record and self._takes_time(node)):
             if not self._takes_time(node):
                 node.late = None
             node.keep(record)
-            self._release(node, [e for e in effects if type(e) is not Persist])
+            self._release(node, [e for e in effects if e[0] != PERSIST])
             return
         held = Held(record, list(self._copies(effects)))
         late.queue.append(held)
-        self._release(node, [e for e in effects if type(e) is SetTimer or type(e) is CancelTimer])
+        self._release(node, [e for e in effects if e[0] in (SET_TIMER, CANCEL_TIMER)])
         if not late.syncing:
             self._sync(node, late)
 
-    def _copies(self, effects: Iterable[Effect]) -> Iterable[Effect]:
+    def _copies(self, effects: Iterable[Said]) -> Iterable[Said]:
         """What must wait, as it is now: the replica may change its own values before it leaves."""
         last: object = None
         copy: object = None
-        for effect in effects:
-            match effect:
-                case Send(dst, msg):
-                    if msg is not last:  # a broadcast stays one message to many
-                        last, copy = msg, self._codec.decode(self._codec.encode(msg))
-                    yield Send(dst, copy)
-                case Reply(request, value, ok):
-                    yield Reply(request, plain(value), ok)
-                case Note(kind, value):
-                    yield Note(kind, plain(value))
+        for kind, a, b in effects:
+            if kind == SEND:
+                if b is not last:  # a broadcast stays one message to many
+                    last, copy = b, kept(b)
+                yield SEND, a, copy
+            elif kind == REPLY:
+                value, ok = b
+                yield REPLY, a, (plain(value), ok)
+            elif kind == NOTE:
+                yield NOTE, a, plain(b)
 
     def _takes_time(self, node: Node) -> bool:
         return self._slow_ns[node.id] > 0 or self._agenda.now_ns <= self._until_ns

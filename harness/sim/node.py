@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from checker.history import node_process
 from harness.sim.agenda import Entry
 from harness.sim.clients import Call
+from harness.sim.frozen import kept
 from harness.sim.network import MS, Wire
 from harness.sim.setup import Setup
 from protocols.kernel import Cluster, Replica, RequestId, request_ids
-from protocols.shapes import copied
 from protocols.wire import dumps, loads
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Node:
         if value is None:
             self.disk.pop(key, None)
         else:
-            self.disk[key] = copied(value)
+            self.disk[key] = kept(value)
 
     def keep(self, record: Mapping[str, object]) -> None:
         """Make a record durable: values by key, None for one that is forgotten."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from harness.sim.agenda import Agenda
-from protocols.wire import Codec
-
 LOST = ("cut", "to dead", "lost")
 """Kinds of messages that did not arrive: over a cut link, at a node that is down, on the way."""
 
@@ -38,23 +35,3 @@ class Seen(NamedTuple):
 
 Watch: TypeAlias = Callable[[Seen], None]
 """Is told each event, in order. What it raises ends the run."""
-
-
-class Letter(str):
-    """A message's text, and when it was sent."""
-
-    __slots__ = ("sent_ns",)
-    sent_ns: int
-
-
-class Postmarks(Codec):
-    """A codec that puts the virtual time on each message, so that a watcher can tell which it was."""
-
-    def __init__(self, classes: tuple[type, ...], agenda: Agenda) -> None:
-        super().__init__(classes)
-        self._agenda = agenda
-
-    def encode(self, msg: object) -> str:
-        letter = Letter(super().encode(msg))
-        letter.sent_ns = self._agenda.now_ns
-        return letter

@@ -33,9 +33,10 @@ from harness.sim.garbage import COLLECTOR
 from harness.sim.injection import FaultyStage
 from harness.sim.network import MS, Wire
 from harness.sim.node import Alarm, Node
-from harness.sim.seen import LOST, Letter, Postmarks, Seen, Watch
+from harness.sim.parcel import Parcel
+from harness.sim.seen import LOST, Seen, Watch
 from harness.sim.setup import Observer, Run, Setup
-from harness.sim.trace import FLUSH_EVENTS
+from harness.sim.stage import NAMES
 from protocols.kernel import Command, Fired, Received, Requested
 from protocols.shapes import writer
 from protocols.wire import Codec
@@ -60,7 +61,7 @@ def simulate(setup: Setup, *, observer: Observer | None = None, watch: Watch | N
             error.add_note(f"seed {setup.seed}, at {simulator.agenda.now_ns} ns of virtual time")
             raise
         finally:
-            COLLECTOR.owe(simulator.trace.events)
+            COLLECTOR.owe(simulator.trace.count)
         return run
 
 
@@ -108,9 +109,7 @@ class Simulator(FaultyStage):
     """One run. Make it, call :meth:`run` once, drop it."""
 
     def __init__(self, setup: Setup, watch: Watch | None = None) -> None:
-        agenda, classes = Agenda(), setup.protocol.messages
-        codec = Codec(classes) if watch is None else Postmarks(classes, agenda)
-        super().__init__(setup, watch, agenda, codec)
+        super().__init__(setup, watch, Agenda(), Codec(setup.protocol.messages))
         self.phase = 0
         self.in_time = True
         """Whether the phase ended by itself."""
@@ -149,11 +148,12 @@ class Simulator(FaultyStage):
 
     def result(self) -> Run:
         """What happened, once all phases are over."""
+        self.post.check()
         return Run(
             rows=self.rows,
             plan=tuple(self.windows.played),
             digest=self.trace.digest(),
-            events=self.trace.events,
+            events=self.trace.count,
             messages=self.messages,
             end_ns=self.agenda.now_ns,
             finished=self.in_time,
@@ -174,12 +174,11 @@ class Simulator(FaultyStage):
 
     def _loop(self) -> None:
         """Take entries until the phase is over."""
-        agenda, clients, nodes, trace = self.agenda, self.clients, self.nodes, self.trace
-        heap, known, learn = agenda.heap, self.arrivals.known, self.arrivals.learn
-        ints, texts, watch, do = trace.ints, trace.texts, self.watch, self._do
+        agenda, clients, nodes, watch = self.agenda, self.clients, self.nodes, self.watch
+        heap, events, do = agenda.heap, self.trace.events, self._do
         while not clients.done:
             entry = heappop(heap)
-            now_ns, _, kind, where, a, b = entry
+            now_ns, serial, kind, where, a, b = entry
             agenda.now_ns = now_ns
             if kind != MESSAGE:
                 self._other(entry)
@@ -190,16 +189,14 @@ class Simulator(FaultyStage):
                 self._undelivered(node, entry)
                 continue
             src: int = a.src  # type: ignore[attr-defined]
-            ints += (now_ns, src << 8 | where)
-            texts.append(b)  # type: ignore[arg-type]
-            if watch is not None:
-                watch(
-                    Seen(now_ns, where, "message", cast("str", b), src, cast("Letter", b).sent_ns)
-                )
-            copy, msg = known.get(b) or learn(b)  # type: ignore[arg-type,call-overload]
+            events += (now_ns, src << 8 | where, serial)
+            if type(b) is Parcel:
+                if watch is not None:
+                    watch(Seen(now_ns, where, "message", b.text, src, b.sent_ns))
+                b = b.open()
             replica.now_ms = (now_ns + node.skew_ns) // MS
             try:
-                effects = replica.receive(src, copy(msg))
+                effects = replica.receive(src, b)
             except Exception as error:  # noqa: BLE001  as in _step
                 self._crash(node, error)
                 continue
@@ -208,14 +205,15 @@ class Simulator(FaultyStage):
                     do(node, effects, now_ns)
                 else:
                     self.disks.take(node, effects)
-            if len(texts) >= FLUSH_EVENTS:
-                trace.flush()
 
     # --- entries ----------------------------------------------------------------------------------
 
     def _other(self, entry: Entry) -> None:
         """Take any entry but a message."""
-        _, _, kind, where, a, b = entry
+        _, _, kind, where, a, _ = entry
+        if self.trace.full():
+            self.post.check()
+            self.trace.flush()
         if kind == TIMER:
             self._timer(entry)
         elif kind == TO_ITSELF:
@@ -225,8 +223,7 @@ class Simulator(FaultyStage):
             if node.parked is not None:
                 node.parked.append(entry)
                 return
-            self._note_event(kind, where, cast("str", b))
-            self._step(node, Received(where, self.arrivals.read(cast("str", b))))
+            self._to_itself(node, entry)
         elif kind == REQUEST:
             self._request(entry)
         elif kind == POLL:
@@ -244,6 +241,15 @@ class Simulator(FaultyStage):
         elif where == self.phase and not self.clients.done:
             self.in_time = False
             self.clients.stop()
+
+    def _to_itself(self, node: Node, entry: Entry) -> None:
+        now_ns, serial, kind, where, _, msg = entry
+        self.trace.events += (now_ns, kind << 16 | where, serial)
+        if isinstance(msg, Parcel):
+            if self.watch is not None:
+                self.watch(Seen(now_ns, where, NAMES[kind], msg.text))
+            msg = msg.open()
+        self._step(node, Received(where, msg))
 
     def _undelivered(self, node: Node, entry: Entry) -> None:
         """A message over a cut link, or for a node that is down or stands still."""

@@ -7,41 +7,58 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import zip_longest
 
-FLUSH_EVENTS = 4_096
+FLUSH_INTS = 16_384
 
 
 class Trace:
-    """Gathers (time, where, text) of each event, and hashes them some thousands at a time.
+    """Gathers each event and what is in each message, and hashes them some thousands at a time.
 
-    The hot path appends to ``ints`` (the time in ns, then the kind and the node in one number) and
-    to ``texts`` itself.
+    An event is three numbers in ``events``: its time in ns, its kind and place, and one that tells
+    which it is. What was in it are numbers in ``ints`` and strings in ``texts``; for a message
+    that is put there once, when it is sent. The hot path appends to these lists itself.
     """
 
-    __slots__ = ("_hash", "events", "ints", "texts")
+    __slots__ = ("_count", "_hash", "events", "ints", "texts")
 
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=16)
-        self.events = 0
+        self._count = 0
+        self.events: list[int] = []
         self.ints: list[int] = []
         self.texts: list[str] = []
 
-    def add(self, time_ns: int, where: int, text: str) -> None:
-        self.ints += (time_ns, where)
+    @property
+    def count(self) -> int:
+        """How many events there were."""
+        return self._count + len(self.events) // 3
+
+    def add(self, time_ns: int, where: int, text: str, number: int = 0) -> None:
+        self.events += (time_ns, where, number)
         self.texts.append(text)
-        if len(self.texts) >= FLUSH_EVENTS:
-            self.flush()
+
+    def full(self) -> bool:
+        """Whether there is enough to be hashed."""
+        return len(self.events) + len(self.ints) >= FLUSH_INTS
 
     def flush(self) -> None:
         """Hash what was gathered; the lists stay the same objects."""
-        self.events += len(self.texts)
-        self._hash.update(array("q", self.ints).tobytes())
-        self._hash.update("\n".join(self.texts).encode())
-        self.ints.clear()
+        self._count += len(self.events) // 3
+        for numbers in (self.events, self.ints):
+            self._hash.update(_bytes(numbers))
+            numbers.clear()
+        self._hash.update("\n".join(self.texts).encode("utf-8", "surrogatepass"))
         self.texts.clear()
 
     def digest(self) -> str:
         self.flush()
         return self._hash.hexdigest()
+
+
+def _bytes(numbers: list[int]) -> bytes:
+    try:
+        return array("q", numbers).tobytes()
+    except OverflowError:  # some protocol's number has more than 64 bits
+        return repr(numbers).encode()
 
 
 def divergence(first: Iterable[str], second: Iterable[str]) -> str | None:

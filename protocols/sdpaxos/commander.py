@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from protocols.ballots import Ballot, above
 from protocols.clients import Name, name
-from protocols.kernel import Cluster, Command, Json, NodeId, Send
+from protocols.kernel import SEND, Cluster, Command, Json, NodeId
 from protocols.multipaxos import MultiPaxos
 from protocols.sdpaxos.instances import Instance, Instances, Place, Round, first_ballot, key_of
 from protocols.sdpaxos.messages import (
@@ -54,11 +54,10 @@ class Commander(MultiPaxos):
         """Do what has become possible: called at the end of each step."""
 
     def tell(self, dst: NodeId, msg: CMessage) -> None:
-        self._effects.append(Send(dst, msg))
+        self._said.append((SEND, (dst,), msg))
 
     def tell_all(self, msg: CMessage, to: Iterable[NodeId] | None = None) -> None:
-        for dst in self.peers if to is None else to:
-            self._effects.append(Send(dst, msg))
+        self._said.append((SEND, self.peers if to is None else tuple(to), msg))
 
     def load(self, durable: Mapping[str, Json]) -> None:
         self.instances = Instances.load(self.nodes, durable)

@@ -19,10 +19,11 @@ from harness.node.journal import Journal
 from harness.sim.agenda import MESSAGE, REQUEST, TIMER, TO_ITSELF, Entry
 from harness.sim.clients import Call
 from harness.sim.node import Alarm
+from harness.sim.parcel import Parcel
 from harness.sim.setup import PERFECT, Setup
 from harness.sim.simulator import Quiet, Simulator
 from protocols.kernel import Cluster, Command, NodeId, Received, Replica, RequestId
-from protocols.wire import dumps, loads
+from protocols.wire import Codec, dumps, loads
 from workloads.kernel import Generator, Options, Workload
 
 NODES = 3
@@ -106,6 +107,9 @@ class Simulated:
         self.alarms: dict[NodeId, dict[str, tuple[Alarm, int]]] = {}
         self.sent: dict[NodeId, list[tuple[NodeId, NodeId, str]]] = {n: [] for n in range(NODES)}
         self.to_itself: dict[NodeId, list[str]] = {n: [] for n in range(NODES)}
+        self.codec = Codec(protocol.messages)
+        self.packed: dict[str, object] = {}
+        """What the simulator made of the message of this text."""
 
     def start(self, node: NodeId) -> None:
         self.simulator.agenda.now_ns = self.now_ms * MS
@@ -122,9 +126,9 @@ class Simulated:
 
     def deliver(self, src: NodeId, dst: NodeId, text: str) -> None:
         if src == dst:
-            self._play(TO_ITSELF, dst, self.simulator.nodes[dst].incarnation, text)
+            self._play(TO_ITSELF, dst, self.simulator.nodes[dst].incarnation, self.packed[text])
         else:
-            self._play(MESSAGE, dst, self.simulator.nodes[src].wires[dst], text)
+            self._play(MESSAGE, dst, self.simulator.nodes[src].wires[dst], self.packed[text])
 
     def fire(self, node: NodeId, timer: str) -> None:
         """One that was set when the node was last looked at, and has not been set again since."""
@@ -162,13 +166,18 @@ class Simulated:
         """Take what was sent off the agenda; the script says what becomes of it, and of timers."""
         heap = self.simulator.agenda.heap
         for entry in sorted(heap, key=_serial):
-            _, _, kind, where, a, text = entry
+            _, _, kind, where, a, b = entry
             if kind == MESSAGE:
                 src = cast("Any", a).src
-                self.sent[src].append((src, where, cast("str", text)))
+                self.sent[src].append((src, where, self._text(b)))
             elif kind == TO_ITSELF:
-                self.to_itself[where].append(cast("str", text))
+                self.to_itself[where].append(self._text(b))
         heap.clear()
+
+    def _text(self, packed: object) -> str:
+        text = packed.text if isinstance(packed, Parcel) else self.codec.encode(packed)
+        self.packed[text] = packed
+        return text
 
 
 def _serial(entry: Entry) -> int:

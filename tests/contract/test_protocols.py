@@ -111,7 +111,7 @@ def test_all_that_it_sends_is_listed_and_survives_the_wire(name, monkeypatch):
         return codecs[-1]
 
     monkeypatch.setattr("harness.sim.simulator.Codec", recording)
-    simulate(setup_of(name, crashes(0, 2_000)))
+    simulate(setup_of(name, crashes(0, 2_000)), observer=[].append)
 
     assert any(codecs[0].sent.values())
 

@@ -8,7 +8,7 @@ import pytest
 
 from protocols.epaxos import EPaxos
 from protocols.epaxos.messages import Accept, Commit, PreAccept, Recover
-from protocols.kernel import Command, Persist, Requested, Send
+from protocols.kernel import Command, Persist, Requested, Send, effects_of
 from tests.mutants.epaxos import OneBallot
 from tests.transcript import Stage, assert_golden
 
@@ -311,7 +311,7 @@ def test_commit_repeated_is_ignored():
     stage.start()
     replica = stage.replicas[1]
     replica.on_message(0, Commit(0, 1, A, (0, 0, 0)))
-    replica._effects.clear()
+    replica._said.clear()
     replica.on_message(0, Commit(0, 1, A, (0, 0, 0)))
     replica.on_message(0, PreAccept(0, 1, A, (0, 0, 0)))
-    assert replica._effects == [Send(0, Commit(0, 1, A, (0, 0, 0)))]
+    assert effects_of(replica._said) == [Send(0, Commit(0, 1, A, (0, 0, 0)))]

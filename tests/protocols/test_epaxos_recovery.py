@@ -29,7 +29,7 @@ from protocols.epaxos.recovery import (
     overrules,
     sizes,
 )
-from protocols.kernel import Cluster, Command, Fired, Send, Started
+from protocols.kernel import Cluster, Command, Fired, Send, Started, effects_of
 from protocols.wire import dumps, loads
 
 C = Command("write", "x", 1, "ann", 1)
@@ -154,7 +154,7 @@ def replica(*before) -> EPaxos:
     made.step(Started({}))
     for msg in before:
         made.on_message(1, msg)
-    made._effects = []
+    made._said = []
     return made
 
 
@@ -164,7 +164,7 @@ def test_answers_by_phase(phase, msg):
     """Ballot 1 comes to an instance in each phase; what was promised to ballot 2 refuses it."""
     made = replica(*PHASES[phase])
     made.on_message(1, msg)
-    answers = [e.msg for e in made._effects if isinstance(e, Send)]
+    answers = [e.msg for e in effects_of(made._said) if isinstance(e, Send)]
     expected = ANSWERS[phase][type(msg).__name__]
     assert [type(a) for a in answers] == ([] if expected is None else [expected])
 
@@ -187,9 +187,9 @@ def test_every_phase_survives_a_restart(phase):
     for event in (Started({}),):
         made.step(event)
     for msg in PHASES[phase]:
-        made._effects = []
+        made._said = []
         made.on_message(1, msg)
-        disk |= {e.key: loads(dumps(e.value)) for e in made._effects if hasattr(e, "key")}
+        disk |= {e.key: loads(dumps(e.value)) for e in effects_of(made._said) if hasattr(e, "key")}
     again = EPaxos(2, Cluster((0, 1, 2)))
     again.step(Started(disk))
     assert again.instances.get((0, 1)) == made.instances.get((0, 1))
@@ -211,14 +211,14 @@ def test_answers_to_what_was_not_asked_are_ignored(stale):
     """Error E-2: answers to old ballots must not be counted; here nothing was asked at all."""
     made = replica(PA)
     made.on_message(1, stale)
-    assert not [e for e in made._effects if isinstance(e, Send)]
+    assert not [e for e in effects_of(made._said) if isinstance(e, Send)]
     assert made.instances.get((0, 1)).phase == PREACCEPTED
 
 
 def test_a_promise_leaves_the_vote_as_it_was():
     made = replica(PA, Accept(0, 1, B1, C, NONE))
     made.on_message(1, Recover(0, 1, (5, 1)))
-    (answer,) = [e.msg for e in made._effects if isinstance(e, Send)]
+    (answer,) = [e.msg for e in effects_of(made._said) if isinstance(e, Send)]
     assert answer == RecoverOk(0, 1, (5, 1), B1, ACCEPTED, C, NONE, NONE)
 
 
@@ -227,7 +227,7 @@ def test_validate_makes_later_commands_depend_on_the_one_in_recovery():
     made = replica(Recover(0, 1, B1))
     made.on_message(1, Validate(0, 1, B1, C, NONE))
     made.on_message(1, PreAccept(1, 1, D, NONE))
-    assert made._effects[-1] == Send(1, PreAcceptOk(1, 1, (1, 0, 0)))
+    assert effects_of(made._said)[-1] == Send(1, PreAcceptOk(1, 1, (1, 0, 0)))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_what_speaks_against_a_command(before, conflicts):
     """Interfering, not in its dependencies, without it in theirs; committed or perhaps to be."""
     made = replica(*before, Recover(0, 1, B1))
     made.on_message(1, Validate(0, 1, B1, C, NONE))
-    assert made._effects[-1] == Send(1, ValidateOk(0, 1, B1, conflicts))
+    assert effects_of(made._said)[-1] == Send(1, ValidateOk(0, 1, B1, conflicts))
 
 
 # --- patience --------------------------------------------------------------------------------------
@@ -259,7 +259,9 @@ def test_an_owner_that_is_silent_is_not_waited_for_as_one_that_lives(heard, wait
     made = EPaxos(1, Cluster((0, 1, 2)))
     made.step(Started({}))
     made.on_message(0, PA)
-    while not any(isinstance(e, Send) and isinstance(e.msg, Recover) for e in made._effects):
+    while not any(
+        isinstance(e, Send) and isinstance(e.msg, Recover) for e in effects_of(made._said)
+    ):
         if heard:
             made.pace.heard[0] = made.pace.ticks
         made.step(Fired("tick"))

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 
 from protocols.kernel import Command, record
 from protocols.shapes import copied, copier, writer
-from protocols.wire import Arrivals, Codec, dumps, loads
-from tests.protocols.test_wire import CODEC, INNERS, JSON, OUTERS, Inner, Outer, Plain
+from protocols.wire import Codec, dumps, loads
+from tests.protocols.test_wire import CODEC, INNERS, JSON, OUTERS, Inner, Outer
 
 
 @settings(max_examples=40)
@@ -61,21 +61,3 @@ def test_what_is_not_as_annotated_travels_as_it_did():
 def test_what_cannot_travel_is_not_copied(value):
     with pytest.raises(TypeError, match="cannot travel"):
         copied(value)
-
-
-def test_each_receiver_has_an_object_of_its_own_and_a_text_is_read_once():
-    read: list[str] = []
-
-    def decode(text: str) -> object:
-        read.append(text)
-        return CODEC.decode(text)
-
-    arrivals, text = Arrivals(decode), CODEC.encode(Plain(7))
-    first, second = arrivals.read(text), arrivals.read(text)
-    first.n = 8  # type: ignore[attr-defined]
-
-    assert second == arrivals.read(text) == Plain(7)
-    assert read == [text]
-    for n in range(3_000):
-        arrivals.read(CODEC.encode(Plain(n)))
-    assert len(arrivals.known) <= 1_024

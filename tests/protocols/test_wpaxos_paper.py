@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.trial import Trial
-from protocols.kernel import Cluster, Command, Persist
+from protocols.kernel import Cluster, Command, Persist, effects_of
 from protocols.nested import Wrapped
 from protocols.wpaxos import WPaxos
 from protocols.wpaxos.grid import grid_of
@@ -42,8 +42,9 @@ def carry(stage, *links):
 def steal(stage, node, *commands, key="x"):
     """Let a node steal an object, for whatever reason."""
     replica = stage.replicas[node]
-    replica._effects = effects = []
+    replica._said = said = []
     replica.object(key).steal(commands)
+    effects = effects_of(said)
     stage.lines.append(f"n{node} steals {key}")
     for effect in effects:
         if isinstance(effect, Persist):

@@ -203,7 +203,7 @@ def test_a_crash_forgets_timers_and_messages_to_oneself():
     (entry,) = [entry for entry in simulator.agenda.heap if entry[2] == TO_ITSELF]
     simulator._other(entry)
     assert node.incarnation == 2
-    assert simulator.trace.texts == [], "the message to itself was for another incarnation"
+    assert simulator.trace.events == [], "the message to itself was for another incarnation"
 
 
 def test_request_ids_are_never_used_twice():

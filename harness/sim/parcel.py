@@ -1,0 +1,84 @@
+"""How a message travels: as an object that nobody can change, or as its text and a copy for each.
+
+Nodes must not share what one of them could change, and what they say must survive the wire. A message
+that is *frozen* (``frozen``) keeps both promises as it is, and is delivered as it is, to all. That it
+would be read as it was sent is shown for the first of each class and for one in ``SAMPLE`` from then
+on: these are written, read and compared, it is what was read that is delivered, and a while later
+neither the sender nor a receiver may have changed them.
+
+All others become text, as on a real wire, and each receiver is given a copy of what was read.
+Where the run is watched all messages go that way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.sim.frozen import Jot, jotter
+from harness.sim.trace import Trace
+from protocols.shapes import copier
+from protocols.wire import Codec
+
+FIRST, SAMPLE = 16, 64
+
+
+class Parcel:
+    """A message with its text: ``copy`` gives each receiver an object of its own."""
+
+    __slots__ = ("_copy", "_msg", "sent_ns", "text")
+
+    def __init__(self, text: str, msg: object, copy: Callable[[Any], Any], sent_ns: int) -> None:
+        self.text, self.sent_ns = text, sent_ns
+        self._msg, self._copy = msg, copy
+
+    def open(self) -> object:
+        return self._copy(self._msg)
+
+
+class Post:
+    """The messages of one run, made ready to be sent. ``watched``: all have a text.
+
+    The hot path does itself what :meth:`pack` does for most.
+    """
+
+    def __init__(
+        self, codec: Codec, classes: tuple[type, ...], trace: Trace, *, watched: bool
+    ) -> None:
+        self._codec, self._trace, self._watched = codec, trace, watched
+        self.jotters: dict[type, Jot] = {cls: jotter(cls, i) for i, cls in enumerate(classes)}
+        self.turns: dict[type, int] = dict.fromkeys(classes, 0)
+        """How many more of a class are handed on before the next sample."""
+        self._samples = dict.fromkeys(classes, 0)
+        self._sent: list[tuple[str, object]] = []
+
+    def pack(self, msg: object, now_ns: int) -> object:
+        """What is to be delivered: the message itself, another that is the same, or a Parcel.
+
+        Raises KeyError for what is no message of this protocol, WireError and TypeError for what
+        cannot travel.
+        """
+        cls = type(msg)
+        frozen = self.jotters[cls](msg, self._trace.ints, self._trace.texts)
+        if frozen and self.turns[cls] and not self._watched:
+            self.turns[cls] -= 1
+            return msg
+        self._samples[cls] += 1
+        if self._samples[cls] >= FIRST:
+            self.turns[cls] = SAMPLE - 1
+        text = self._codec.encode(msg)
+        read = self._codec.decode(text)
+        if not frozen:
+            self._trace.texts.append(text)
+        assert not frozen or read == msg, f"{msg} is read as {read}: it does not survive the wire"
+        if frozen and not self._watched:
+            self._sent += ((text, msg), (text, read))
+            return read
+        return Parcel(text, read, copier(cls), now_ns)  # type: ignore[arg-type]  # a class
+
+    def check(self) -> None:
+        """Raises AssertionError if a sample was changed since it was sent."""
+        for text, msg in self._sent:
+            now = self._codec.encode(msg)
+            assert now == text, f"{text} was changed to {now} after it was sent: records never are"
+        self._sent.clear()

@@ -1,0 +1,168 @@
+"""What is shared between nodes cannot change; what can is copied; and both are shown to be so."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.sim.frozen import frozen, jotter, kept
+from harness.sim.parcel import FIRST, Parcel, Post
+from harness.sim.trace import Trace
+from protocols.kernel import Command, record
+from protocols.shapes import copied
+from protocols.wire import Codec, dumps, loads
+from tests.protocols.test_wire import CODEC, INNERS, OUTERS, Inner, Outer
+
+
+@record
+class Flat:
+    n: int
+    yes: bool
+    pair: tuple[int, str]
+    many: tuple[tuple[int, ...], ...]
+    maybe: Command | None
+    anything: object
+
+
+def flat(**changed: object) -> Flat:
+    fields = {
+        "n": 1,
+        "yes": True,
+        "pair": (2, "x"),
+        "many": ((3,), ()),
+        "maybe": Command("read", "k"),
+        "anything": None,
+    }
+    return Flat(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def jotted(msg: object) -> tuple[bool, list[int], list[str]]:
+    ints: list[int] = []
+    texts: list[str] = []
+    return jotter(type(msg), 7)(msg, ints, texts), ints, texts
+
+
+@pytest.mark.parametrize("anything", [None, 3, "x", True])
+def test_a_record_of_what_cannot_change_is_frozen_and_kept_as_it_is(anything):
+    msg = flat(anything=anything)
+
+    assert frozen(Flat)(msg)
+    assert jotted(msg)[0]
+    assert kept(msg) is msg
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"n": True},
+        {"n": [1]},
+        {"yes": 1},
+        {"pair": [2, "x"]},
+        {"pair": (2, "x", 3)},
+        {"pair": (2, ["x"])},
+        {"many": ([3], ())},
+        {"many": [(3,)]},
+        {"maybe": ("read", "k")},
+        {"maybe": Command("cas", "k", [1, 2])},
+        {"anything": [1]},
+        {"anything": (1, 2)},
+        {"anything": 1.5},
+        {"anything": {}},
+    ],
+)
+def test_whatever_else_is_in_a_field_it_is_not_frozen(changed):
+    assert not frozen(Flat)(flat(**changed))
+    assert not jotted(flat(**changed))[0]
+
+
+def test_another_class_with_the_same_fields_is_not_frozen():
+    class Mine(Command):
+        pass
+
+    assert not frozen(Flat)(flat(maybe=Mine("read", "k")))
+
+
+@given(OUTERS)
+def test_what_is_frozen_is_read_as_it_was_sent_and_nothing_else_is_shared(msg):
+    shared = kept(msg) is msg
+
+    assert shared == frozen(Outer)(msg)
+    assert kept(msg) == CODEC.decode(CODEC.encode(msg))
+    assert not shared or not msg.named  # a dict
+
+
+@given(INNERS, INNERS)
+def test_two_that_differ_are_jotted_down_differently(one, two):
+    if frozen(Inner)(one) and frozen(Inner)(two):
+        assert (jotted(one) == jotted(two)) == (dumps(one) == dumps(two))
+
+
+@given(st.lists(st.integers() | st.lists(st.integers())))
+def test_a_list_is_copied(value):
+    copy = kept(value)
+
+    assert copy == loads(dumps(value)) == copied(value)
+    assert copy is not value
+
+
+def post(*, watched: bool = False) -> Post:
+    return Post(Codec((Flat, Inner)), (Flat, Inner), Trace(), watched=watched)
+
+
+def test_what_is_frozen_is_delivered_as_it_is_but_for_samples():
+    made, sent = post(), [flat(n=n) for n in range(1_000)]
+    packed = [made.pack(msg, 0) for msg in sent]
+
+    assert packed == sent
+    others = [i for i in range(1_000) if packed[i] is not sent[i]]
+    assert others[:FIRST] == list(range(FIRST))
+    assert 20 < len(others) < 40
+    made.check()
+
+
+def test_what_is_not_frozen_is_copied_for_each_receiver():
+    msg = flat(anything=[1])
+    packed = post().pack(msg, 5)
+    assert isinstance(packed, Parcel)
+    first, second = packed.open(), packed.open()
+
+    assert first == second == msg
+    assert first is not second
+    assert len({id(msg.anything), id(first.anything), id(second.anything)}) == 3  # type: ignore[attr-defined]
+    assert (packed.text, packed.sent_ns) == (dumps(("Flat", *loads(dumps(msg)))), 5)
+
+
+def test_whoever_watches_sees_the_text_of_all():
+    packed = post(watched=True).pack(flat(), 5)
+
+    assert isinstance(packed, Parcel)
+    assert packed.open() == flat()
+
+
+@pytest.mark.parametrize("receiver", [False, True])
+def test_whoever_changes_a_message_is_found_out(receiver):
+    made, msg = post(), flat()
+    packed = made.pack(msg, 0)
+    (packed if receiver else msg).n = 2  # type: ignore[attr-defined,misc]
+
+    with pytest.raises(AssertionError, match="was changed to"):
+        made.check()
+
+
+def test_what_is_no_message_of_the_protocol_is_not_sent():
+    with pytest.raises(KeyError):
+        post().pack(Command("read", "k"), 0)
+
+
+def test_all_that_is_sent_is_in_the_digest():
+    def digest(*sent: Flat) -> str:
+        trace = Trace()
+        made = Post(Codec((Flat,)), (Flat,), trace, watched=False)
+        for msg in sent:
+            made.pack(msg, 0)
+        return trace.digest()
+
+    runs = [(flat(), flat(n=2)), (flat(n=2), flat()), (flat(), flat(anything=[2])), (flat(),)]
+    assert len({digest(*sent) for sent in runs}) == len(runs)
+    assert digest(*runs[0]) == digest(*runs[0])
