@@ -22,6 +22,10 @@ from harness.tables import nearest
 
 COMMANDS: dict[str, str] = {
     "test": "Run a trial on real hosts: made on this machine, or named in an inventory.",
+    "up": "Put a protocol on hosts and leave it running.",
+    "ps": "List the clusters that run.",
+    "shell": "Speak to a running cluster: read, write, break, heal, compare.",
+    "down": "End a running cluster, and see that nothing is left.",
     "sim": "Run trials in the seeded simulator.",
     "zoo": "Hunt protocols broken on purpose: the track record of the tester.",
     "matrix": "Try every protocol with every workload under every kind of fault.",

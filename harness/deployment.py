@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from secrets import token_hex
 
+from harness.errors import CapabilityError
 from harness.reach import Reach
 from harness.remote.faults import Injector
 from harness.remote.faults_record import Proof
@@ -16,6 +17,11 @@ from harness.systems.replicas import Replicas
 from nemesis.actions import Link
 
 READY_S = 30.0
+
+
+def home_of(tag: str) -> str:
+    """The directory on the hosts of what bears this tag."""
+    return f"/var/tmp/harness-{tag}"  # noqa: S108  a name nobody can guess
 
 
 class Deployment:
@@ -38,10 +44,11 @@ class Deployment:
         say: Callable[[str], None],
     ) -> None:
         self.hosts = dict(enumerate(hosts))
+        self.weather = False
+        """Whether packets can be delayed or lost, once it is up."""
         self.remotes = {node: SshRemote(host) for node, host in self.hosts.items()}
         self.tag = token_hex(4) if tag is None else tag
-        home = f"/var/tmp/harness-{self.tag}"  # noqa: S108  on the hosts, a name nobody can guess
-        self.home = home
+        home = home_of(self.tag)
         self.system = Replicas(
             protocol,
             hosts=self.hosts,
@@ -62,28 +69,44 @@ class Deployment:
         cleanup: ExitStack,
         progress: Progress,
         *,
-        weather: bool,
+        weather: bool | None,
         rtt_ms: Mapping[Link, int] | None = None,
         clean: Callable[[], object],
+        installed: bool = False,
     ) -> None:
         """Install, start, wait until all serve. ``cleanup`` then undoes it, with ``clean`` at its end.
 
-        ``weather``: whether packets will be delayed or lost. ``rtt_ms`` are round trips that are made to
-        stand, before the system starts, until its end. Raises HarnessError where a host or the system
-        does not come up.
+        ``weather``: whether packets will be delayed or lost; None: if these hosts can. ``rtt_ms`` are
+        round trips that are made to stand, before the system starts, until its end. ``installed``: the
+        nodes run already. Raises HarnessError where a host or the system does not come up.
         """
         cleanup.callback(self.close)
         with progress.phase(f"connected to {len(self.hosts)} hosts"):
             self.on_nodes(lambda _, remote: remote.run(["true"]))
         cleanup.callback(clean)
-        with progress.phase(f"installed {self.system.name} ({len(self.system.zipapp)} B)"):
-            self.on_nodes(self.system.install)
+        if not installed:
+            with progress.phase(f"installed {self.system.name} ({len(self.system.zipapp)} B)"):
+                self.on_nodes(self.system.install)
         with progress.phase("agents are on the hosts"):
-            self.distances = self.injector.prepare(weather=weather, rtt_ms=rtt_ms)
+            self.distances = self._prepare(weather, rtt_ms, progress)
         cleanup.callback(self.injector.close)
         with progress.phase("all nodes serve"):
-            self.on_nodes(self.system.start)
+            if not installed:
+                self.on_nodes(self.system.start)
             self.wait_ready()
+
+    def _prepare(
+        self, weather: bool | None, rtt_ms: Mapping[Link, int] | None, progress: Progress
+    ) -> list[Proof]:
+        self.weather = weather is not False
+        try:
+            return self.injector.prepare(weather=self.weather, rtt_ms=rtt_ms)
+        except CapabilityError as error:
+            if weather is not None or rtt_ms:
+                raise
+            self.weather = False
+            progress.say(f"packets cannot be delayed or lost: {error}")
+            return self.injector.prepare(weather=False)
 
     def wait_ready(self) -> None:
         """Until all nodes serve. Raises NotReadyError for the first that does not."""

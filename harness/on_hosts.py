@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from checker.verdict import Outcome
@@ -16,6 +17,8 @@ from harness.remote.seam import Host
 from harness.report.progress import Progress
 from harness.report.run_page import page_of_invalid
 from harness.report.summary import report
+from harness.running.lifecycle import begin
+from harness.running.registry import Asked
 from harness.store.load import load_history
 from harness.store.record import RunDirectory
 from harness.trial import Trial, run_name, seconds
@@ -80,7 +83,29 @@ def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
     )
     shown = page_of_invalid(directory.path, stored.history, results, progress.say)
     report(title, results, where=str(directory.path), reproduce=reproduce, page=shown)
+    if wanted.leave_running:
+        keep(real, wanted, progress)
     return exit_code(results, interrupted=real.interrupted)
+
+
+def keep(real: RealTrial, wanted: Wanted, progress: Progress) -> None:
+    """Give the nodes that were left running to a holder, for `harness ps`, `shell` and `down`."""
+    trial = real.trial
+    asked = Asked(
+        protocol=trial.protocol,
+        on=wanted.on,
+        hosts=wanted.hosts,
+        nodes=trial.nodes,
+        zones=trial.places(),
+        rtt_ms=trial.rtt_ms,
+        options=trial.options,
+        tunnel=wanted.tunnel,
+        tag=real.deployed.tag,
+        adopted=True,
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    entry = begin(asked, None, lambda _: None)
+    progress.say(f"left running as {entry.name}: `harness shell`, then `harness down {entry.name}`")
 
 
 def lateness(stats: Stats) -> str:

@@ -55,7 +55,10 @@ def command(**given: Any) -> int:
         raise UsageError("--on sim: the simulator has a command of its own, `harness sim`")
     if on == LOCAL:
         if given["leave_running"]:
-            raise UsageError("--leave-running: hosts made on this machine end with the command")
+            raise UsageError(
+                "--leave-running: hosts made on this machine end with the command; `harness up` makes"
+                " some that stay"
+            )
         trial = for_hosts(trial_from(given, local_nodes(given["nodes"], given["wan"])))
         if not sandbox.inside():
             sandbox.enter([sys.executable, "-m", "harness", *again(trial.seed)])

@@ -29,7 +29,7 @@ NETWORK = "10.77.0"
 CONTROL = f"{NETWORK}.254"
 """The controller's address in the hosts' network."""
 
-_BRIDGE = "harness0"
+BRIDGE = "harness0"
 
 
 def veth(index: int) -> str:
@@ -90,13 +90,13 @@ class Maker:
     def _join(self) -> None:
         """Plug all hosts into one bridge, and wait until they are up."""
         batch = [
-            f"link add name {_BRIDGE} type bridge forward_delay 0",
-            f"addr add {CONTROL}/24 dev {_BRIDGE}",
-            f"link set {_BRIDGE} up",
+            f"link add name {BRIDGE} type bridge forward_delay 0",
+            f"addr add {CONTROL}/24 dev {BRIDGE}",
+            f"link set {BRIDGE} up",
         ]
         for i, node in enumerate(self.nodes, start=1):
             batch.append(f"link add name {veth(i)} type veth peer name eth0 netns {node.init}")
-            batch.append(f"link set {veth(i)} master {_BRIDGE} up")
+            batch.append(f"link set {veth(i)} master {BRIDGE} up")
         for node in self.nodes:
             node.expect(BUILT)
         _ip(batch)
@@ -130,7 +130,7 @@ class Maker:
         def left() -> list[str]:
             return [name for _, name in socket.if_nameindex() if name in ours]
 
-        ours = {veth(i) for i in self._indices()} | {_BRIDGE}
+        ours = {veth(i) for i in self._indices()} | {BRIDGE}
         # Dying network namespaces take their cables with them meanwhile: -force goes on where one is gone.
         refused = _ip([f"link del {name}" for name in left()], force=True)
         if left():

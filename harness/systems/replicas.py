@@ -194,13 +194,16 @@ class Replicas:
     # --- from the controller ----------------------------------------------------------------------
 
     def client(self, node: int, process: int, timeout_s: float) -> Client:
-        connect = self._connect(node, self._http_port + node, timeout_s)
+        connect = self.connect(node, timeout_s)
         return HttpClient(connect, process, self._serials.setdefault(process, count(1)))
+
+    def connect(self, node: int, timeout_s: float) -> Connect:
+        """Opens connections to where a node serves clients."""
+        return self._connect(node, self._http_port + node, timeout_s)
 
     def health(self, node: int, timeout_s: float = HEALTH_TIMEOUT_S) -> dict[str, object]:
         """What ``GET /health`` says. Raises OSError, or RemoteError where the host is not reached."""
-        connect = self._connect(node, self._http_port + node, timeout_s)
-        answer: dict[str, object] = http_client.get(connect, "/health")
+        answer: dict[str, object] = http_client.get(self.connect(node, timeout_s), "/health")
         return answer
 
     def leaders(self) -> tuple[int, ...]:

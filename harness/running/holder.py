@@ -1,0 +1,126 @@
+"""The process behind a running cluster: it makes the hosts, puts the nodes there, and stays.
+
+Started by ``harness up`` with the cluster's directory as its argument and the directory's lock as its
+file descriptor, which every process that keeps it alive has open. It ends when it is told so, on SIGTERM, or
+when what it holds cannot be had; then all is taken down, and what could not be is in ``ended.json``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from harness.deployment import Deployment
+from harness.errors import HarnessError
+from harness.remote import sandbox
+from harness.remote.cluster import LocalCluster
+from harness.remote.seam import Host, on_all
+from harness.report.progress import Progress
+from harness.running.cluster import RunningCluster
+from harness.running.control import Server
+from harness.running.registry import LOCAL, Asked, Entry
+
+START = "from harness.running.holder import main; main()"
+
+
+class Holder:
+    """One cluster, from its hosts to their end."""
+
+    def __init__(self, entry: Entry, asked: Asked) -> None:
+        self.entry, self.asked = entry, asked
+        self.progress = Progress()
+        self.problems: list[str] = []
+        self.told_to_end = False
+
+    def run(self) -> None:
+        """Make it, serve, take it down. Raises HarnessError where it cannot be made."""
+        with ExitStack() as cleanup:
+            hosts = self.hosts(cleanup)
+            deployed = Deployment(
+                self.asked.protocol,
+                hosts,
+                rtt_ms=self.asked.rtt_ms,
+                options=self.asked.options,
+                tunnel=self.asked.tunnel,
+                leave_running=self.asked.adopted,
+                tag=self.asked.tag,
+                say=self.progress.say,
+            )
+            deployed.bring_up(
+                cleanup,
+                self.progress,
+                weather=None,
+                clean=lambda: self.clean(deployed),
+                installed=self.asked.adopted,
+            )
+            cluster = RunningCluster(self.entry.name, self.asked, deployed, self.progress.say)
+            cleanup.callback(self.heal, cluster)
+            server = Server(self.entry.control, cluster.handle, self.progress.say)
+            cleanup.callback(server.close)
+            self.entry.write("cluster.json", {"hosts": [asdict(host) for host in hosts]})
+            cluster.stop.wait()
+            self.told_to_end = True
+        self.entry.write("ended.json", {"problems": self.problems})
+
+    def hosts(self, cleanup: ExitStack) -> tuple[Host, ...]:
+        if self.asked.on != LOCAL:
+            return self.asked.hosts
+        made = cleanup.enter_context(LocalCluster(self.asked.nodes, zones=self.asked.zones))
+        self.progress.say(f"{made.n} hosts made on this machine ({made.up_s:.1f} s)")
+        return made.hosts
+
+    def heal(self, cluster: RunningCluster) -> None:
+        """End all faults, so that the nodes' end is an ordinary one."""
+        cluster.faults.close()
+        try:
+            unproved = [proof for proof in cluster.faults.heal() if not proof["bit"]]
+        except HarnessError as error:
+            self.problems.append(f"not healed: {error}")
+        else:
+            self.problems += [
+                f"not healed: {proof['action']}: {proof['saw']}" for proof in unproved
+            ]
+
+    def clean(self, deployed: Deployment) -> None:
+        """Remove what was installed, unless it was there before and nobody said that it should end."""
+        if self.asked.adopted and not self.told_to_end:
+            return
+        done = on_all(deployed.remotes, lambda n: deployed.system.remove(n, deployed.remotes[n]))
+        self.problems += [
+            f"{deployed.hosts[node].name} could not be cleaned: {result}"
+            for node, result in done.items()
+            if isinstance(result, Exception)
+        ]
+
+
+def main() -> None:
+    """``python -c START DIRECTORY LOCK``."""
+    entry, lock = Entry(Path(sys.argv[1])), int(sys.argv[2])
+    asked = entry.asked()
+    if asked.on == LOCAL and not sandbox.inside():
+        os.set_inheritable(lock, True)
+        entry.write("holder.json", {"pid": os.getpid()})
+        sandbox.enter([*sandbox.python(START), *sys.argv[1:]])
+    os.set_inheritable(lock, False)
+    if asked.on != LOCAL:
+        entry.write("holder.json", {"pid": os.getpid()})
+    sys.path.insert(0, str(Path.cwd()))  # where the user's own package.module:Class is
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        Holder(entry, asked).run()
+    except HarnessError as error:
+        sys.stderr.write(f"harness: {error}\n")
+        for note in getattr(error, "__notes__", ()):
+            sys.stderr.write(f"harness: {note}\n")
+        sys.exit(error.exit_code)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,172 @@
+"""How a cluster begins and ends, seen from the command that asks for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness.deployment import Deployment
+from harness.errors import HarnessError, NotReadyError
+from harness.remote import sandbox
+from harness.remote.seam import on_all
+from harness.running import registry
+from harness.running.control import Answer, Control, NotThereError
+from harness.running.gone import Traces, left_on_hosts, links_and_mounts, traces_of
+from harness.running.holder import START
+from harness.running.registry import LOCAL, Asked, Entry
+
+END_S = 60.0
+_POLL_S = 0.02
+
+
+def begin(asked: Asked, name: str | None, say: Callable[[str], None]) -> Entry:
+    """Make a cluster that outlives this process, and wait until it serves.
+
+    ``say`` is given the lines of its log meanwhile. Raises UsageError where the name is taken,
+    NotReadyError with the end of the log if it does not come up; then, and on Ctrl-C, nothing is left.
+    """
+    entry, lock = registry.claim(name, asked)
+    try:
+        with entry.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*sandbox.python(START), str(entry.path), str(lock)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(lock,),
+            )
+    finally:
+        os.close(lock)
+    try:
+        _await_serving(entry, process, say)
+    except BaseException:
+        process.terminate()
+        process.wait(END_S)
+        registry.remove(entry)
+        raise
+    return entry
+
+
+def _await_serving(
+    entry: Entry, process: subprocess.Popen[bytes], say: Callable[[str], None]
+) -> None:
+    with entry.log.open(encoding="utf-8", errors="replace") as log:
+        while True:
+            ended = process.poll() is not None
+            for line in log:
+                say(line.rstrip("\n"))
+            if ended:
+                raise NotReadyError(f"the cluster did not come up (status {process.returncode})")
+            if entry.read("cluster.json"):
+                return
+            time.sleep(_POLL_S)
+
+
+def status(entry: Entry) -> Answer:
+    """Raises NotThereError where nobody answers: it starts, ends, or its holder is stuck."""
+    control = Control(entry.control)
+    try:
+        return control.ask("status")
+    finally:
+        control.close()
+
+
+@dataclass
+class Ended:
+    """What was seen of a cluster's end."""
+
+    processes: int = 0
+    namespaces: int = 0
+    hosts: int = 0
+    """Of an inventory, looked at."""
+    left: list[str] = field(default_factory=list)
+    """What is still there, or could not be undone; none: nothing is left."""
+
+
+def end(entry: Entry, say: Callable[[str], None]) -> Ended:
+    """End a cluster, dead or alive, and look whether anything is left of it.
+
+    It is forgotten only if nothing is left, so that this may be tried again. Raises HarnessError if its
+    processes do not end.
+    """
+    asked = entry.asked()
+    ended = Ended()
+    traces = _end_holder(entry)
+    if traces is not None:
+        ended.processes, ended.namespaces = len(traces.processes), len(traces.namespaces)
+        ended.left += traces.left()
+    ended.left += links_and_mounts()
+    said = entry.read("ended.json")
+    ended.left += said.get("problems", [])
+    if asked.on != LOCAL:
+        ended.hosts = len(asked.hosts)
+        if not said:  # it did not end in order: what it would have done is done from here
+            ended.left += _clean_hosts(asked, say)
+        for name, things in left_on_hosts(asked.hosts, asked.tag).items():
+            ended.left += [f"{name}: {thing}" for thing in things]
+    if not ended.left:
+        registry.remove(entry)
+    return ended
+
+
+def _end_holder(entry: Entry) -> Traces | None:
+    """Let the holder end, by force if it does not; what there was of it, or None if it was dead."""
+    if not entry.alive():
+        return None
+    pid = entry.read("holder.json").get("pid")
+    traces = traces_of(pid) if pid is not None else None
+    try:
+        control = Control(entry.control)
+        try:
+            control.ask("down")
+        finally:
+            control.close()
+    except (NotThereError, FileNotFoundError):  # it starts, or ends, or is stuck
+        if pid is not None:
+            os.kill(pid, 15)
+    deadline = time.monotonic() + END_S
+    while entry.alive():
+        if time.monotonic() > deadline:
+            raise HarnessError(
+                f"{entry.name} does not end: `kill -9 {pid}`, then `harness down {entry.name}` again;"
+                f" its log is {entry.log}"
+            )
+        time.sleep(_POLL_S)
+    while traces is not None and traces.left() and time.monotonic() < deadline:
+        time.sleep(_POLL_S)  # what dies with the sandbox dies soon, but not at once
+    return traces
+
+
+def _clean_hosts(asked: Asked, say: Callable[[str], None]) -> list[str]:
+    """Remove what a dead holder left on the hosts of an inventory; what could not be, a sentence each.
+
+    Its agents have mended all when they lost it; those that were killed too left a ledger, by which new
+    ones do.
+    """
+    deployed = Deployment(
+        asked.protocol,
+        asked.hosts,
+        rtt_ms=asked.rtt_ms,
+        options=asked.options,
+        tag=asked.tag,
+        say=say,
+    )
+    problems = []
+    try:
+        deployed.injector.prepare(weather=False)
+        problems += deployed.injector.close()
+    except HarnessError as error:
+        problems.append(f"faults could not be undone: {error}")
+    remove = deployed.system.remove
+    done = on_all(deployed.remotes, lambda node: remove(node, deployed.remotes[node]))
+    problems += [
+        f"{deployed.hosts[node].name} could not be cleaned: {result}"
+        for node, result in done.items()
+        if isinstance(result, Exception)
+    ]
+    deployed.close()
+    return problems
