@@ -30,6 +30,7 @@ def begin(asked: Asked, name: str | None, say: Callable[[str], None]) -> Entry:
     """
     entry, lock = registry.claim(name, asked)
     try:
+        entry.write("before.json", {"there": links_and_mounts()})
         with entry.log.open("ab") as log:
             process = subprocess.Popen(
                 [*sandbox.python(START), str(entry.path), str(lock)],
@@ -99,7 +100,8 @@ def end(entry: Entry, say: Callable[[str], None]) -> Ended:
     if traces is not None:
         ended.processes, ended.namespaces = len(traces.processes), len(traces.namespaces)
         ended.left += traces.left()
-    ended.left += links_and_mounts()
+    before = entry.read("before.json").get("there", [])
+    ended.left += [each for each in links_and_mounts() if each not in before]
     said = entry.read("ended.json")
     ended.left += said.get("problems", [])
     if asked.on != LOCAL:

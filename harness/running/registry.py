@@ -7,6 +7,8 @@
     └── NAME/
         ├── lock             held by the holder and by what keeps it, from before it starts
         ├── asked.json       what it was made from
+        ├── before.json      links and mounts of this machine that are none of it
+        ├── holder.json      the process at the top of it
         ├── cluster.json     once it serves: its hosts
         ├── ended.json       once it has ended in order: what could not be undone
         ├── control          the holder's socket
