@@ -10,6 +10,7 @@ from harness.errors import CapabilityError
 from harness.reach import Reach
 from harness.remote.faults import Injector
 from harness.remote.faults_record import Proof
+from harness.remote.homes import home_of
 from harness.remote.seam import Host, Remote, on_all, raise_first
 from harness.remote.ssh import SshRemote
 from harness.report.progress import Progress
@@ -17,11 +18,6 @@ from harness.systems.replicas import Replicas
 from nemesis.actions import Link
 
 READY_S = 30.0
-
-
-def home_of(tag: str) -> str:
-    """The directory on the hosts of what bears this tag."""
-    return f"/var/tmp/harness-{tag}"  # noqa: S108  a name nobody can guess
 
 
 class Deployment:

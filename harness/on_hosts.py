@@ -98,6 +98,7 @@ def keep(real: RealTrial, wanted: Wanted, progress: Progress) -> None:
         nodes=trial.nodes,
         zones=trial.places(),
         rtt_ms=trial.rtt_ms,
+        wan=trial.wan,
         options=trial.options,
         tunnel=wanted.tunnel,
         tag=real.deployed.tag,

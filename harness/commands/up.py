@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any
@@ -20,6 +21,7 @@ from harness.report.progress import Progress
 from harness.running.lifecycle import begin
 from harness.running.registry import LOCAL, Asked
 from harness.trial import Trial
+from harness.wan import longest_ms, zones_of
 
 DEFAULT_NODES = "3"
 
@@ -38,8 +40,13 @@ DEFAULT_NODES = "3"
 @click.option(
     "--zones", default="", metavar="ZONE,...", help="Given out in turn to hosts made here."
 )
-@click.option("--rtt", "rtt_ms", type=click.IntRange(1, 10_000), default=20, show_default=True,
-              help="Round trip in ms that the protocol's time-outs are multiples of.")  # fmt: skip
+@click.option(
+    "--wan", metavar="INVENTORY", help="Round trips of its zones stand between the hosts."
+)
+@click.option(
+    "--rtt", "rtt_ms", type=click.IntRange(1, 10_000), show_default="20, or what --wan says",
+    help="Round trip in ms that the protocol's time-outs are multiples of.",
+)  # fmt: skip
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
 )
@@ -50,6 +57,7 @@ def command(**given: Any) -> None:
     Examples:
       harness up -p multipaxos -n 3
       harness up -p wpaxos -n 6 --zones eu,us,asia --name wide
+      harness up -p epaxos --wan wan5
       harness up -p raft --on lab.toml
       harness ps; harness shell; harness down
     """
@@ -62,24 +70,28 @@ def command(**given: Any) -> None:
 
 def asked_for(given: dict[str, Any]) -> Asked:
     """What the options ask for, checked before a host is touched. Raises UsageError."""
-    on, zones = given["on"], given["zones"]
+    on, wan, zones = given["on"], given["wan"], given["zones"]
     hosts: tuple[Host, ...] = ()
     tunnel = False
     if on == LOCAL:
-        nodes = local_nodes(given["nodes"] or DEFAULT_NODES)
+        nodes = local_nodes(given["nodes"] or (None if wan else DEFAULT_NODES), wan)
     else:
         inventory = load(on)
         hosts, tunnel = chosen(inventory, given["nodes"]), inventory.tunnel
         nodes = len(hosts)
         if any(host.zone for host in hosts):
             zones = ",".join(host.zone for host in hosts)
+    if wan and not zones:
+        zones = ",".join(zones_of(wan, nodes))
     trial = Trial(
         protocol=given["protocol"],
         nodes=nodes,
         zones=zones,
-        rtt_ms=given["rtt_ms"],
+        wan=wan,
         options=dict(pair(text) for text in given["options"]),
     )
+    expected_ms = longest_ms(wan, trial.places()) if wan else trial.rtt_ms
+    trial = replace(trial, rtt_ms=given["rtt_ms"] or expected_ms)
     trial.replica()
     return Asked(
         protocol=trial.protocol,
@@ -88,6 +100,7 @@ def asked_for(given: dict[str, Any]) -> Asked:
         nodes=nodes,
         zones=trial.places(),
         rtt_ms=trial.rtt_ms,
+        wan=wan,
         options=trial.options,
         tunnel=tunnel,
         tag=token_hex(4),

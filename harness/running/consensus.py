@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from checker.agreement import check
 from checker.history import INFO, History, Row, node_process
 from checker.phrases import plural
 from checker.verdict import Outcome
+from harness.running.histories import Executed, history_of
 
 AGREE, DIFFER, UNKNOWN = 0, 1, 2
-
-Json = object
-Executed = Sequence[tuple[Json, Json]]
-"""Key and what, of each update, in the order in which a node executed them."""
-
-
-def history_of(executed: Executed, key: str) -> list[Json]:
-    """What a node executed of the key, each once: after a restart it runs what it has on disk again.
-
-    >>> history_of([("x", "a"), ("y", "b"), ("x", "c"), ("x", "a")], "x")
-    ['a', 'c']
-    """
-    return list(dict.fromkeys(_hashable(what) for of, what in executed if of == key))
-
-
-def _hashable(what: Json) -> Json:
-    return tuple(map(_hashable, what)) if isinstance(what, list) else what
 
 
 def consensus(key: str, nodes: Mapping[str, Executed]) -> tuple[int, list[str]]:

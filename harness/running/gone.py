@@ -1,45 +1,22 @@
-"""That nothing is left of a cluster that has ended: looked for, not assumed.
+"""That nothing is left on this machine of a cluster that has ended: looked for, not assumed.
 
-On this machine: the processes that kept it and all below them (each by its pid and start time, so that a
-pid given to another does not count), the namespaces that they alone were in, and network links and mounts
-that were not there before. On hosts of an inventory: the run's directory, processes that name it, the
-agents' ledger, and rules that bear its tag.
+That is: the processes that kept it and all below them (each by its pid and start time, so that a pid given to
+another does not count), the namespaces that they alone were in, network links and mounts.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.deployment import home_of
 from harness.remote.agent import read_stat
 from harness.remote.cluster_maker import BRIDGE, veth
-from harness.remote.faults import LEDGERS
+from harness.remote.homes import home_of
 from harness.remote.sandbox import RUNTIME
-from harness.remote.seam import Host, on_all
-from harness.remote.ssh import SshRemote
-from nemesis.shell import PREFIX
 
 _NAMESPACES = ("net", "mnt", "pid", "uts", "ipc", "user")
-
-# Given: the directory, the ledger, the chain's name.
-_LEFT = """
-[ ! -e "$1" ] || echo "the directory $1"
-[ ! -e "$2" ] || echo "the agent's ledger $2"
-for each in /proc/[0-9]*; do
-    [ "$each" = "/proc/$$" ] && continue
-    if tr '\\0' '\\n' <"$each/cmdline" 2>/dev/null | grep -qF -- "$1/"; then
-        echo "process ${each#/proc/}: $(tr '\\0' ' ' <"$each/cmdline")"
-    fi
-done
-PATH=$PATH:/usr/sbin:/sbin
-if command -v iptables-save >/dev/null; then
-    iptables-save 2>/dev/null | grep -F -- "$3" | sed 's/^/rule: /'
-fi
-true
-"""
 
 
 @dataclass(frozen=True)
@@ -78,26 +55,6 @@ def links_and_mounts() -> list[str]:
     lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     points = [line.split()[4] for line in lines]
     return links + [f"mount {each}" for each in points if Path(each).is_relative_to(RUNTIME)]
-
-
-def left_on_hosts(hosts: Sequence[Host], tag: str) -> dict[str, list[str]]:
-    """By host, what of the run with this tag is there; a host that cannot be asked says so."""
-    remotes = {node: SshRemote(host) for node, host in enumerate(hosts)}
-    home = home_of(tag)
-    script = ["sh", "-c", _LEFT, "sh", home, f"{LEDGERS}/{tag}.json", f"{PREFIX}{tag}"]
-
-    def look(node: int) -> list[str]:
-        try:
-            return remotes[node].run(script, root=True).stdout.splitlines()
-        finally:
-            remotes[node].close()
-
-    nobody: dict[int, list[str]] = {node: [] for node in remotes}
-    return {
-        hosts[node].name: [f"it cannot be asked: {seen}"] if isinstance(seen, Exception) else seen
-        for node, seen in on_all(nobody, look).items()
-        if seen
-    }
 
 
 def pids_of_nodes(top: int, tag: str) -> dict[str, int]:

@@ -19,13 +19,14 @@ from harness.deployment import Deployment
 from harness.errors import HarnessError
 from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
+from harness.remote.distances import words
 from harness.remote.seam import Host, on_all
 from harness.report.progress import Progress
 from harness.running.cluster import RunningCluster
 from harness.running.control import Server
 from harness.running.registry import LOCAL, Asked, Entry
-
-START = "from harness.running.holder import main; main()"
+from harness.trial import Trial
+from harness.wan import links_of
 
 
 class Holder:
@@ -41,6 +42,12 @@ class Holder:
         """Make it, serve, take it down. Raises HarnessError where it cannot be made."""
         with ExitStack() as cleanup:
             hosts = self.hosts(cleanup)
+            trial = Trial(
+                protocol=self.asked.protocol,
+                nodes=len(hosts),
+                zones=",".join(self.asked.zones),
+                wan=self.asked.wan,
+            )
             deployed = Deployment(
                 self.asked.protocol,
                 hosts,
@@ -55,9 +62,12 @@ class Holder:
                 cleanup,
                 self.progress,
                 weather=None,
+                rtt_ms=links_of(trial),
                 clean=lambda: self.clean(deployed),
                 installed=self.asked.adopted,
             )
+            for word in words(deployed.distances):
+                self.progress.say(word)
             cluster = RunningCluster(self.entry.name, self.asked, deployed, self.progress.say)
             cleanup.callback(self.heal, cluster)
             server = Server(self.entry.control, cluster.handle, self.progress.say)
@@ -99,13 +109,13 @@ class Holder:
 
 
 def main() -> None:
-    """``python -c START DIRECTORY LOCK``."""
+    """Given the directory and the file descriptor of its lock."""
     entry, lock = Entry(Path(sys.argv[1])), int(sys.argv[2])
     asked = entry.asked()
     if asked.on == LOCAL and not sandbox.inside():
         os.set_inheritable(lock, True)
         entry.write("holder.json", {"pid": os.getpid()})
-        sandbox.enter([*sandbox.python(START), *sys.argv[1:]])
+        sandbox.enter([sys.executable, *sys.orig_argv[1:]])
     os.set_inheritable(lock, False)
     if asked.on != LOCAL:
         entry.write("holder.json", {"pid": os.getpid()})

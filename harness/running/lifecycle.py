@@ -8,17 +8,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.deployment import Deployment
 from harness.errors import HarnessError, NotReadyError
 from harness.remote import sandbox
-from harness.remote.seam import on_all
 from harness.running import registry
 from harness.running.control import Answer, Control, NotThereError
-from harness.running.gone import Traces, left_on_hosts, links_and_mounts, traces_of
-from harness.running.holder import START
+from harness.running.gone import Traces, links_and_mounts, traces_of
 from harness.running.registry import LOCAL, Asked, Entry
 
 END_S = 60.0
+_HOLD = "from harness.running.holder import main; main()"
 _POLL_S = 0.02
 
 
@@ -33,7 +31,7 @@ def begin(asked: Asked, name: str | None, say: Callable[[str], None]) -> Entry:
         entry.write("before.json", {"there": links_and_mounts()})
         with entry.log.open("ab") as log:
             process = subprocess.Popen(
-                [*sandbox.python(START), str(entry.path), str(lock)],
+                [*sandbox.python(_HOLD), str(entry.path), str(lock)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -106,10 +104,11 @@ def end(entry: Entry, say: Callable[[str], None]) -> Ended:
     ended.left += said.get("problems", [])
     if asked.on != LOCAL:
         ended.hosts = len(asked.hosts)
+        from harness.running import gone_hosts  # noqa: PLC0415  half a second of imports: not before
+
         if not said:  # it did not end in order: what it would have done is done from here
-            ended.left += _clean_hosts(asked, say)
-        for name, things in left_on_hosts(asked.hosts, asked.tag).items():
-            ended.left += [f"{name}: {thing}" for thing in things]
+            ended.left += gone_hosts.clean(asked, say)
+        ended.left += gone_hosts.left(asked)
     if not ended.left:
         registry.remove(entry)
     return ended
@@ -141,34 +140,3 @@ def _end_holder(entry: Entry) -> Traces | None:
     while traces is not None and traces.left() and time.monotonic() < deadline:
         time.sleep(_POLL_S)  # what dies with the sandbox dies soon, but not at once
     return traces
-
-
-def _clean_hosts(asked: Asked, say: Callable[[str], None]) -> list[str]:
-    """Remove what a dead holder left on the hosts of an inventory; what could not be, a sentence each.
-
-    Its agents have mended all when they lost it; those that were killed too left a ledger, by which new
-    ones do.
-    """
-    deployed = Deployment(
-        asked.protocol,
-        asked.hosts,
-        rtt_ms=asked.rtt_ms,
-        options=asked.options,
-        tag=asked.tag,
-        say=say,
-    )
-    problems = []
-    try:
-        deployed.injector.prepare(weather=False)
-        problems += deployed.injector.close()
-    except HarnessError as error:
-        problems.append(f"faults could not be undone: {error}")
-    remove = deployed.system.remove
-    done = on_all(deployed.remotes, lambda node: remove(node, deployed.remotes[node]))
-    problems += [
-        f"{deployed.hosts[node].name} could not be cleaned: {result}"
-        for node, result in done.items()
-        if isinstance(result, Exception)
-    ]
-    deployed.close()
-    return problems

@@ -52,6 +52,8 @@ class Asked:
     nodes: int
     zones: tuple[str, ...] = ()
     rtt_ms: int = 20
+    wan: str | None = None
+    """The inventory whose round trips stand between the hosts."""
     options: Mapping[str, str] = field(default_factory=dict)
     tunnel: bool = False
     tag: str
