@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from checker.history import NEMESIS, History
 from checker.values import Json, identity
 
+AMNESIA = "amnesia"
+"""The note of a node that has lost its disk and is silent for good."""
+
 
 @dataclass(frozen=True)
 class FaultWindow:
@@ -62,7 +65,8 @@ def value_of(history: History, row: int) -> Mapping[str, Json]:
 
 
 def left_dead(history: History) -> list[int]:
-    """The nodes that were dead when all was over: killed, and not started again even by the heal.
+    """The nodes that were dead when all was over: killed, and not started again even by the heal, or
+    silent for good, having lost their disk (``protocols.amnesia`` notes it).
 
     A row of the heal (``phase`` ``heal``) has the whole cluster alive, but for those that it kills
     itself, where only a core is healed.
@@ -79,4 +83,6 @@ def left_dead(history: History) -> list[int]:
                     dead[node] = None
                 elif action.get("do") == "start":
                     dead.pop(node, None)
+    for _, node, _ in history.notes(AMNESIA):
+        dead[node] = None
     return sorted(dead)

@@ -45,6 +45,8 @@ FAULTS: Mapping[str, str] = {
     "disk-lose": "nemesis.disk:lose",
     "disk-torn": "nemesis.disk:torn",
     "disk-corrupt": "nemesis.disk:corrupt",
+    "wipe": "nemesis.disk:wipe",
+    "wipe-leader": "nemesis.disk:wipe_leader",
     "clock": "nemesis.clock:any_kind",
     "clock-bump": "nemesis.clock:bump",
     "clock-strobe": "nemesis.clock:strobe",
@@ -57,9 +59,12 @@ FAULTS: Mapping[str, str] = {
 }
 
 OF_ZONES = ("partition-zone", "kill-zone")
-"""Faults that need to know the nodes' zones. They are asked for by name: no group has them."""
+"""Faults that need to know the nodes' zones."""
+
+BY_NAME = (*OF_ZONES, "wipe", "wipe-leader")
+"""Faults that are of no group: those of zones, and those that few protocols can come back from."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
-    group: tuple(n for n in FAULTS if n.startswith(group + "-") and n not in OF_ZONES)
+    group: tuple(n for n in FAULTS if n.startswith(group + "-") and n not in BY_NAME)
     for group in ("partition", "kill", "pause", "packet", "disk", "clock", "aimed")
 }

@@ -108,6 +108,17 @@ class Restore:
     node: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wipe:
+    """The disk is gone, and an empty one in its place. The node dies, if it lives.
+
+    It is told so at its next start (``protocols.kernel``: ``Started.lost``). Nothing brings back what
+    was lost; what the protocol makes of it is the protocol's affair.
+    """
+
+    node: int
+
+
 # --- clocks: now_ms is the wall clock, which jumps; timers run by a monotonic one, which does not ---
 
 
@@ -145,7 +156,7 @@ class ResetClock:
 
 LinkAction: TypeAlias = Cut | Mend | Shape
 ProcessAction: TypeAlias = Kill | Start | Pause | Resume
-DiskAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore
+DiskAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore | Wipe
 ClockAction: TypeAlias = BumpClock | StrobeClock | SetDrift | ResetClock
 NodeAction: TypeAlias = ProcessAction | DiskAction | ClockAction
 Action: TypeAlias = LinkAction | NodeAction

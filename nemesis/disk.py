@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from nemesis.actions import Corrupt, Fault, Kill, LoseUnsynced, Restore, SlowDisk, Start
+from nemesis.actions import Corrupt, Fault, Kill, LoseUnsynced, Restore, SlowDisk, Start, Wipe
 from nemesis.targets import pick
 
 _DRAWN = ("one", "minority", "majority", "all", "leader")
@@ -75,3 +75,24 @@ ALL_KINDS = (slow, power, lose, torn, corrupt)
 def any_kind(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
     """Any of the kinds of disk fault below, each in its turn."""
     return random.choice(ALL_KINDS)(random, nodes, leaders)
+
+
+# --- a disk that is gone for good: asked for by name, since few protocols live without it ----------
+
+
+def wipe_node(name: str, node: int) -> Fault:
+    """The node dies, its disk is replaced by an empty one, and it starts again."""
+    return Fault(name, begin=(Kill(node), Wipe(node)), end=(Start(node),))
+
+
+def wipe(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:  # noqa: ARG001
+    """The last node starts again upon an empty disk: always that one, so that the others can do without."""
+    return wipe_node("wipe", nodes[-1])
+
+
+def wipe_leader(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """A node that believes to lead starts again upon an empty disk (any node, where nobody does).
+
+    Each window may hit another: without a way back a cluster of 5 is through with the third.
+    """
+    return wipe_node("wipe-leader", *pick("leader", random, nodes, leaders))

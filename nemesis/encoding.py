@@ -34,6 +34,7 @@ from nemesis.actions import (
     StrobeClock,
     Weather,
     Window,
+    Wipe,
 )
 
 Json: TypeAlias = object
@@ -48,6 +49,7 @@ _OF_NODE: Mapping[str, type[NodeAction]] = {
     "lose-unsynced": LoseUnsynced,
     "corrupt": Corrupt,
     "restore": Restore,
+    "wipe": Wipe,
     "bump-clock": BumpClock,
     "strobe-clock": StrobeClock,
     "set-drift": SetDrift,

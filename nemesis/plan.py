@@ -36,6 +36,7 @@ from nemesis.actions import (
     StrobeClock,
     Weather,
     Window,
+    Wipe,
 )
 from nemesis.encoding import (
     action_to_json,
@@ -76,7 +77,7 @@ def lane_of(action: Action) -> str:
             return "process"
         case Shape():
             return "packet"
-        case SlowDisk() | LoseUnsynced() | Corrupt() | Restore():
+        case SlowDisk() | LoseUnsynced() | Corrupt() | Restore() | Wipe():
             return "disk"
         case BumpClock() | StrobeClock() | SetDrift() | ResetClock():
             return "clock"
@@ -266,7 +267,7 @@ def _left_open(fault: Fault) -> Iterator[str]:
                 broken["paused", node] = f"node {node} paused"
             case Resume(node):
                 broken.pop(("paused", node), None)
-            case LoseUnsynced(node):
+            case LoseUnsynced(node) | Wipe(node):
                 broken["dead", node] = f"node {node} dead"
             case SlowDisk(node, ms):
                 broken.pop(("slow", node), None)

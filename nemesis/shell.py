@@ -8,9 +8,9 @@
   sender's socket, and TCP would crawl (HOSTS.md 4c).
 - **Distances** (``Facts.apart_us``) are delays by the same means that are there before any fault and after
   it: weather comes on top of them, and healing leaves them.
-- **Processes** get signals. ``Start`` is the system's own affair and has no command.
-- **Disks and clocks** are broken in the simulator only, so far: ``SIMULATED_ONLY`` says so, and a trial
-  that asks for one on hosts is refused before any host is touched (:func:`not_on_hosts`).
+- **Processes** get signals. ``Start`` and ``Wipe`` are the system's own affair and have no command.
+- **Disks**, all but ``Wipe``, **and clocks** are broken in the simulator only, so far: ``SIMULATED_ONLY``
+  says so, and a trial that asks for one on hosts is refused before any host is touched.
 
 Only IPv4. Commands that are sent once (``Cut``, ``Mend``, ``Shape``) are one process where possible;
 ``set_up``, ``heal`` and ``tear_down`` may be repeated at will and end with status 0 if nothing is
@@ -43,6 +43,7 @@ from nemesis.actions import (
     SlowDisk,
     Start,
     StrobeClock,
+    Wipe,
 )
 from nemesis.resolution import resolve
 from nemesis.shell_facts import (
@@ -64,7 +65,10 @@ from nemesis.shell_weather import distances, shape
 
 __all__ = ["MOST_NODES", "Argv", "Command", "Facts", "HostFacts", "shell"]
 
-SIMULATED_ONLY: tuple[type, ...] = (*get_args(DiskAction), *get_args(ClockAction))
+_ON_HOSTS = (Wipe,)
+SIMULATED_ONLY: tuple[type, ...] = tuple(
+    action for action in (*get_args(DiskAction), *get_args(ClockAction)) if action not in _ON_HOSTS
+)
 """Actions that have no command. Give one its ``case`` in :func:`commands`, then take it out here."""
 
 
@@ -87,7 +91,7 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             return [(node, _signal("STOP", facts.pids[node]))]
         case Resume(node):
             return [(node, _signal("CONT", facts.pids[node]))]
-        case Start():
+        case Start() | Wipe():
             return []
         case SlowDisk() | LoseUnsynced() | Corrupt() | Restore():
             raise NotImplementedError(f"{action}: disks are broken in the simulator only, so far")

@@ -16,6 +16,10 @@ and both keep this contract:
   before it arrives forgets it).
 - Messages to others may be lost, duplicated, delayed and reordered.
 - ``Kill`` drops the object; ``Start`` builds a new one from what was persisted, and nothing else.
+- **Amnesia is refused.** A node that has run before and whose disk is gone (replaced, wiped) is told so
+  (``Started.lost``). What it voted for and promised is forgotten, and to vote again would break what
+  others were told. A protocol that has a safe way back says so (:meth:`Replica.rejoins`) and takes it
+  in ``on_lost``; in the place of any other a silent one runs (``protocols.amnesia``).
 
 Standard library only: a node needs nothing but ``python3``.
 """
@@ -71,9 +75,14 @@ class Command:
 
 @record
 class Started:
-    """The first event of every incarnation; ``durable`` is what earlier ones persisted."""
+    """The first event of every incarnation; ``durable`` is what earlier ones persisted.
+
+    ``lost``: this node has run before, and all that it had persisted is gone. It is said again at each
+    start until the replica has persisted something: by then it must be sure of its way back.
+    """
 
     durable: Mapping[str, Json]
+    lost: bool = False
 
 
 @record
@@ -141,6 +150,7 @@ class Note:
 
     - ``decided`` ``[slot, what]``: no two nodes may decide differently in a slot (any JSON values);
     - ``executed`` ``[key, what]``: the order of a key's updates is the same at every node;
+    - ``amnesia``: the node has lost its disk and is silent for good: nobody waits for it;
     - ``leader`` ``[ballot, node]``: informative, for targets such as "leader" and for diagrams;
     - ``sometimes`` ``name``: something rare happened that a campaign ought to see now and then. The
       names are those that the replica's class promises in ``sometimes``; one that never happened
@@ -253,6 +263,11 @@ class Replica(ABC, Generic[Message]):
         that says why. It is asked before a host is touched.
         """
 
+    @classmethod
+    def rejoins(cls, cluster: Cluster) -> bool:  # noqa: ARG003
+        """Whether a node of this cluster that has lost its disk has a safe way back: ``on_lost``."""
+        return False
+
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         self.id = id
         self.cluster = cluster
@@ -280,7 +295,10 @@ class Replica(ABC, Generic[Message]):
             self.on_request(event.request, event.command)
         else:
             assert type(event) is Started, event
-            self.on_start(event.durable)
+            if event.lost:
+                self.on_lost()
+            else:
+                self.on_start(event.durable)
         return said
 
     def receive(self, src: NodeId, msg: Message) -> list[Said]:
@@ -292,6 +310,12 @@ class Replica(ABC, Generic[Message]):
     @abstractmethod
     def on_start(self, durable: Mapping[str, Json]) -> None:
         """Build the state from what was persisted (as JSON gives it back: tuples became lists)."""
+
+    def on_lost(self) -> None:
+        """In the place of ``on_start``, where :meth:`rejoins` says so: the disk is gone. Nothing that
+        could count as a vote may leave this node before it knows what it may have promised.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no way back without its disk")
 
     @abstractmethod
     def on_request(self, request: RequestId, command: Command) -> None: ...

@@ -75,6 +75,12 @@ def _read_arguments(argv: Sequence[str]) -> Config:
     named("--zones", type=_words, metavar="ZONE,ZONE...", help="one a node")
     named("--rtt-ms", type=int, help="round trip to expect (20)")
     named("--option", dest="options", action="append", type=_option, metavar="NAME=VALUE")
+    named(
+        "--disk-lost",
+        action="store_true",
+        default=None,
+        help="this node ran before: an empty directory means that its disk is gone, not that it is new",
+    )
     given = {k: v for k, v in vars(parser.parse_args(argv)).items() if v is not None}
     del given["verb"]
     told = _read_file(given.pop("config")) if "config" in given else {}

@@ -46,6 +46,8 @@ class Config:
     zones: tuple[str, ...] = ()
     rtt_ms: int = 20
     options: Mapping[str, Json] = field(default_factory=dict)
+    disk_lost: bool = False
+    """This node has run before: an empty data directory is in the place of a disk that is gone."""
 
     def of_cluster(self) -> Cluster:
         return Cluster(tuple(sorted(self.peers)), self.zones, self.rtt_ms, self.options)
@@ -89,6 +91,7 @@ def read(told: Mapping[str, Json]) -> Config:
         zones=tuple(_text("zones", zone) for zone in zones),
         rtt_ms=_number("rtt_ms", told.get("rtt_ms", 20), 1, 60_000),
         options=options,
+        disk_lost=_flag("disk_lost", told.get("disk_lost", False)),
     )
 
 
@@ -136,6 +139,12 @@ def _everywhere(own: Address) -> Address:
 def _text(name: str, told: object) -> str:
     if not isinstance(told, str):
         raise ConfigError(f"{name} is a text, not {told!r}")
+    return told
+
+
+def _flag(name: str, told: object) -> bool:
+    if type(told) is not bool:
+        raise ConfigError(f"{name} is true or false, not {told!r}")
     return told
 
 

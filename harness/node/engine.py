@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from harness.node.journal import Journal
+from protocols.amnesia import new_replica
 from protocols.kernel import (
     CancelTimer,
     Cluster,
@@ -40,6 +41,8 @@ RESERVED = "@"
 """Keys of the journal that begin so are the engine's own; a replica's never do."""
 _INCARNATION = "@incarnation"
 _IDENTITY = "@identity"
+_LOST = "@lost"
+"""True where the journal was begun in the place of one that is gone."""
 
 EVENTS_PER_TURN = 1000
 
@@ -80,13 +83,14 @@ class World(Protocol):
 class Engine:
     """One incarnation of a replica upon its journal.
 
-    Counts its incarnation durably, so before any request. Raises IdentityError where the journal
+    Counts its incarnation durably, so before any request. ``disk_lost``: an empty journal is not that
+    of a new node, but the replacement of one that is gone. Raises IdentityError where the journal
     was written by another node or protocol; lets every exception of a step pass: it is a bug.
     """
 
     def __init__(
         self,
-        build: Callable[[NodeId, Cluster], Replica[Any]],
+        protocol: type[Replica[Any]],
         id: NodeId,
         cluster: Cluster,
         *,
@@ -94,16 +98,25 @@ class Engine:
         journal: Journal,
         world: World,
         now_ms: Callable[[], int],
+        disk_lost: bool = False,
     ) -> None:
         saved = journal.get(_IDENTITY)
         if saved not in (None, identity):
             raise IdentityError(f"{journal.directory} belongs to {saved}, not to {identity}")
         incarnation = journal.get(_INCARNATION)
-        self.incarnation = 1 + (incarnation if isinstance(incarnation, int) else 0)
-        journal.commit({_IDENTITY: dumps(identity), _INCARNATION: dumps(self.incarnation)})
+        if isinstance(incarnation, int):
+            self.incarnation = incarnation + 1
+        else:  # where the count is lost, the time is above it
+            self.incarnation = 1 + (now_ms() if disk_lost else 0)
+        begun = {_IDENTITY: dumps(identity), _INCARNATION: dumps(self.incarnation)}
+        if saved is None and disk_lost:
+            begun[_LOST] = dumps(True)
+        journal.commit(begun)
+        durable = {k: v for k, v in journal.durable().items() if not k.startswith(RESERVED)}
+        lost = journal.get(_LOST) is True and not durable
         self.id = id
-        self.replica = build(id, cluster)
-        self.codec = Codec(self.replica.messages)
+        self.replica = new_replica(protocol, id, cluster, lost=lost)
+        self.codec = Codec(protocol.messages)
         self.inbox: deque[Event] = deque()
         self.due: deque[_Due] = deque()
         self.steps = 0
@@ -115,8 +128,7 @@ class Engine:
         self._requests = request_ids(id, self.incarnation)
         self._armed: dict[str, int] = {}
         self._generation = 0
-        durable = journal.durable()
-        self.inbox.append(Started({k: v for k, v in durable.items() if not k.startswith(RESERVED)}))
+        self.inbox.append(Started(durable, lost))
 
     def request(self, command: Command) -> RequestId:
         """Take in a client's command; its answer will name this request."""

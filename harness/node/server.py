@@ -124,6 +124,7 @@ class Node:
             journal=self._journal,
             world=self,
             now_ms=lambda: time.time_ns() // 1_000_000,
+            disk_lost=config.disk_lost,
         )
         self._peers = Peers(
             config.id,

@@ -35,6 +35,7 @@ from nemesis.actions import (
     Shape,
     Start,
     Weather,
+    Wipe,
 )
 from nemesis.shell import Facts, HostFacts
 
@@ -206,6 +207,8 @@ class Injector:
             proofs = [self._shape(action) for action in actions]
         elif kind is Start:
             proofs = self.processes.start_all(actions)
+        elif kind is Wipe:
+            proofs = self.processes.wipe_all(actions)
         else:
             proofs = self.processes.signal(actions, self._send)
         ms = round((time.monotonic() - began) * 1000)

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, assert_never
 
+from harness.errors import CapabilityError
 from harness.remote.faults_agent import Agents
 from harness.remote.faults_proof import PATIENCE_S
 from harness.remote.faults_record import Json, Proof, complaints, proof
 from harness.remote.seam import Completed, Remote, on_all, raise_first
-from harness.systems.kernel import System
-from nemesis.actions import Action, Kill, Pause, Resume, Start
+from harness.systems.kernel import HasDisk, System
+from nemesis.actions import Action, Kill, Pause, Resume, Start, Wipe
 
 Send: TypeAlias = Callable[[Sequence[Action], Mapping[int, int]], dict[int, Completed]]
 """Type what the actions say, given the pids of the nodes."""
@@ -76,6 +77,23 @@ class Processes:
             state = self.state(node, pid, ("running",))
         saw: dict[str, Json] = {"pid": pid, "state": state}
         return proof(Start(node), "/proc", saw, state == "running")
+
+    def wipe_all(self, actions: Sequence[Wipe]) -> list[Proof]:
+        return [*raise_first(on_all(_by_node(actions), self._wipe)).values()]
+
+    def _wipe(self, node: int) -> Proof:
+        """Empty the node's disk."""
+        if not isinstance(self.system, HasDisk):
+            raise CapabilityError(f"{self.system.name}: nobody has said how its disk is wiped")
+        had, has = self.system.wipe(node, self.remotes[node])
+        gone = self.system.pid(node, self.remotes[node]) is None
+        self.paused.pop(node, None)
+        saw: dict[str, Json] = {
+            "had_bytes": had,
+            "has_bytes": has,
+            "state": "gone" if gone else "running",
+        }
+        return proof(Wipe(node), "disk", saw, gone and has == 0)
 
     def prove_woken(self, node: int) -> list[Proof]:
         """After a heal: a process that was paused runs, or has died since."""

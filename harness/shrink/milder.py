@@ -17,6 +17,7 @@ from nemesis.actions import (
     SlowDisk,
     StrobeClock,
     Window,
+    Wipe,
 )
 from nemesis.process import kill_nodes
 
@@ -41,7 +42,7 @@ def milder(window: Window) -> list[Window]:
 def _plain_kill(fault: Fault) -> Iterator[Fault]:
     """A kill and a restart, without what was done to the disk."""
     actions = (*fault.begin, *fault.end)
-    hit = [a.node for a in actions if isinstance(a, LoseUnsynced | Corrupt)]
+    hit = [a.node for a in actions if isinstance(a, LoseUnsynced | Corrupt | Wipe)]
     if hit:
         yield kill_nodes("kill", sorted(set(hit)))
 

@@ -31,6 +31,7 @@ from nemesis.actions import (
     SlowDisk,
     Start,
     StrobeClock,
+    Wipe,
 )  # fmt: skip
 from protocols.wire import Codec
 
@@ -114,6 +115,9 @@ class FaultyStage(Stage):
                 case LoseUnsynced(i, torn):
                     self._kill(self.nodes[i])
                     self.disks.lose(self.nodes[i], torn=torn)
+                case Wipe(i):
+                    self._kill(self.nodes[i])
+                    self.nodes[i].wipe()
                 case Corrupt(i):
                     self.nodes[i].damaged = bool(self.nodes[i].disk)
                 case Restore(i):

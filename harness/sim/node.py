@@ -12,7 +12,8 @@ from harness.sim.clients import Call
 from harness.sim.frozen import kept
 from harness.sim.network import MS, Wire
 from harness.sim.setup import Setup
-from protocols.kernel import Cluster, Replica, RequestId, request_ids
+from protocols.amnesia import new_replica
+from protocols.kernel import Cluster, Replica, RequestId, Started, request_ids
 from protocols.wire import dumps, loads
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ class Node:
 
     ``disk`` is what is durable: copies, so that no object outlives its incarnation. ``late`` is
     there while syncs take time; ``cached`` are the records that a dead process wrote and did not sync,
-    ``torn`` whether one of them is half there, ``damaged`` whether a durable record is bad. The wall
-    clock is ``skew_ns`` before virtual time, and gains ``drift_ppm``. Its notes are of ``process``.
+    ``torn`` whether one of them is half there, ``damaged`` whether a durable record is bad, ``wiped``
+    whether an earlier disk is gone. The wall clock is ``skew_ns`` before virtual time, and gains ``drift_ppm``. Its notes are of ``process``.
     """
 
     __slots__ = (
         "alarms", "cached", "calls", "damaged", "disk", "draw", "drift_ppm", "id", "incarnation",
-        "late", "parked", "process", "replica", "request_ids", "skew_ns", "torn", "wires",
+        "late", "parked", "process", "replica", "request_ids", "skew_ns", "torn", "wiped", "wires",
     )  # fmt: skip
 
     def __init__(self, id: int, setup: Setup) -> None:
@@ -50,7 +51,7 @@ class Node:
         self.disk: dict[str, object] = {}
         self.late: Late | None = None
         self.cached: list[dict[str, object]] = []
-        self.torn = self.damaged = False
+        self.torn = self.damaged = self.wiped = False
         self.alarms: dict[str, Alarm] = {}
         self.calls: dict[RequestId, Call] = {}
         self.parked: list[Entry] | None = None
@@ -62,7 +63,7 @@ class Node:
         self.skew_ns = Random(f"{setup.seed}/clock/{id}").randint(0, setup.skew_ms) * MS
         self.drift_ppm = 0
 
-    def boot(self, protocol: type[Replica[Any]], cluster: Cluster) -> dict[str, object]:
+    def boot(self, protocol: type[Replica[Any]], cluster: Cluster) -> Started:
         """A new incarnation of the replica; what it must be started with is returned."""
         assert self.replica is None
         for record in self.cached:
@@ -71,8 +72,17 @@ class Node:
         self.torn = False
         self.incarnation += 1
         self.request_ids = request_ids(self.id, self.incarnation)
-        self.replica = protocol(self.id, cluster)
-        return self.durable()
+        lost = self.wiped and not self.disk
+        self.replica = new_replica(protocol, self.id, cluster, lost=lost)
+        return Started(self.durable(), lost)
+
+    def wipe(self) -> None:
+        """Replace the disk of a node that is down by an empty one."""
+        assert self.replica is None
+        self.disk.clear()
+        self.cached.clear()
+        self.torn = self.damaged = False
+        self.wiped = True
 
     def write(self, key: str, value: object) -> None:
         """Make a copy of ``value`` durable; None forgets the key."""

@@ -32,7 +32,7 @@ from harness.sim.parcel import Parcel, Post
 from harness.sim.seen import Seen, Watch
 from harness.sim.setup import Setup
 from harness.sim.trace import Trace
-from protocols.kernel import NOTE, PERSIST, REPLY, SEND, SET_TIMER, Cluster, Event, Said, Started
+from protocols.kernel import NOTE, PERSIST, REPLY, SEND, SET_TIMER, Cluster, Event, Said
 from protocols.shapes import SCALARS
 from protocols.wire import Codec, dumps
 
@@ -219,8 +219,7 @@ class Stage:
             return
         if node.torn:
             self._note(node, "torn", "dropped a torn record at the end of the journal")
-        durable = node.boot(self.setup.protocol, self.cluster)
-        self._step(node, Started(durable))
+        self._step(node, node.boot(self.setup.protocol, self.cluster))
 
     def _pause(self, node: Node) -> None:
         if node.replica is not None and node.parked is None:

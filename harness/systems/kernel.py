@@ -45,6 +45,16 @@ class System(Protocol):
 
 
 @runtime_checkable
+class HasDisk(Protocol):
+    def wipe(self, node: int, remote: Remote) -> tuple[int, int]:
+        """End the process and empty its disk, so that at its next start it knows that it has lost it.
+
+        How many bytes there were, and are then. Logs for people, and notes for the checkers, stay.
+        """
+        ...
+
+
+@runtime_checkable
 class HasLeaders(Protocol):
     def leaders(self) -> tuple[int, ...]:
         """Nodes that believe to lead now, by asking them; () if nobody says so."""

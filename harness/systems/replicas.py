@@ -1,7 +1,7 @@
 """Our own protocols as a system: a zipapp on each host, run by its ``python3``.
 
-On a host, node i lives in ``DIRECTORY/n<i+1>``: ``node.pyz``, ``node.json``, ``log``, ``pid`` and
-``data/``. All that is done there is done by the short shell scripts below, each in one round trip.
+On a host, node i lives in ``DIRECTORY/n<i+1>``: ``node.pyz``, ``node.json``, ``log``, ``pid``,
+``data/``, and ``disk-lost`` once that was wiped. All that is done there is done by the short shell scripts below, each in one round trip.
 """
 
 from __future__ import annotations
@@ -73,8 +73,17 @@ _START = (
     + """
 cd -- "$1" || exit 1
 pid_of "$1" && exit 0
-setsid nohup "$2" "$1/node.pyz" run --config "$1/node.json" </dev/null >>log 2>&1 &
+lost=; [ -e disk-lost ] && lost=--disk-lost
+setsid nohup "$2" "$1/node.pyz" run --config "$1/node.json" $lost </dev/null >>log 2>&1 &
 echo $! >pid.new && mv pid.new pid
+"""
+)
+# The notes are the checkers', and what they tell has been.
+_WIPE = (
+    _STOP
+    + """
+size() { find data -type f ! -name notes.jsonl -printf '%s\n' | { n=0; while read -r s; do n=$((n + s)); done; echo $n; }; }
+cd -- "$1" && : >disk-lost && size && find data -mindepth 1 ! -name notes.jsonl -delete; size
 """
 )
 _SHOW_PID = _PID + 'pid_of "$1" && echo "$pid" || true\n'
@@ -83,7 +92,7 @@ _REMOVE = _STOP + 'rm -rf -- "$1" && { rmdir -- "${1%/*}" 2>/dev/null || true; }
 
 
 class Replicas:
-    """A cluster of one protocol. Implements ``System`` and ``HasLeaders``.
+    """A cluster of one protocol. Implements ``System``, ``HasDisk`` and ``HasLeaders``.
 
     ``directory`` is absolute, and the same on all hosts. ``extra_modules`` ship along; the module
     of a ``protocol`` given as ``package.module:Class`` does so by itself. ``connect`` opens
@@ -179,6 +188,10 @@ class Replicas:
     def pid(self, node: int, remote: Remote) -> int | None:
         shown = _run(remote, _SHOW_PID, self._home(node)).stdout.strip()
         return int(shown) if shown else None
+
+    def wipe(self, node: int, remote: Remote) -> tuple[int, int]:
+        before, after = _run(remote, _WIPE, self._home(node)).stdout.split()
+        return int(before), int(after)
 
     def logs(self, node: int) -> Mapping[str, str]:
         home = self._home(node)

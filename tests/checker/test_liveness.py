@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from checker.history import INFO, INVOKE, NEMESIS, OK, History, Row
+from checker.history import INFO, INVOKE, NEMESIS, OK, History, Row, node_process
 from checker.liveness import check
 from checker.verdict import Outcome
 from checker.windows import left_dead
@@ -102,6 +102,14 @@ def test_who_was_left_dead_owes_nothing():
     assert verdict.outcome is Outcome.VALID
     assert verdict.details["left_dead"] == [1]
     assert "n2 left dead" in verdict.summary
+
+
+def test_who_has_lost_its_disk_and_is_silent_owes_nothing():
+    amnesia = [Row(250 * MS, node_process(1), INFO, "amnesia", None, "gone", None, 1)]
+    assert judged(op(300, 5, OK), failing(1, 12)).outcome is Outcome.INVALID
+    verdict = judged(amnesia, op(300, 5, OK), failing(1, 12))
+    assert verdict.outcome is Outcome.VALID
+    assert verdict.details["left_dead"] == [1]
 
 
 def test_without_faults_there_is_nothing_to_come_back_from():

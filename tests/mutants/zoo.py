@@ -13,6 +13,7 @@ from types import ModuleType
 from harness.zoo.mutant import Mutant
 from tests.mutants.hunts import (
     abd,
+    amnesia,
     chain,
     dynamo,
     epaxos,
@@ -51,6 +52,7 @@ MODULES: Mapping[str, ModuleType] = {
     "mencius": mencius,
     "wpaxos": wpaxos,
     "stopping": stopping,
+    "amnesia": amnesia,
 }
 
 ZOO: tuple[Mutant, ...] = tuple(mutant for module in MODULES.values() for mutant in module.ZOO)

@@ -7,7 +7,17 @@ from random import Random
 import pytest
 
 from nemesis import KINDS
-from nemesis.actions import Corrupt, Kill, LoseUnsynced, Restore, SlowDisk, Start, Window
+from nemesis.actions import (
+    Corrupt,
+    Fault,
+    Kill,
+    LoseUnsynced,
+    Restore,
+    SlowDisk,
+    Start,
+    Window,
+    Wipe,
+)
 from nemesis.plan import validate
 from nemesis.resolution import resolve
 
@@ -43,3 +53,17 @@ def test_a_majority_is_never_corrupt() -> None:
             Kill(fault.begin[0].node), Corrupt(fault.begin[0].node), Start(fault.begin[0].node)
         )  # fmt: skip
         assert sum(isinstance(action, Restore) for action in fault.end) <= 2
+
+
+def test_a_wipe_is_of_one_node_the_same_each_time_unless_the_leader_is_asked_for() -> None:
+    for name, node in (("wipe", 4), ("wipe-leader", 2)):
+        for seed in SEEDS:
+            fault = resolve(name, Random(seed), range(5), (2,))
+            assert fault.begin == (Kill(node), Wipe(node))
+            assert fault.end == (Start(node),)
+            validate([Window(0, 5, fault)], range(5))
+
+
+def test_a_wiped_node_that_is_not_started_again_is_left_open() -> None:
+    with pytest.raises(ValueError, match="its end leaves node 1 dead"):
+        validate([Window(0, 5, Fault("gone", (Wipe(1),), ()))], range(3))

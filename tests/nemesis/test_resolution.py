@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from nemesis import FAULTS, KINDS, OF_ZONES
+from nemesis import BY_NAME, FAULTS, KINDS, OF_ZONES
 from nemesis.actions import Fault, Kill, Start
 from nemesis.resolution import factory, resolve
 
@@ -39,7 +39,7 @@ def test_the_order_in_which_nodes_and_leaders_are_listed_does_not_matter() -> No
 
 def test_every_kind_is_a_row_and_belongs_to_one_group() -> None:
     kinds = [kind for group in KINDS.values() for kind in group]
-    assert sorted([*kinds, *KINDS, *OF_ZONES]) == sorted(FAULTS)
+    assert sorted([*kinds, *KINDS, *BY_NAME]) == sorted(FAULTS)
 
 
 def test_a_fault_of_a_zone_hits_all_of_one_zone_and_nobody_else() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from harness.node.engine import EVENTS_PER_TURN, Engine, IdentityError
 from harness.node.journal import Journal
+from protocols.amnesia import Amnesiac
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId, record
 from protocols.wire import WireError
 
@@ -76,9 +77,9 @@ class Recorder:
 
 
 class Stage:
-    def __init__(self, directory: Path, build: Callable[..., Replica[Any]] = Scripted) -> None:
+    def __init__(self, directory: Path, build: type[Replica[Any]] = Scripted) -> None:
         self.directory, self.build = directory, build
-        self.now_ms = 5
+        self.now_ms, self.disk_lost = 5, False
         self.open()
 
     def open(self, identity: str = "scripted 1") -> None:
@@ -93,6 +94,7 @@ class Stage:
                 journal=self.journal,
                 world=self.world,
                 now_ms=lambda: self.now_ms,
+                disk_lost=self.disk_lost,
             )
         except IdentityError:
             self.journal.close()
@@ -308,3 +310,70 @@ def test_a_journal_of_another_node_is_refused(stage: Stage) -> None:
     with pytest.raises(IdentityError, match="belongs to scripted 1, not to scripted 2"):
         stage.open("scripted 2")
     stage.open()
+
+
+# --- a disk that is gone ------------------------------------------------------------------------------
+
+
+def emptied(directory: Path) -> None:
+    (directory / "journal").unlink()
+
+
+def test_an_empty_journal_is_that_of_a_new_node_unless_it_is_said_that_the_disk_is_gone(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    assert stage.heard == [("start", {})]
+    first = stage.engine.incarnation
+    stage.journal.close()
+    emptied(tmp_path)
+    stage.now_ms, stage.disk_lost = 1_800_000_000_000, True
+    stage.open()
+    assert isinstance(stage.engine.replica, Amnesiac)
+    assert stage.engine.incarnation > max(first, stage.now_ms), "above what was ever counted"
+    assert [what[:2] for what in stage.world.done] == [("note", "amnesia")]
+    request = stage.engine.request(Command("read", "x"))
+    stage.engine.receive(0, stage.engine.codec.encode(Say((1,))))
+    stage.engine.turn()
+    assert stage.world.done[1:] == [
+        ("reply", request, '"this node has lost its disk, and does not serve"', False)
+    ]
+    stage.disk_lost = False
+    stage.reopen()
+    assert isinstance(stage.engine.replica, Amnesiac), "it is written down that the disk was lost"
+    stage.journal.close()
+
+
+def test_a_disk_that_is_said_to_be_gone_and_is_not_is_used(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.ask(["persist", "a", 1])
+    stage.engine.turn()
+    stage.disk_lost = True
+    stage.reopen()
+    assert stage.heard == [("start", {"a": 1})]
+    stage.journal.close()
+
+
+class Rejoining(Scripted):
+    @classmethod
+    def rejoins(cls, cluster: Cluster) -> bool:
+        return len(cluster.nodes) > 1
+
+    def on_lost(self) -> None:
+        self.heard = [("lost",)]
+
+
+def test_a_way_back_is_taken_until_something_was_persisted(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Rejoining)
+    stage.journal.close()
+    emptied(tmp_path)
+    stage.disk_lost = True
+    stage.open()
+    assert stage.heard == [("lost",)]
+    stage.reopen()
+    assert stage.heard == [("lost",)]
+    stage.ask(["persist", "a", 1])
+    stage.engine.turn()
+    stage.reopen()
+    assert stage.heard == [("start", {"a": 1})]
+    stage.journal.close()

@@ -87,7 +87,7 @@ def bits(proofs) -> list[bool]:
 
 
 ON_HOSTS = [name for name in FAULTS if name.partition("-")[0] not in ("disk", "clock")]
-"""Disks and clocks are broken in the simulator only: a trial that asks for them is refused."""
+"""Disks (but for wipes) and clocks are broken in the simulator only: a trial that asks is refused."""
 
 
 @pytest.mark.parametrize("name", ON_HOSTS)

@@ -12,9 +12,8 @@ from harness.remote.ssh import SshRemote
 from nemesis.actions import Cut, Link, Pause
 
 _PID = 'pid=$(cat "$1/pid" 2>/dev/null) && kill -0 "$pid" 2>/dev/null'
-_START = (
-    f'{_PID} && exit; cd "$1" && setsid nohup sleep 1000 </dev/null >log 2>&1 & echo $! >"$1/pid"'
-)
+_START = f'{_PID} && exit; cd "$1" && date >>journal && setsid nohup sleep 1000 </dev/null >log 2>&1 & echo $! >"$1/pid"'
+_WIPE = f'{_PID} && kill -9 "$pid"; cd "$1" && wc -c <journal; rm journal; echo 0'
 
 
 class Sleepers:
@@ -38,6 +37,10 @@ class Sleepers:
         show = f'{_PID} && echo "$pid" || true'
         said = remote.run(["sh", "-c", show, "sh", self.home(node)]).stdout.strip()
         return int(said) if said else None
+
+    def wipe(self, node: int, remote: Remote) -> tuple[int, int]:
+        before, after = remote.run(["sh", "-c", _WIPE, "sh", self.home(node)]).stdout.split()
+        return int(before), int(after)
 
 
 def injector(
