@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "shell": "Speak to a running cluster: read, write, break, heal, compare.",
     "down": "End a running cluster, and see that nothing is left.",
     "sim": "Run trials in the seeded simulator.",
+    "bench": "Measure throughput and latency, protocols side by side.",
     "zoo": "Hunt protocols broken on purpose: the track record of the tester.",
     "matrix": "Try every protocol with every workload under every kind of fault.",
     "soak": "Play trial after trial for hours, on all cores or on a cluster.",

@@ -14,6 +14,7 @@
     ├── CapabilityError          this machine or host cannot do what is asked, and what to do about it
     ├── NotReadyError            a system did not come up in time
     ├── ClusterError             the scheduler of a campaign is gone
+    ├── NothingMeasured          exit 2: a benchmark was over before anything of it counted
     └── StoreError               a run directory cannot be read or written
 
 A fault that did not bite or heal is no exception but data: it makes the verdict *invalid-harness*.
@@ -98,6 +99,10 @@ class NotReadyError(HarnessError):
 
 class ClusterError(HarnessError):
     pass
+
+
+class NothingMeasured(HarnessError):  # noqa: N818
+    exit_code = 2
 
 
 class StoreError(HarnessError):

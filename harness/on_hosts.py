@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from checker.history import History
 from checker.verdict import Outcome
 from harness.commit import commit
 from harness.judge import Results, judge
@@ -48,10 +49,30 @@ def trials(trial: Trial, wanted: Wanted, progress: Progress) -> int:
     return 0
 
 
-def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Executed:
+    """A trial that was run on hosts, stored and judged. ``reproduce`` is the command that asks for it."""
+
+    real: RealTrial
+    path: Path
+    history: History
+    results: Results
+    stats: Stats
+    reproduce: str
+
+
+def execute(
+    trial: Trial,
+    wanted: Wanted,
+    progress: Progress,
+    *,
+    reproduce: str | None = None,
+    kind: type[RealTrial] = RealTrial,
+) -> Executed:
     """One trial. Its run directory is whole whatever happens; only then is it judged."""
     directory = RunDirectory.create(wanted.store, run_name(trial))
-    reproduce = trial.command("test", *(() if wanted.on == "local" else ("--on", wanted.on)))
+    if reproduce is None:
+        reproduce = trial.command("test", *(() if wanted.on == "local" else ("--on", wanted.on)))
     about = {
         "on": wanted.on,
         "commit": commit(),
@@ -59,7 +80,7 @@ def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
         "machine": " ".join(os.uname()),
         "reproduce": reproduce,
     }
-    real = RealTrial(
+    real = kind(
         trial, wanted.hosts, directory, progress,
         about=about, tunnel=wanted.tunnel, leave_running=wanted.leave_running,
     )  # fmt: skip
@@ -76,16 +97,29 @@ def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
     )
     directory.write_results({**results.to_json(), "load": stats.to_json(), "reproduce": reproduce})
     progress.say(f"judged {len(stored.history)} rows  ({time.monotonic() - began:.1f} s)")
+    return Executed(
+        real=real,
+        path=directory.path,
+        history=stored.history,
+        results=results,
+        stats=stats,
+        reproduce=reproduce,
+    )
+
+
+def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
+    """One trial, and what came of it on stdout; the exit code."""
+    done = execute(trial, wanted, progress)
     title = (
         f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {len(wanted.hosts)} hosts, "
         f"{trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}\n"
-        f"  ops began {lateness(stats)} after they were due, by the harness' own doing"
+        f"  ops began {lateness(done.stats)} after they were due, by the harness' own doing"
     )
-    shown = page_of_invalid(directory.path, stored.history, results, progress.say)
-    report(title, results, where=str(directory.path), reproduce=reproduce, page=shown)
+    shown = page_of_invalid(done.path, done.history, done.results, progress.say)
+    report(title, done.results, where=str(done.path), reproduce=done.reproduce, page=shown)
     if wanted.leave_running:
-        keep(real, wanted, progress)
-    return exit_code(results, interrupted=real.interrupted)
+        keep(done.real, wanted, progress)
+    return exit_code(done.results, interrupted=done.real.interrupted)
 
 
 def keep(real: RealTrial, wanted: Wanted, progress: Progress) -> None:

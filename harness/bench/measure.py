@@ -18,13 +18,14 @@ from checker.history import FAIL, INFO, INVOKE, OK, History
 from checker.stats import by_rank
 from checker.values import Ints
 from harness.bench.result import ALL, Group, Measured, Timeline, Times
-from harness.errors import UsageError
+from harness.errors import NothingMeasured
 from workloads.bench import Load
 
 Bools: TypeAlias = NDArray[np.bool_]
 
 _S, _MS = 1e9, 1e6
-BINS = 60
+BINS, OPS_A_BIN = 60, 20
+"""How many parts a timeline has at most, and how many ops a part should have: fewer are all noise."""
 _NICE_S = tuple(step * 10.0**power for power in range(-3, 6) for step in (1, 2, 5))
 _CDF_POINTS = np.unique(
     np.concatenate([np.linspace(0, 0.99, 100), 1 - np.logspace(-2, -5, 60), [1.0]])
@@ -71,8 +72,8 @@ class _Ops:
 def measure(history: History, load: Load, *, time_ms: int, sites: Sequence[str]) -> Measured:
     """What a history of the workload ``bench`` shows. ``sites`` are the names of the load's sites.
 
-    ``time_ms`` is when the main phase ended at the latest. Raises UsageError where nothing of it
-    was measured: the load phase, or the warm-up, was not over by then.
+    ``time_ms`` is when the main phase ended at the latest. Raises NothingMeasured where
+    nothing was: the load phase, or the warm-up, was not over by then.
     """
     where = load.sites or tuple(range(load.nodes))
     ops = _Ops.of(history, where, load.threads)
@@ -93,7 +94,7 @@ def measure(history: History, load: Load, *, time_ms: int, sites: Sequence[str])
         some = asked.some(measured)
     if not measured.any():
         told = f": {len(loaded.due_ns):,} of {load.keys:,} keys were loaded" if load.load else ""
-        raise UsageError(
+        raise NothingMeasured(
             f"nothing was measured: no op began after the load phase and the warm-up{told}"
         )
     lasted_s = max(until_ns - from_ns, 1) / _S
@@ -102,6 +103,7 @@ def measure(history: History, load: Load, *, time_ms: int, sites: Sequence[str])
     behind_ns = until_ns - int(some.due_ns.max()) if load.rate and not load.ops else 0
     usual_ns = _S * min(load.nodes, load.threads) / load.rate if load.rate else 0
     return Measured(
+        from_s=round(from_ns / _S, 6),
         measured_s=round(lasted_s, 6),
         throughput=round(int(within.sum()) / lasted_s, 3),
         groups=tuple(_groups(some, sites)),
@@ -170,7 +172,8 @@ def _group(site: str, f: str, ops: _Ops) -> Group:
 def _timeline(ops: _Ops, start_ns: int, from_ns: int, until_ns: int) -> Timeline:
     """From the end of the load phase to that of the measured time."""
     whole_s = (until_ns - start_ns) / _S
-    width = next((s for s in _NICE_S if whole_s / s <= BINS), _NICE_S[-1])
+    most = min(BINS, max(8, len(ops.f) // OPS_A_BIN))
+    width = next((s for s in _NICE_S if whole_s / s <= most), _NICE_S[-1])
     count = max(1, int(whole_s / width))  # a last part that is not whole would look like a fall
     place = ((ops.end_ns - start_ns) / _S / width).astype(np.int64)
     here = (place >= 0) & (place < count) & (ops.end_ns > ops.begin_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.bench.result import ALL, Benched
+from harness.bench.result import ALL, Benched, Times
 
 BUSY = 0.8
 """A Python process does one thing at a time: from this share of a processor on it is the limit."""
@@ -29,18 +29,21 @@ def notes(benched: Benched) -> Iterator[str]:
             f"the load was too much: at the end the clients were {measured.behind_ms / 1000:.1f} s behind"
             f" {benched.rate:,} ops/s, and what was due by then is in no latency"
         )
-    elif _waits(benched):
+    elif (late := _waits(benched)) is not None:
         yield (
-            f"{benched.clients} clients were too few for {benched.rate:,} ops/s: ops waited"
-            f" {measured.late.p50 if measured.late else 0:.1f} ms (p50) for a free one"
+            f"{benched.clients} clients are few for {benched.rate:,} ops/s: ops waited for a free one of"
+            f" their node, {late.mean:.1f} ms on average and {late.p99:.0f} ms at p99, which is in the"
+            " latency"
         )
     yield from _processor(benched)
 
 
-def _waits(benched: Benched) -> bool:
-    """Whether a good part of the latency was spent waiting for a client."""
+def _waits(benched: Benched) -> Times | None:
+    """How long ops waited for a client, where that is a good part of the latency."""
     late, latency = benched.measured.late, benched.measured.of(ALL, ALL).latency
-    return late is not None and latency is not None and late.mean > LATE_SHARE * latency.mean
+    if late is None or latency is None or late.mean <= LATE_SHARE * latency.mean:
+        return None
+    return late
 
 
 def _processor(benched: Benched) -> Iterator[str]:

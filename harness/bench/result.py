@@ -1,6 +1,6 @@
 """What a benchmark measured, as records that are JSON: ``bench.json`` of a run, and of a comparison.
 
-Times are ms, rates are a second. *Latency* counts from when an op was intended, *service time* from
+Times are ms, where not in s; rates are a second. *Latency* counts from when an op was intended, *service time* from
 when its client asked: the difference is the time that it waited for a client to be free, which a
 benchmark that reports the latter alone leaves out (coordinated omission).
 """
@@ -82,11 +82,13 @@ class Usage:
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """``throughput`` counts ok ops that ended within the measured time, whenever they were due.
+    That began ``from_s`` after the trial did.
 
     ``late_ms``: how long ops waited for a free client after they were due. ``behind_ms``: how far the
     clients were behind their arrivals at the end; what was due then and had not begun is in no number.
     """
 
+    from_s: float
     measured_s: float
     throughput: float
     groups: tuple[Group, ...]

@@ -7,77 +7,17 @@ trips: a protocol that has much to compute is not seen to be slow here. On hosts
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from harness.bench.asked import Asked, command
 from harness.bench.measure import measure, site_names
 from harness.bench.notes import notes
-from harness.bench.result import Benched, Measured
+from harness.bench.result import BENCH, Benched, Measured, Usage, write
 from harness.commit import commit
 from harness.simulated import Played, keep, play
 from harness.trial import Trial
-from harness.wan import longest_ms, zones_of
 from workloads.bench import Load
-
-LOADING_MS = 30_000
-"""What the load phase may take, beside the warm-up and what is measured; the run begins as it ends."""
-LONGEST_MS = 600_000
-"""What a benchmark of so many ops may take."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A benchmark, whole, but for the protocol. Times are ms; ``rate`` 0 is a closed loop.
-
-    ``load`` are options of the workload (:mod:`workloads.bench`): distribution, writes, ops ...
-    ``time_ms`` is what is measured (where ``load`` has no ``ops``), after ``warmup_ms``.
-    """
-
-    nodes: int = 5
-    clients: int = 20
-    rate: int = 100
-    keys: int = 100
-    time_ms: int = 10_000
-    warmup_ms: int = 2_000
-    seed: str = "0"
-    load: Mapping[str, str] | None = None
-    wan: str | None = None
-    zones: str = ""
-    network: str = "steady"
-    nemesis: str = Trial.nemesis
-    rtt_ms: int | None = None
-    client_timeout_ms: int = 5_000
-
-    def trial(self, protocol: str, options: Mapping[str, str] | None = None) -> Trial:
-        """The trial that this asks for."""
-        load = dict(self.load or {})
-        whole_ms = LONGEST_MS
-        if "ops" not in load:
-            load["time"] = str(self.time_ms)
-            whole_ms = self.time_ms
-        load["warmup"] = str(self.warmup_ms)
-        loading_ms = 0 if load.get("load") == "false" else LOADING_MS
-        wan, nodes, zones = self.wan, self.nodes, self.zones
-        if wan and not zones:
-            zones = ",".join(zones_of(wan, nodes))
-        return Trial(
-            protocol=protocol,
-            workload="bench",
-            nemesis=self.nemesis,
-            nodes=nodes,
-            threads=self.clients,
-            time_ms=loading_ms + self.warmup_ms + whole_ms,
-            rate=self.rate,
-            keys=self.keys,
-            seed=self.seed,
-            rtt_ms=self.rtt_ms or (longest_ms(wan, zones.split(",")) if wan else Trial.rtt_ms),
-            client_timeout_ms=self.client_timeout_ms,
-            options=dict(options or {}),
-            network=self.network,
-            zones=zones,
-            wan=wan,
-            workload_options=load,
-        )
 
 
 def bench(
@@ -85,7 +25,7 @@ def bench(
 ) -> Benched:
     """Simulate one benchmark of a protocol with these options; kept as a run where ``store`` is given.
 
-    Raises UsageError for what cannot be meant, and where nothing could be measured.
+    Raises UsageError for what cannot be meant, NothingMeasured where nothing could be.
 
     >>> near = Asked(nodes=3, clients=3, time_ms=1_000, load={"writes": "1"})
     >>> done = bench("abd", near)
@@ -102,7 +42,9 @@ def played_bench(trial: Trial, played: Played, store: Path | None = None) -> Ben
     if store is None:
         return told
     path, _ = keep(store, trial, played)
-    return replace(told, run=str(path))
+    told = replace(told, run=str(path))
+    write(path / BENCH, [told], command(trial, "sim"))
+    return told
 
 
 def measured_of(trial: Trial, played: Played) -> Measured:
@@ -112,7 +54,9 @@ def measured_of(trial: Trial, played: Played) -> Measured:
     return measure(played.history, load, time_ms=trial.time_ms, sites=sites)
 
 
-def benched(trial: Trial, measured: Measured, outcome: str, *, on: str) -> Benched:
+def benched(
+    trial: Trial, measured: Measured, outcome: str, *, on: str, usage: Usage | None = None
+) -> Benched:
     """The record of a benchmark."""
     made = Benched(
         protocol=trial.protocol,
@@ -128,6 +72,7 @@ def benched(trial: Trial, measured: Measured, outcome: str, *, on: str) -> Bench
         keys=trial.keys,
         nemesis=trial.nemesis,
         wan=trial.wan,
+        usage=usage,
         commit=commit(),
     )
     return replace(made, notes=tuple(notes(made)))

@@ -11,7 +11,7 @@ import pytest
 from checker.history import FAIL, INFO, INVOKE, NEMESIS, OK, History, Row
 from harness.bench.measure import measure, times
 from harness.bench.result import ALL, Measured
-from harness.errors import UsageError
+from harness.errors import NothingMeasured
 from workloads.bench import Load
 
 MS = 1_000_000
@@ -162,7 +162,7 @@ def test_the_distribution_rises_to_one() -> None:
 
 def test_nothing_measured_says_what_was_loaded() -> None:
     script = Script().op(0, 0, 40, f="write", value=-1)
-    with pytest.raises(UsageError, match="1 of 2 keys were loaded"):
+    with pytest.raises(NothingMeasured, match="1 of 2 keys were loaded"):
         script.measured(replace(LOAD, load=True))
 
 

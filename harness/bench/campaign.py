@@ -1,0 +1,97 @@
+"""Benchmarks one after another: what each measured, what could not be run, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.bench.result import Benched
+from harness.bench.simulated import played_bench
+from harness.bench.table import rate
+from harness.errors import HarnessError
+from harness.remote.seam import Host
+from harness.report.progress import Progress
+from harness.simulated import play
+from harness.trial import Trial
+
+Run = Callable[[Trial], tuple[Benched, bool]]
+"""Runs one; and says whether somebody interrupted it."""
+
+
+@dataclass
+class Done:
+    """What was measured, what could not be, and the exit code of that."""
+
+    benched: list[Benched] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    code: int = 0
+
+
+class Calm(Progress):
+    """For many trials: what goes well is not said for each."""
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        del name
+        yield
+
+
+def run_all(trials: Sequence[Trial], run: Run, progress: Progress) -> Done:
+    """One after another; what cannot be run is said, and the others are."""
+    done = Done()
+    for number, trial in enumerate(trials, 1):
+        name = f"{label(trial)} ({number} of {len(trials)})"
+        try:
+            one, done.interrupted = run(trial)
+        except KeyboardInterrupt:
+            done.interrupted = True
+        except HarnessError as error:
+            if len(trials) == 1:
+                raise
+            progress.say(f"{name}: {error}")
+            done.problems.append(f"{label(trial)}: {error}")
+            done.code = error.exit_code
+        else:
+            done.benched.append(one)
+            progress.say(f"{name}: {rate(one.throughput)} ok/s, {one.outcome}")
+        if done.interrupted:
+            break
+    return done
+
+
+def label(trial: Trial) -> str:
+    options = "".join(f"+{k}={v}" for k, v in trial.options.items())
+    return f"{trial.protocol}{options}, {trial.nodes} nodes, {trial.threads} clients"
+
+
+def simulated(trials: Sequence[Trial], store: Path, progress: Progress) -> Done:
+    """In the simulator, each kept as a run."""
+    return run_all(trials, lambda trial: (played_bench(trial, play(trial), store), False), progress)
+
+
+def on_hosts(
+    trials: Sequence[Trial],
+    hosts: Sequence[Host],
+    on: str,
+    store: Path,
+    progress: Progress,
+    *,
+    tunnel: bool = False,
+) -> Done:
+    """Each on the first of these hosts, kept as a run."""
+    from harness.bench.on_hosts import bench_on_hosts  # noqa: PLC0415  a second of imports
+    from harness.on_hosts import Wanted  # noqa: PLC0415
+
+    teller = progress if len(trials) == 1 else Calm()
+
+    def run(trial: Trial) -> tuple[Benched, bool]:
+        wanted = Wanted(
+            on=on, hosts=tuple(hosts[: trial.nodes]), count=1, store=store,
+            tunnel=tunnel, leave_running=False,
+        )  # fmt: skip
+        return bench_on_hosts(trial, wanted, teller)
+
+    return run_all(trials, run, progress)

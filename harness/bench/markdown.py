@@ -1,0 +1,74 @@
+"""``docs/bench.md``: the table of a benchmark of many sizes, as the command that made it writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.bench.compare import unevenness
+from harness.bench.notes import BUSY
+from harness.bench.result import Benched
+from harness.bench.table import HEAD, by_clients, markdown, row
+
+_READ = f"""## How to read it
+
+- **ok/s** are the ops that were answered *ok* within the measured time, a second. An op that failed, or of which
+  nobody knows, is none of them, and has no latency.
+- **p50, p99**: from when an op was due to its answer. In a closed loop (`--closed`) it is due when its client asks.
+  In an open one (`--rate`) it has an intended time, whether or not a client was free then, so that a stall is in
+  the latency of all ops that it held up: no coordinated omission. *Service times*, from when a client asked, are
+  in `bench.json` beside them.
+- **client CPU**: the share of a processor that the controller used, which is one Python process with a thread for
+  each client. From {BUSY:.0%} on it is marked `!`: then the client is what is measured, and the system may be faster.
+- Every history behind a number was checked (`linearizable`, `agreement` ...). Where it was found wrong, the table
+  says so instead of a throughput: what is fast may be so for it is wrong.
+"""
+
+
+def page(benched: Sequence[Benched], *, command: str, about: Sequence[str]) -> str:
+    """The text of the page. ``about`` are sentences: when this was run, where, on what."""
+    parts = [
+        "# Benchmarks\n\n",
+        "Throughput and latency of the protocols, as made by this command, which wrote this page:\n\n",
+        f"```sh\n{command}\n```\n\n",
+        *(f"- {sentence}\n" for sentence in (*about, *_findings(benched))),
+    ]
+    if len({one.clients for one in benched}) > 1:
+        parts.append(by_clients(benched))
+    else:
+        parts.append("\n" + markdown(HEAD, [row(one) for one in benched]))
+    notes = [
+        f"- `{one.name}`, {one.nodes} nodes, {one.clients} clients: {note}\n"
+        for one in benched
+        for note in one.notes
+        if one.outcome != "valid" or "bottleneck" not in note
+    ]
+    parts += ["\n", _READ]
+    if notes:
+        parts += ["\n## Notes\n\n", *notes]
+    return "".join(parts)
+
+
+def _findings(benched: Sequence[Benched]) -> list[str]:
+    """What holds of the whole table."""
+    found = []
+    known = [one for one in benched if one.usage is not None]
+    busy = [one for one in known if one.usage is not None and one.usage.client >= BUSY]
+    if known:
+        found.append(
+            f"In {len(busy)} of {len(known)} cells the client was the bottleneck (marked `!`)."
+        )
+    others = [one.usage.machine - one.usage.client - sum(one.usage.nodes)
+              for one in known if one.usage is not None and one.usage.machine is not None]  # fmt: skip
+    if others:
+        found.append(
+            f"Others than clients and nodes used {sum(others) / len(others):.2f} processors on average"
+            f" while it ran, and {max(others):.2f} at most."
+        )
+    uneven = sorted(unevenness(one) for one in benched)
+    if uneven:
+        found.append(
+            f"Throughput is uneven within a cell: its standard error is {uneven[len(uneven) // 2]:.0%}"
+            f" in half of the cells, and up to {uneven[-1]:.0%}. Differences of less than some three"
+            " times that are noise."
+        )
+    return found
