@@ -27,6 +27,8 @@ CHECKS = {
     "total-queue": "checker.containers.total_queue:check",
     "mutex": "checker.containers.lock:check",
     "fenced-lock": "checker.containers.lock:check_fenced",
+    "fenced": "checker.containers.fenced:check",
+    "leases": "checker.containers.leases:check",
     "counter": "checker.containers.counter:check",
     "unique-ids": "checker.containers.unique_ids:check",
     "log": "checker.containers.log:check",

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, cast
 
 from protocols.answers import Answer as Answer  # noqa: PLC0414  protocols import it from here
 from protocols.kernel import Command, Json
+from protocols.leasing import LEASES, Leases
 from protocols.transactions import MULTI, keys_of
 from protocols.wire import dumps
 
@@ -62,6 +63,23 @@ def _add_and_get(state: Json, amount: Json) -> tuple[Json, Answer]:
     return total, Answer(total)
 
 
+def _guarded(state: Any, argument: Any) -> tuple[Json, Answer]:
+    """A resource that a lease guards: of a write with a token it keeps the token, too, and refuses
+    every older one from then on (*fencing*). It answers what it held before.
+    """
+    if (
+        not isinstance(argument, (list, tuple))
+        or len(argument) != 2
+        or type(argument[0]) is not int
+    ):
+        return state, Answer("guarded takes [token, value]", ok=False)
+    if state is not None and not (isinstance(state, list) and len(state) == 2):
+        return state, Answer("not guarded", ok=False)
+    if state is not None and type(state[0]) is int and argument[0] < state[0]:
+        return state, Answer(f"token {argument[0]} after {state[0]}", ok=False)
+    return [*argument], Answer(state)
+
+
 ONE_KEY: dict[str, _Run] = {
     "read": lambda state, _: (state, Answer(state)),
     "write": lambda _, argument: (argument, Answer(argument)),
@@ -69,11 +87,16 @@ ONE_KEY: dict[str, _Run] = {
     "append": _append,
     "add": _add,
     "add-and-get": _add_and_get,
+    "guarded": _guarded,
 }
-"""The commands of one key. ``add`` is a set's, ``add-and-get`` a counter's."""
+"""The commands of one key. ``add`` is a set's, ``add-and-get`` a counter's, ``guarded`` a lock's."""
 
 COMMANDS = frozenset({*ONE_KEY, *MULTI})
-"""All that it runs; every other command is answered by a refusal, at every replica alike."""
+"""What it runs for every protocol."""
+
+TIMED_COMMANDS = COMMANDS | LEASES
+"""All that it runs: leases for protocols that write the time into their log. Every other command is
+answered by a refusal, at every replica alike."""
 
 READS = frozenset({"read"})
 """The commands that change nothing: two of these never interfere."""
@@ -111,8 +134,11 @@ OUTDATED = Answer("an older command of this session", ok=False)
 class KeyValue:
     """The store with its sessions. Pure data: two of the same history are equal."""
 
+    leasing: type[Leases] = Leases
+
     def __init__(self) -> None:
         self.values: dict[str, Json] = {}
+        self.leases = self.leasing()
         self._answers: dict[str, dict[str, tuple[int, Json, bool]]] = {}
 
     def run(self, command: Command) -> Answer:
@@ -121,7 +147,7 @@ class KeyValue:
         A command whose session has since done more on this key has long been answered; nobody
         waits for it, and it is not run again: ``OUTDATED``, which must not be told to a client.
         """
-        if command.f not in COMMANDS:
+        if command.f not in TIMED_COMMANDS:
             return Answer(
                 None if command.f == "noop" else f"no such command: {command.f}", ok=False
             )
@@ -143,6 +169,8 @@ class KeyValue:
     def _execute(self, command: Command) -> Answer:
         execute = ONE_KEY.get(command.f)
         if execute is None:
+            if command.f in LEASES:
+                return self.leases.run(command)
             return MULTI[command.f](self.values, command)
         key = command.key
         if command.f in READS:
@@ -158,7 +186,8 @@ class KeyValue:
     def snapshot(self) -> Json:
         """The whole state as JSON, sessions included: without them a retry would run twice."""
         sessions = {k: [[s, *a] for s, a in v.items()] for k, v in self._answers.items()}
-        return {"values": dict(self.values), "sessions": sessions}  # no command changes a value
+        saved = {"values": dict(self.values), "sessions": sessions}  # no command changes a value
+        return saved | {"leases": self.leases.snapshot()} if self.leases.tokens else saved
 
     @classmethod
     def restore(cls, snapshot: Json) -> KeyValue:
@@ -168,6 +197,8 @@ class KeyValue:
             key: {session: (serial, value, ok) for session, serial, value, ok in answers}
             for key, answers in saved["sessions"].items()
         }
+        if "leases" in saved:
+            store.leases.load(saved["leases"])
         return store
 
     def __eq__(self, other: object) -> bool:

@@ -9,6 +9,8 @@ WORKLOADS = {
     "counter": "workloads.counter:workload",
     "eventual": "workloads.eventual:workload",
     "bank": "workloads.bank:workload",
+    "lock": "workloads.lock:workload",
+    "lease": "workloads.lease:workload",
     "bench": "workloads.bench:workload",
 }
 """Name -> import string of a function without arguments that gives a Workload."""

@@ -44,7 +44,7 @@ def check(history: History) -> Verdict:
 @answers
 def check_fenced(history: History) -> Verdict:
     """Tokens only: they differ, and grow from an acquire to one that began after it had ended."""
-    return judge_objects(history, _tokens, what="fenced lock", observers=_ACQUIRED)
+    return judge_objects(history, of_tokens, what="fenced lock", observers=_ACQUIRED)
 
 
 def holds(history: History, ops: Sequence[Op]) -> tuple[list[Hold], list[Witness]]:
@@ -111,9 +111,12 @@ def _both(history: History, first: Hold, second: Hold) -> Witness:
     return witness
 
 
-def _tokens(history: History, ops: Sequence[Op]) -> list[Witness]:
-    """Sweep by the beginnings, keeping the greatest token of the acquires that had ended by then."""
-    expect(ops, _KNOWN, "lock")
+def of_tokens(history: History, ops: Sequence[Op]) -> list[Witness]:
+    """Tokens that were given twice, or against real time. What a holder does meanwhile is no matter.
+
+    Sweep by the beginnings, keeping the greatest token of the acquires that had ended by then.
+    """
+    expect(ops, _KNOWN | {"refresh"}, "lock")
     acquires = [op for op in ops if op.f == "acquire" and op.type == OK]
     tokens = {op.invoked: integer(op.result, answer_row(op), "a token") for op in acquires}
     found = [

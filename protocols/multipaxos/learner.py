@@ -18,7 +18,7 @@ from protocols.multipaxos.machine import Machine
 from protocols.multipaxos.messages import Chosen, Message
 from protocols.multipaxos.reads import Questions
 from protocols.quorum_systems import QuorumSystem, by_majority
-from protocols.statemachine import COMMANDS, OUTDATED, READS, Answer, KeyValue, name_of
+from protocols.statemachine import OUTDATED, READS, TIMED_COMMANDS, Answer, KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads
 
@@ -29,7 +29,7 @@ class Learner(Replica[Message]):
     """Executes the chosen prefix of the log, and answers this node's clients from it."""
 
     machine: type[Machine] = KeyValue
-    served: Container[str] = COMMANDS
+    served: Container[str] = TIMED_COMMANDS
     reads: Container[str] = READS
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:

@@ -8,8 +8,9 @@ from typing import ClassVar, assert_never
 from protocols.ballots import owner
 from protocols.clients import named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
+from protocols.leasing import LEASES, Timekeeper
 from protocols.multipaxos.candidate import CAUGHT_UP, CONTESTED, FILLED, Candidate
-from protocols.multipaxos.leadership import Leadership
+from protocols.multipaxos.leadership import Campaign, Leadership
 from protocols.multipaxos.learner import INSTALLED
 from protocols.multipaxos.leases import GRANTED, NOBODY, Lease
 from protocols.multipaxos.messages import (
@@ -30,7 +31,7 @@ from protocols.multipaxos.messages import (
     Promise,
     Told,
 )
-from protocols.statemachine import Answer
+from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
 
 TICK = 5
@@ -54,6 +55,7 @@ class MultiPaxos(Candidate):
     """
 
     messages = MESSAGES
+    commands = tuple(sorted(TIMED_COMMANDS))
     multi_key = True
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
@@ -69,6 +71,8 @@ class MultiPaxos(Candidate):
         self.read_mode = str(cluster.options.get("read", "log"))
         self.lease = Lease(self.quorums, id)
         """What it holds as a leader."""
+        self.timekeeper = Timekeeper(TICK * cluster.rtt_ms)
+        self.timed = LEASES if issubclass(self.machine, KeyValue) else frozenset[str]()
         self.overdue = 0
         """What ``known`` was at the last tick."""
 
@@ -201,6 +205,19 @@ class MultiPaxos(Candidate):
         self.bound = holder
         self.set_timer("grant", GRANTED * self.cluster.rtt_ms)
 
+    # --- leases of clients ------------------------------------------------------------------------
+
+    def take_office(self, campaign: Campaign) -> None:
+        if isinstance(self.store, KeyValue):
+            self.timekeeper.begin(self.store.leases.clock)
+        super().take_office(campaign)
+
+    def keep_time(self) -> None:
+        """A tick of the leader: it is later now, and some leases may be over (``protocols.leasing``)."""
+        self.timekeeper.tick()
+        if isinstance(self.store, KeyValue) and self.store.leases.held:
+            self.propose(list(self.timekeeper.expiries(self.store.leases)))
+
     # --- phase 2 ----------------------------------------------------------------------------------
 
     def propose(self, commands: Iterable[Command]) -> None:
@@ -209,7 +226,8 @@ class MultiPaxos(Candidate):
             return
         for command in commands:
             if command.f in self.reads or not self.store.ran(command):
-                lead.enqueue(command)
+                timed = command.f in self.timed
+                lead.enqueue(self.timekeeper.stamp(command) if timed else command)
         self.work(lead)
 
     def work(self, lead: Leadership) -> None:
@@ -301,6 +319,7 @@ class MultiPaxos(Candidate):
         """Send again whatever may have been lost since the last tick."""
         campaign = self.campaign
         if self.leadership is not None:
+            self.keep_time()
             self.remind(self.leadership)
         elif campaign is not None and campaign.won:
             self.ask(campaign.donor()[1])

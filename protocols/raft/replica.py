@@ -7,6 +7,7 @@ from typing import ClassVar, assert_never
 
 from protocols.clients import named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
+from protocols.leasing import LEASES, Timekeeper
 from protocols.raft.candidate import CONTESTED, Candidate
 from protocols.raft.leadership import Leadership
 from protocols.raft.log import Entry
@@ -27,7 +28,7 @@ from protocols.raft.messages import (
     Vote,
 )
 from protocols.raft.server import INSTALLED, OVERWRITTEN
-from protocols.statemachine import COMMANDS, READS
+from protocols.statemachine import READS, TIMED_COMMANDS
 from protocols.transfer import Missing, part
 from protocols.wire import loads
 
@@ -51,6 +52,7 @@ class Raft(Candidate):
     """
 
     messages = MESSAGES
+    commands = tuple(sorted(TIMED_COMMANDS))
     multi_key = True
     sometimes = (CONTESTED, OVERWRITTEN, WENT_BACK, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
@@ -66,6 +68,7 @@ class Raft(Candidate):
         self.pipeline = self.cluster.number("pipeline", 4)
         self.announced = 0
         """The commitIndex that a leader last told the others."""
+        self.timekeeper = Timekeeper(TICK * cluster.rtt_ms)
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
@@ -124,6 +127,7 @@ class Raft(Candidate):
         self.leadership, self.campaign, self.following, self.silence = lead, None, self.id, 0
         self.note("leader", [self.term, self.id])
         self.announced = self.log.commit
+        self.timekeeper.begin(self.store.leases.clock)
         self.begin_lease(lead)
         self.work(lead)
         self.resume()
@@ -134,7 +138,7 @@ class Raft(Candidate):
             return
         for command in commands:
             if command.f in READS or not self.store.ran(command):
-                lead.enqueue(command)
+                lead.enqueue(self.timekeeper.stamp(command) if command.f in LEASES else command)
         self.work(lead)
 
     def work(self, lead: Leadership) -> None:
@@ -314,7 +318,7 @@ class Raft(Candidate):
         command = named(command, self.id, request)
         if command.f not in READS and self.store.ran(command):
             self.answer(request, self.store.run(command))
-        elif command.f not in COMMANDS or not self.clients.add(request, command):
+        elif command.f not in TIMED_COMMANDS or not self.clients.add(request, command):
             self.reply(request, "refused: no such command, or too many", ok=False)
         elif self.takes_no_entry(command):
             self.reads.begin(request, command)
@@ -420,12 +424,19 @@ class Raft(Candidate):
     def tick(self) -> None:
         """Heartbeats, and send again whatever may have been lost since the last tick."""
         if self.leadership is not None:
+            self.keep_time()
             self.remind(self.leadership)
         elif self.campaign is not None:
             self.canvass(self.campaign)
         self.ask_again(self.clients.tick())
         if self.reads:
             self.reads.keep(self.clients.commands())
+
+    def keep_time(self) -> None:
+        """It is later now, and some leases of clients may be over (``protocols.leasing``)."""
+        self.timekeeper.tick()
+        if self.store.leases.held:
+            self.propose(list(self.timekeeper.expiries(self.store.leases)))
 
     def remind(self, lead: Leadership) -> None:
         self.begin_lease(lead)

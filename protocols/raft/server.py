@@ -10,7 +10,7 @@ from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
 from protocols.raft.log import Durable, Entry, Log, key_of
 from protocols.raft.messages import Message
 from protocols.raft.reads import Reads
-from protocols.statemachine import COMMANDS, OUTDATED, READS, Answer, KeyValue, name_of
+from protocols.statemachine import OUTDATED, READS, TIMED_COMMANDS, Answer, KeyValue, name_of
 from protocols.transfer import Incoming
 
 OVERWRITTEN, INSTALLED = "entries were overwritten", "a snapshot was installed"
@@ -86,7 +86,8 @@ class Server(Replica[Message]):
         log.commit += 1
         command = log[log.commit].command
         self.note("decided", [log.commit, name_of(command)])
-        if command.f in COMMANDS and command.f not in READS and not self.store.ran(command):
+        updates = command.f in TIMED_COMMANDS and command.f not in READS
+        if updates and not self.store.ran(command):
             self.note("executed", [command.key, name_of(command)])
         self.answer(self.clients.pop(command), self.run(command))
         if self.reads:

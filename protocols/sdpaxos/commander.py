@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from protocols.ballots import Ballot, above
 from protocols.clients import Name, name
@@ -26,6 +26,7 @@ from protocols.sdpaxos.messages import (
     CPromise,
 )
 from protocols.sdpaxos.state import State
+from protocols.statemachine import COMMANDS
 
 FINISHED, GIVEN_UP = (
     "a command leader's commands were finished for it",
@@ -38,6 +39,8 @@ class Commander(MultiPaxos):
 
     machine = State
     store: State
+    commands = tuple(sorted(COMMANDS))
+    served: Container[str] = COMMANDS
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)

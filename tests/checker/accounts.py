@@ -2,7 +2,7 @@
 
 from random import Random
 
-from checker.history import INFO, NEMESIS, History, Row, node_process
+from checker.history import INFO, INVOKE, NEMESIS, OK, History, Row, node_process
 from tests.checker.histories import play
 
 Draws = list[tuple[int, int, int]]
@@ -58,6 +58,42 @@ def lock_history(draws: Draws) -> History:
         return (given - (number == 9) - 2 * (number == 8)) if f == "acquire" else None
 
     return play(draws, ask, answer)
+
+
+def guarded_history(draws: Draws) -> History:
+    """Writes with tokens that grow, now and then an old one; found is the last that was asked for, as a rule."""
+    asked: list[list[int]] = []
+
+    def ask(choice: int, number: int) -> tuple[str, object, object]:
+        asked.append([max(1, len(asked) // 2 - (choice == 0)), len(asked)])
+        return "guarded", "x", asked[-1]
+
+    def answer(f: str, value: object, number: int) -> object:
+        place = asked.index(value) - 1 - (number == 9) + (number == 8)
+        return asked[place] if 0 <= place < len(asked) else None
+
+    return play(draws, ask, answer)
+
+
+def lease_history(draws: Draws) -> History:
+    """Each process acquires once, in its own token, and may refresh or release it. A row is a ms."""
+    random, rows, now = Random(str(draws)), list[Row](), 0
+    for process in range(4):
+        now = max(0, now - random.randrange(3)) if random.randrange(3) == 0 else now
+        ms = random.choice((5, 10, 20))
+        for f, value, answer in (
+            ("acquire", ms, process + 1),
+            ("refresh", [process + 1, ms], process + 1),
+            ("release", process + 1, process + 1),
+        ):
+            if f != "acquire" and random.randrange(2):
+                continue
+            asked = now + random.randrange(4)
+            now = asked + 1 + random.randrange(4)
+            rows.append(Row(asked * 1_000_000, process, INVOKE, f, "x", value))
+            rows.append(Row(now * 1_000_000, process, OK, f, "x", answer))
+        now += random.randrange(ms + 4)
+    return History.of(sorted(rows, key=lambda row: row.time_ns))
 
 
 def id_history(draws: Draws) -> History:

@@ -239,6 +239,8 @@ TRIALS: dict[str, Trial] = {
     "set-full": set_classes,
     "total-queue": queue_accounts,
     "fenced-lock": defined("fenced-lock", accounts.lock_history, definitions.tokens_grow),
+    "fenced": defined("fenced", accounts.guarded_history, definitions.fenced_in_order),
+    "leases": defined("leases", accounts.lease_history, definitions.nobody_holds_with_others),
     "counter": defined("counter", accounts.counter_history, definitions.in_bounds),
     "unique-ids": defined("unique-ids", accounts.id_history, definitions.ids_differ),
     "log": defined("log", accounts.log_history, definitions.log_is_fine),

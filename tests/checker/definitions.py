@@ -73,6 +73,35 @@ def tokens_grow(history: History) -> bool:
     )
 
 
+def fenced_in_order(history: History) -> bool:
+    """Each pair of writes by itself: by time, by what the later found, and by what both found."""
+    writes = ok(history, "guarded")
+    asked = [op.argument for op in history.ops() if op.f == "guarded" and op.type != FAIL]
+    return all(
+        (a.result is None or (a.result in asked and a.result[0] <= a.argument[0]))
+        and all(
+            a is b
+            or (a.result != b.result and (ended(a) > b.invoked or a.argument[0] <= b.argument[0]))
+            for b in writes
+        )
+        for a in writes
+    )
+
+
+def nobody_holds_with_others(history: History) -> bool:
+    """At each ms who believes: none but one token, whoever has refreshed it."""
+    times, believed = history.time_ns // 1_000_000, dict[int, set[object]]()
+    released = {op.process: op.invoked for op in reversed([*history.ops()]) if op.f == "release"}
+    for op in ok(history, "acquire", "refresh"):
+        ms = op.argument if op.f == "acquire" else op.argument[1]
+        end = times[op.invoked] + ms * 8 // 10
+        if released.get(op.process, 0) > op.invoked:
+            end = min(end, times[released[op.process]])
+        for at in range(times[op.completed], end):
+            believed.setdefault(at, set()).add(op.result)
+    return tokens_grow(history) and all(len(tokens) == 1 for tokens in believed.values())
+
+
 def ids_differ(history: History) -> bool:
     given = [identity(op.result) for op in ok(history, "generate")]
     return len(given) == len(set(given))

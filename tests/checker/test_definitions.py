@@ -26,7 +26,7 @@ OF_TRIALS = {"stats", "availability", "proofs", "crashes", "liveness", "sometime
 ACCOUNTING = (
     *("set-full", "total-queue", "fenced-lock", "unique-ids", "log", "bank", "long-fork"),
     *("counter", "sessions", "agreement: executed", "agreement: decided", "vacuity"),
-    "eventual",
+    *("eventual", "fenced", "leases"),
 )
 
 

@@ -21,6 +21,7 @@ from tests.mutants.hunts import (
     groups,
     hpaxos,
     kpaxos,
+    leases,
     m2paxos,
     mencius,
     multipaxos,
@@ -53,6 +54,7 @@ MODULES: Mapping[str, ModuleType] = {
     "wpaxos": wpaxos,
     "stopping": stopping,
     "amnesia": amnesia,
+    "leases": leases,
 }
 
 ZOO: tuple[Mutant, ...] = tuple(mutant for module in MODULES.values() for mutant in module.ZOO)

@@ -1,0 +1,46 @@
+"""Where leases for clients, broken on purpose, are hunted: by workloads ``lock`` and ``lease``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.zoo.mutant import Mutant
+from tests.mutants.leases import MUTANTS
+from tests.mutants.trials import CALM, kin
+
+LOCK = replace(CALM, workload="lock", rate=300, time_ms=2_000)
+"""No fault: holders that nap are late enough."""
+
+LEASE = replace(LOCK, workload="lease", time_ms=4_000)
+
+JUMPS = replace(LEASE, nemesis="clock-bump", interval_ms=300)
+"""Clocks jump."""
+
+CHANGES = replace(
+    LEASE, rate=400, time_ms=3_000, rtt_ms=3, nemesis="kill-leader,pause-leader", interval_ms=600
+)
+"""Leaders come and go, and some wake up late."""
+
+_FOUND = [
+    *kin("multipaxos", MUTANTS, "fenced", {"unfenced": (LOCK, 20), "counts-again": (LOCK, 20)}),
+    *kin(
+        "multipaxos",
+        MUTANTS,
+        "leases",
+        {
+            "releases-for-others": (LEASE, 20),
+            "refreshes-for-others": (LEASE, 20),
+            "stamps-the-wall-clock": (JUMPS, 50),
+            "applies-by-its-clock": (JUMPS, 50),
+            "rounds-down": (LEASE, 50),
+            "guesses-the-gap": (CHANGES, 100),
+        },
+    ),
+]
+
+ZOO: tuple[Mutant, ...] = tuple(
+    replace(mutant, name=mutant.name.replace("multipaxos/", "leases/")) for mutant in _FOUND
+)
+
+
+__all__ = ["MUTANTS", "ZOO"]
