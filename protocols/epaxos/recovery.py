@@ -17,7 +17,7 @@ from enum import Enum
 from protocols.ballots import Ballot
 from protocols.epaxos.instances import ACCEPTED, COMMITTED, PREACCEPTED, Instances
 from protocols.epaxos.messages import Deps, InstanceId, RecoverOk
-from protocols.kernel import Command, NodeId, record
+from protocols.kernel import Cluster, Command, NodeId, record
 
 
 @record
@@ -48,6 +48,20 @@ def sizes(n: int) -> Sizes:
     f = (n - 1) // 2
     e = min(f, (n - f + 1) // 2)
     return Sizes(n, n - f, n - e)
+
+
+def fast_quorum(cluster: Cluster) -> int:
+    """How many must agree, the owner included, for the fast path: by the option, or as few as can be.
+
+    What was committed by more was also pre-accepted by those few, so that recovery is the same. Raises
+    ValueError for fewer, and for more than there are.
+    """
+    n = len(cluster.nodes)
+    least = sizes(n).fast
+    size = cluster.number("fast_quorum", least, least=least)
+    if size > n:
+        raise ValueError(f"fast_quorum={size}: there are {n} nodes")
+    return size
 
 
 @record

@@ -41,7 +41,7 @@ from protocols.epaxos.messages import (
 )
 from protocols.epaxos.pace import Acceptance, Pace, Proposal
 from protocols.epaxos.recoverer import Recoverer
-from protocols.epaxos.recovery import Choice, Examine, decide, sizes
+from protocols.epaxos.recovery import Choice, Examine, decide, fast_quorum, sizes
 from protocols.epaxos.sometimes import FINISHED_AS_NOOP, RECOVERED, SLOW, SOMETIMES
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
 from protocols.statemachine import OUTDATED, READS, KeyValue, name_of
@@ -51,7 +51,8 @@ class EPaxos(Replica[Msg]):
     """A replica that leads its own clients' commands (see the package).
 
     Options: ``checkpoint_every`` and ``retain``, in executed instances; ``batch``, the most commands
-    in an instance.
+    in an instance; ``fast_quorum``, how many must agree on the fast path where that is to be more than
+    need be; ``patient``, whether phase 2 waits while a fast quorum may still come together.
     """
 
     messages = (
@@ -83,6 +84,8 @@ class EPaxos(Replica[Msg]):
         super().__init__(id, cluster)
         self.row = self.nodes.index(id)
         self.size = sizes(len(self.nodes))
+        self.fast_quorum = fast_quorum(cluster)
+        self.patient = cluster.truth("patient", default=True)
         self.instances = Instances(len(self.nodes))
         self.executor = self.make_executor()
         self.recoverer = Recoverer(self)
@@ -94,6 +97,11 @@ class EPaxos(Replica[Msg]):
         """What waits to be proposed."""
         self.requests: dict[InstanceId, tuple[Asked, ...]] = {}
         self.pace = Pace(self)
+
+    @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        fast_quorum(cluster)
+        cluster.truth("patient", default=True)
 
     # --- start ---
 
@@ -212,7 +220,9 @@ class EPaxos(Replica[Msg]):
         """Figure 2, steps 10-16: commit if a fast quorum has nothing to add; else phase 2.
 
         Phase 2 starts with a majority, as soon as no fast quorum can come together of those who are
-        alive, or at the first tick after they should have answered (``patient`` False).
+        alive, or at the first tick after they should have answered (``patient`` False). A replica
+        whose option it is not to be patient starts it, as SOSP'13 has it, with the first answers
+        that would have been enough for a fast quorum, and are not for they differ.
         """
         instance = self.instances.touch(iid)
         command, initial = instance.command, instance.initial
@@ -225,14 +235,15 @@ class EPaxos(Replica[Msg]):
         if 1 + len(lead.answers) < self.size.slow:
             return
         awaited = sum(n not in lead.answers and self.pace.alive(n) for n in self.peers)
-        hopeless = agreeing + awaited < self.size.fast
-        if hopeless or not patient:
+        hopeless = agreeing + awaited < self.fast_quorum
+        enough = not self.patient and 1 + len(lead.answers) >= self.fast_quorum
+        if hopeless or enough or not patient:
             self.note("sometimes", SLOW)
             self.choose(iid, ZERO, command, self.union(initial, lead.answers))
 
     def fast(self, agreeing: int) -> bool:
         """Whether so many, the owner included, are a fast quorum: more than a majority from n=7 on."""
-        return agreeing >= self.size.fast
+        return agreeing >= self.fast_quorum
 
     def agrees(self, deps: Deps, initial: Deps) -> bool:
         """Whether this answer counts for the fast path."""

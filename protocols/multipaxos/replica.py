@@ -31,6 +31,7 @@ from protocols.multipaxos.messages import (
     Promise,
     Told,
 )
+from protocols.preferred import preferred
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
 
@@ -47,7 +48,8 @@ is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *no
 
 class MultiPaxos(Candidate):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
-    ``read``: log, leader, quorum or any, and ``thrifty``: true or false.
+    ``read``: log, leader, quorum or any, ``thrifty``: true or false, and ``leader``: the node that
+    is to lead first (``protocols.preferred``).
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -69,6 +71,7 @@ class MultiPaxos(Candidate):
         super().__init__(id, cluster)
         self.thrifty = cluster.truth("thrifty", default=False)
         self.read_mode = str(cluster.options.get("read", "log"))
+        self.preferred = preferred(cluster)
         self.lease = Lease(self.quorums, id)
         """What it holds as a leader."""
         self.timekeeper = Timekeeper(TICK * cluster.rtt_ms)
@@ -80,6 +83,7 @@ class MultiPaxos(Candidate):
     def check(cls, cluster: Cluster) -> None:
         cls.quorums_of(cluster)
         cluster.truth("thrifty", default=False)
+        preferred(cluster)
         if (mode := cluster.options.get("read", "log")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
 
@@ -92,6 +96,8 @@ class MultiPaxos(Candidate):
         rtt = self.cluster.rtt_ms
         self.set_timer("tick", TICK * rtt)
         self.set_timer("watch", WATCH[0] * rtt, WATCH[1] * rtt)
+        if self.preferred == self.id and not durable:
+            self.run_for_leader()  # whoever has a leader by now does not listen
 
     def on_message(self, src: NodeId, msg: Message) -> None:
         match msg:

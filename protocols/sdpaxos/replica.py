@@ -42,7 +42,7 @@ AnyMessage: TypeAlias = Message | CMessage
 
 class SDPaxos(Commander):
     """See the package. Options: ``batch`` (commands), ``pipeline`` (C-instances of a row, batches of
-    turns), ``snapshot_every`` and ``keep`` (O-instances).
+    turns), ``snapshot_every`` and ``keep`` (O-instances), and ``leader``: the first sequencer.
     """
 
     messages = MESSAGES
