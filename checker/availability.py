@@ -17,7 +17,7 @@ from checker.history import INFO, INVOKE, OK, History
 from checker.phrases import of_node, plural, seconds
 from checker.values import Ints, Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import FaultWindow, last_ns, left_dead, windows
+from checker.windows import FaultWindow, excused, last_ns, windows
 
 GRACE_NS = 5_000_000_000
 NOBODY = -1
@@ -47,7 +47,7 @@ def check(history: History, *, grace_ns: int = GRACE_NS) -> Verdict:
     """
     faults = windows(history)
     ops = _ops(history)
-    nodes = sorted(set(ops.node.tolist()) - {NOBODY, *left_dead(history)})
+    nodes = sorted(set(ops.node.tolist()) - {NOBODY, *excused(history)})
     told: list[Json] = [_window(ops, fault, nodes) for fault in faults]
     details: dict[str, Json] = {"windows": told, "longest_gap": _longest_gap(ops, faults)}
     if not faults:

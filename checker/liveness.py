@@ -21,7 +21,7 @@ from checker.history import INFO, INVOKE, NEMESIS, OK, History
 from checker.phrases import of_key, of_node, plural, seconds, show
 from checker.values import Json, canonical, identity
 from checker.verdict import Outcome, Verdict
-from checker.windows import FaultWindow, last_ns, left_dead, windows
+from checker.windows import FaultWindow, excused, last_ns, left_dead, windows
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -58,7 +58,7 @@ def check(history: History, *, rtt_ms: int = RTT_MS) -> Verdict:
 
     In time is ``PROGRESS_RTT`` round trips after the first op that was asked when the last fault had
     ended, but at least ``LEAST_NS``. A node that was left dead on purpose (a core is healed, and it
-    is not in it) owes nothing. *Invalid* too where the last reads at two nodes, begun
+    is not in it), or is no member any more, owes nothing. *Invalid* too where the last reads at two nodes, begun
     ``CONVERGED_RTT`` round trips after the last fault and update, differ, and no update of unknown
     fate can be why. *Unknown* where the history ends before the time was over, or with a fault on.
     Valid without faults. ``details``: ``bound_ms``, ``left_dead``, ``back_ms`` (by node, None where
@@ -75,15 +75,15 @@ def check(history: History, *, rtt_ms: int = RTT_MS) -> Verdict:
             evidence=(on.begin,),
         )
     last = max(faults, key=lambda fault: fault.end_ns)
-    dead = left_dead(history)
+    dead, free = left_dead(history), excused(history)
     after = _after(history, last.end_ns)
     bound_ns = max(LEAST_NS, PROGRESS_RTT * rtt_ms * 1_000_000)
     owed = {
         of_node(node): after.node == node
         for node in sorted(set(after.node.tolist()))
-        if node >= 0 and node not in dead
+        if node >= 0 and node not in free
     }
-    owed["updates"] = after.update & ~np.isin(after.node, dead)
+    owed["updates"] = after.update & ~np.isin(after.node, free)
     back = {who: _back_ns(after, here) for who, here in owed.items() if here.any()}
     late, short = [], []
     for who, (answered, waited_ns, row) in back.items():
@@ -92,7 +92,7 @@ def check(history: History, *, rtt_ms: int = RTT_MS) -> Verdict:
         elif not answered and who != "updates":  # of which the final phase asks for none
             short.append(who)
     quiet_ns = CONVERGED_RTT * rtt_ms * 1_000_000
-    compared, apart = _apart(history, after, last.end_ns + quiet_ns, quiet_ns, dead)
+    compared, apart = _apart(history, after, last.end_ns + quiet_ns, quiet_ns, free)
     details: dict[str, Json] = {
         "bound_ms": bound_ns // 1_000_000,
         "left_dead": list(dead),
@@ -113,7 +113,9 @@ def check(history: History, *, rtt_ms: int = RTT_MS) -> Verdict:
             evidence=(last.begin,),
             details=details,
         )
-    return Verdict(outcome=Outcome.VALID, summary=_summary(back, dead, compared), details=details)
+    return Verdict(
+        outcome=Outcome.VALID, summary=_summary(back, dead, free, compared), details=details
+    )
 
 
 def _late(who: str, *, answered: bool, waited_ns: int) -> str:
@@ -143,12 +145,19 @@ def _invalid(
     )
 
 
-def _summary(back: Mapping[str, tuple[bool, int, int]], dead: Sequence[int], compared: int) -> str:
+def _summary(
+    back: Mapping[str, tuple[bool, int, int]],
+    dead: Sequence[int],
+    free: Sequence[int],
+    compared: int,
+) -> str:
     waits = [ns for _, ns, _ in back.values()]
     if not waits:
         return "nothing was asked after the last fault"
-    left = ", ".join(map(of_node, dead))
-    who = f"the core ({left} left dead)" if dead else "all"
+    left = [f"{', '.join(map(of_node, dead))} left dead"] if dead else []
+    if outside := [of_node(node) for node in free if node not in dead]:
+        left.append(f"{', '.join(outside)} no member")
+    who = f"the core ({'; '.join(left)})" if left else "all"
     text = f"{who} came back within {max(waits) / 1e6:,.0f} ms of being asked"
     return f"{text}; the last reads of {plural(compared, 'key')} agree" if compared else text
 

@@ -7,7 +7,7 @@ end row; ``started_ns`` in the value says when the actions began.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from checker.history import NEMESIS, History
@@ -64,6 +64,30 @@ def value_of(history: History, row: int) -> Mapping[str, Json]:
     return value if isinstance(value, Mapping) else {}
 
 
+def actions_of(value: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    """What a row of the nemesis says that it did."""
+    listed = value.get("actions")
+    for action in listed if isinstance(listed, (list, tuple)) else ():
+        if isinstance(action, Mapping):
+            yield action
+
+
+def excused(history: History) -> list[int]:
+    """The nodes that need not answer when all is over: left dead, or no members any more.
+
+    The members are those that the nodes noted of the highest version; where none noted any, all.
+    """
+    version, members = -1, None
+    for _, _, value in history.notes("members"):
+        match value:
+            case [int(noted), [*nodes]] if noted > version:
+                version, members = noted, nodes
+    known, is_known = history.node.as_ints()
+    seen = sorted(set(known[is_known].tolist()))
+    outside = [] if members is None else [node for node in seen if node not in members]
+    return sorted({*left_dead(history), *outside})
+
+
 def left_dead(history: History) -> list[int]:
     """The nodes that were dead when all was over: killed, and not started again even by the heal, or
     silent for good, having lost their disk (``protocols.amnesia`` notes it).
@@ -76,9 +100,8 @@ def left_dead(history: History) -> list[int]:
         value = value_of(history, row)
         if value.get("phase") == "heal":
             dead.clear()
-        actions = value.get("actions")
-        for action in actions if isinstance(actions, (list, tuple)) else ():
-            if isinstance(action, Mapping) and isinstance(node := action.get("node"), int):
+        for action in actions_of(value):
+            if isinstance(node := action.get("node"), int):
                 if action.get("do") == "kill":
                     dead[node] = None
                 elif action.get("do") == "start":

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from checker import agreement, availability, crashes, liveness, proofs, stats, vacuity
+from checker import (
+    agreement,
+    availability,
+    crashes,
+    liveness,
+    membership,
+    proofs,
+    stats,
+    vacuity,
+)
 from checker.history import History
 from checker.progress import why
 from checker.verdict import Outcome, Verdict, combine
@@ -65,6 +74,8 @@ def judge(
         }
     if faults or proofs.stands(history):
         general["proofs"] = proofs.check
+    if membership.asked(history):
+        general["membership"] = membership.check
     verdicts: dict[str, Verdict] = {}
     interrupted = False
     seconds: dict[str, float] = {}

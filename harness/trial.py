@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pkgutil import resolve_name
 from random import Random
 from typing import cast
 
@@ -14,9 +15,11 @@ from harness.options_asked import unknown_options
 from harness.tables import find, nearest
 from nemesis import FAULTS, OF_ZONES
 from nemesis.actions import Plan
-from nemesis.plan import make_plan, plan_from_json, plan_to_json, validate
+from nemesis.membership import LEAST
+from nemesis.plan import lanes, make_plan, plan_from_json, plan_to_json, validate
 from protocols import PROTOCOLS
 from protocols.kernel import Cluster, Replica
+from protocols.membership import first_members
 from workloads import WORKLOADS
 from workloads.generators import Phases
 from workloads.kernel import Generator, Options, Workload
@@ -69,10 +72,8 @@ class Trial:
         found = find("protocol", PROTOCOLS, self.protocol)
         if not (isinstance(found, type) and issubclass(found, Replica)):
             raise UsageError(f"protocol {self.protocol!r} is not a Replica: {found!r}")
-        nodes = tuple(range(self.nodes))
-        cluster = Cluster(nodes, self.places(), self.rtt_ms, dict(self.options))
         try:
-            unknown, known = unknown_options(found, cluster)
+            unknown, known = unknown_options(found, self.cluster())
         except ValueError as error:
             raise UsageError(f"protocol {self.protocol}: {error}") from error
         if unknown:
@@ -150,6 +151,7 @@ class Trial:
                 validate(plan, range(self.nodes), self.places())
             except ValueError as error:
                 raise UsageError(f"--plan: {error}") from error
+            self.refuse_unservable(plan)
             return plan
         if not self.faults:
             return ()
@@ -157,9 +159,36 @@ class Trial:
             raise UsageError(
                 f"--nemesis {zonal[0]}: there are no two zones (see --zones and --wan)"
             )
-        return make_plan(
+        plan = make_plan(
             Random(f"{self.seed}/plan"), self.faults, self.time_ms, interval_ms=self.interval_ms
         )
+        self.refuse_unservable(plan)
+        return plan
+
+    def refuse_unservable(self, plan: Plan) -> None:
+        """Raises UsageError for changes of members that the protocol, or so few nodes, do not allow."""
+        if not any("membership" in lanes(window.fault) for window in plan):
+            return
+        if not self.replica().changes_members:
+            able = [n for n, place in PROTOCOLS.items() if resolve_name(place).changes_members]
+            raise UsageError(
+                f"protocol {self.protocol} has the members that it began with:"
+                f" --nemesis membership is for {', '.join(able)}"
+            )
+        if self.nodes <= LEAST or len(self.members()) < LEAST:
+            raise UsageError(
+                f"--nemesis membership needs {LEAST + 1} nodes, of which {LEAST} are members at first"
+            )
+
+    def members(self) -> tuple[int, ...]:
+        """The nodes that take part at first. ``replica`` refuses options that cannot be meant."""
+        if not self.replica().changes_members:
+            return tuple(range(self.nodes))
+        return first_members(self.cluster())
+
+    def cluster(self) -> Cluster:
+        """What the replicas are told of it."""
+        return Cluster(tuple(range(self.nodes)), self.places(), self.rtt_ms, dict(self.options))
 
     def places(self) -> tuple[str, ...]:
         """The zone of each node; none where none are given.

@@ -51,6 +51,13 @@ FAULTS: Mapping[str, str] = {
     "clock-bump": "nemesis.clock:bump",
     "clock-strobe": "nemesis.clock:strobe",
     "clock-drift": "nemesis.clock:drift",
+    "membership": "nemesis.membership:any_kind",
+    "membership-leave": "nemesis.membership:leave_one",
+    "membership-leave-leader": "nemesis.membership:leave_leader",
+    "membership-replace": "nemesis.membership:replace",
+    "membership-grow": "nemesis.membership:grow",
+    "membership-shrink": "nemesis.membership:shrink",
+    "membership-churn": "nemesis.membership:churn",
     "aimed": "nemesis.aimed:any_kind",
     "aimed-kill-writer": "nemesis.aimed:kill_writer",
     "aimed-pause-writer": "nemesis.aimed:pause_writer",
@@ -66,5 +73,5 @@ BY_NAME = (*OF_ZONES, "wipe", "wipe-leader")
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     group: tuple(n for n in FAULTS if n.startswith(group + "-") and n not in BY_NAME)
-    for group in ("partition", "kill", "pause", "packet", "disk", "clock", "aimed")
+    for group in ("partition", "kill", "pause", "packet", "disk", "clock", "membership", "aimed")
 }

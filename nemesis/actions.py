@@ -154,11 +154,29 @@ class ResetClock:
     node: int
 
 
+# --- members: who takes part, of a protocol that can change that (protocols.membership) -------------
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The node is to become a member, and is asked for until it is one, or is to leave again."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The node is to be a member no more. Its process is left alone."""
+
+    node: int
+
+
 LinkAction: TypeAlias = Cut | Mend | Shape
 ProcessAction: TypeAlias = Kill | Start | Pause | Resume
 DiskAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore | Wipe
 ClockAction: TypeAlias = BumpClock | StrobeClock | SetDrift | ResetClock
-NodeAction: TypeAlias = ProcessAction | DiskAction | ClockAction
+MemberAction: TypeAlias = Join | Leave
+NodeAction: TypeAlias = ProcessAction | DiskAction | ClockAction | MemberAction
 Action: TypeAlias = LinkAction | NodeAction
 
 

@@ -17,7 +17,9 @@ from nemesis.actions import (
     Corrupt,
     Cut,
     Fault,
+    Join,
     Kill,
+    Leave,
     Link,
     LoseUnsynced,
     Mend,
@@ -54,6 +56,8 @@ _OF_NODE: Mapping[str, type[NodeAction]] = {
     "strobe-clock": StrobeClock,
     "set-drift": SetDrift,
     "reset-clock": ResetClock,
+    "join": Join,
+    "leave": Leave,
 }
 _NODE_NAMES = {cls: name for name, cls in _OF_NODE.items()}
 ACTION_NAMES = (*_OF_LINKS, "shape", *_OF_NODE)

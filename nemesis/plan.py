@@ -1,6 +1,6 @@
 """Making and checking fault plans: which faults, when, and for how long.
 
-Faults of one sort (network cuts, processes, packets, disks, clocks) take turns; sorts overlap freely. A window is
+Faults of one sort (network cuts, processes, packets, disks, clocks, members) take turns; sorts overlap freely. A window is
 long enough for a protocol to notice and to recover inside it, and is followed by a gap in which it
 recovers from the cure: with time-outs not in proportion to the windows, a plan finds little
 (PERFORMANCE.md 1.5).
@@ -19,7 +19,9 @@ from nemesis.actions import (
     Corrupt,
     Cut,
     Fault,
+    Join,
     Kill,
+    Leave,
     Link,
     LoseUnsynced,
     Mend,
@@ -52,7 +54,7 @@ __all__ = [
     "plan_from_json", "plan_to_json", "resolve", "validate",
 ]  # fmt: skip
 
-LANES = ("network", "process", "packet", "disk", "clock")
+LANES = ("network", "process", "packet", "disk", "clock", "membership")
 
 # A period is a window and the gap after it. 11.5 s makes windows of 5-8 s and gaps of 4-6 s.
 LONGEST_PERIOD_MS = 11_500
@@ -81,6 +83,8 @@ def lane_of(action: Action) -> str:
             return "disk"
         case BumpClock() | StrobeClock() | SetDrift() | ResetClock():
             return "clock"
+        case Join() | Leave():
+            return "membership"
         case _:
             assert_never(action)
 
@@ -281,6 +285,10 @@ def _left_open(fault: Fault) -> Iterator[str]:
                 broken["clock", node] = f"node {node}'s clock wrong"
             case ResetClock(node):
                 broken.pop(("clock", node), None)
+            case Join(node) | Leave(node):
+                if not broken.pop(("member", node), None):
+                    done = "joined" if isinstance(action, Join) else "gone"
+                    broken["member", node] = f"node {node} {done}"
             case _:
                 assert_never(action)
     yield from broken.values()

@@ -15,7 +15,8 @@ from nemesis.actions import Fault
 Factory: TypeAlias = Callable[..., Fault]
 """``(random, nodes, leaders) -> Fault``: ``leaders`` are the nodes that believe to lead, if any.
 
-One that has a fourth parameter, ``zones``, is given the zone of each node, by its number.
+One that has more parameters, by these names, is given the ``zones`` of the nodes, by their numbers, the
+``members`` now, and the nodes that are ``down``.
 """
 
 
@@ -52,25 +53,25 @@ def resolve(
     nodes: Sequence[int],
     leaders: Sequence[int] = (),
     zones: Sequence[str] = (),
+    *,
+    members: Sequence[int] | None = None,
+    down: Sequence[int] = (),
 ) -> Fault:
     """What the fault ``name`` means now: targets drawn with ``random``, and from who leads.
 
-    ``zones`` has the zone of each node, by its number; none: nobody knows. The same arguments and
-    the same state of ``random`` give the same Fault. Raises ValueError for an unknown name, and where
+    ``zones`` has the zone of each node, by its number; none: nobody knows. ``members`` None: all
+    nodes. The same arguments and the same state of ``random`` give the same Fault. Raises ValueError for an unknown name, and where
     ``nodes`` or their zones are too few for the fault.
     """
     make = factory(name)
     told = (random, tuple(sorted(nodes)), tuple(sorted(leaders)))
-    fault = make(*told, tuple(zones)) if by_zone(make) else make(*told)
+    more: dict[str, tuple[object, ...]] = {
+        "zones": tuple(zones),
+        "members": tuple(sorted(nodes if members is None else members)),
+        "down": tuple(sorted(down)),
+    }
+    wanted = inspect.signature(make).parameters
+    fault = make(*told, **{name: value for name, value in more.items() if name in wanted})
     if not isinstance(fault, Fault):
         raise NotAFault(f"fault {name!r} made {fault!r}, which is no Fault")
     return fault
-
-
-def by_zone(make: Factory) -> bool:
-    """Whether this factory asks for the zones of the nodes.
-
-    >>> by_zone(factory("partition-zone")), by_zone(factory("partition-one"))
-    (True, False)
-    """
-    return "zones" in inspect.signature(make).parameters

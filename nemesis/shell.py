@@ -8,7 +8,8 @@
   sender's socket, and TCP would crawl (HOSTS.md 4c).
 - **Distances** (``Facts.apart_us``) are delays by the same means that are there before any fault and after
   it: weather comes on top of them, and healing leaves them.
-- **Processes** get signals. ``Start`` and ``Wipe`` are the system's own affair and have no command.
+- **Processes** get signals. ``Start`` and ``Wipe`` are the system's own affair and have no command, and so
+  are ``Join`` and ``Leave``, which are asked of the system.
 - **Disks**, all but ``Wipe``, **and clocks** are broken in the simulator only, so far: ``SIMULATED_ONLY``
   says so, and a trial that asks for one on hosts is refused before any host is touched.
 
@@ -30,8 +31,11 @@ from nemesis.actions import (
     Corrupt,
     Cut,
     DiskAction,
+    Join,
     Kill,
+    Leave,
     LoseUnsynced,
+    MemberAction,
     Mend,
     Pause,
     Plan,
@@ -67,7 +71,9 @@ __all__ = ["MOST_NODES", "Argv", "Command", "Facts", "HostFacts", "shell"]
 
 _ON_HOSTS = (Wipe,)
 SIMULATED_ONLY: tuple[type, ...] = tuple(
-    action for action in (*get_args(DiskAction), *get_args(ClockAction)) if action not in _ON_HOSTS
+    action
+    for action in (*get_args(DiskAction), *get_args(ClockAction), *get_args(MemberAction))
+    if action not in _ON_HOSTS
 )
 """Actions that have no command. Give one its ``case`` in :func:`commands`, then take it out here."""
 
@@ -91,7 +97,7 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             return [(node, _signal("STOP", facts.pids[node]))]
         case Resume(node):
             return [(node, _signal("CONT", facts.pids[node]))]
-        case Start() | Wipe():
+        case Start() | Wipe() | Join() | Leave():
             return []
         case SlowDisk() | LoseUnsynced() | Corrupt() | Restore():
             raise NotImplementedError(f"{action}: disks are broken in the simulator only, so far")

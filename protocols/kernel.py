@@ -151,6 +151,9 @@ class Note:
     - ``decided`` ``[slot, what]``: no two nodes may decide differently in a slot (any JSON values);
     - ``executed`` ``[key, what]``: the order of a key's updates is the same at every node;
     - ``amnesia``: the node has lost its disk and is silent for good: nobody waits for it;
+    - ``members`` ``[version, [node ...]]``: these are the members, by a decision of that version; no
+      two nodes may say different ones of a version. Version 0 is noted at a node's start, unless all
+      nodes are members;
     - ``leader`` ``[ballot, node]``: informative, for targets such as "leader" and for diagrams;
     - ``sometimes`` ``name``: something rare happened that a campaign ought to see now and then. The
       names are those that the replica's class promises in ``sometimes``; one that never happened
@@ -256,6 +259,8 @@ class Replica(ABC, Generic[Message]):
     """The rare things that it notes under ``sometimes``, in words: "a snapshot was installed"."""
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     """For some of its options, what ``harness sim --swarm`` draws from: small sizes, near limits."""
+    changes_members: ClassVar[bool] = False
+    """Whether it serves ``join`` and ``leave`` (see ``protocols.membership``)."""
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
@@ -329,6 +334,10 @@ class Replica(ABC, Generic[Message]):
     def leader(self) -> NodeId | None:
         """Whom this replica follows, where the protocol has a leader (for faults aimed at it)."""
         return None
+
+    def membership(self) -> tuple[int, tuple[NodeId, ...]]:
+        """The newest configuration that it knows to be decided: its version, and who is in it."""
+        return 0, self.nodes
 
     def state(self) -> dict[str, object]:
         """The whole state by name, for people who look (``GET /state``, traces, digests)."""

@@ -186,7 +186,7 @@ def test_an_op_for_another_node_is_another_process() -> None:
 def test_a_second_run_uses_new_processes() -> None:
     trial = Trial(echo, threads=2, nodes=2)
     trial.run(EachThread(lambda _: Limit(1, Ask("write", "x", 1)), threads=2))
-    trial.run(reads_at_every_node(["x"], threads=2, nodes=2))
+    trial.run(reads_at_every_node(["x"], threads=2, nodes=range(2)))
     History.of(trial.rows)
     assert sorted(row.process for row in trial.of_type(INVOKE)) == [0, 1, 2, 3]
 

@@ -69,7 +69,7 @@ def final(random: Random, options: Options, *, across: bool) -> Generator:  # no
     return reads_at_every_node(
         last_of_each(options.touched),
         threads=options.threads,
-        nodes=options.nodes,
+        nodes=options.serving,
         ask=lambda key: ("txn", "" if across else key, [["r", key, None]]),
     )
 

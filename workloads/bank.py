@@ -86,14 +86,14 @@ def main(random: Random, options: Options) -> Generator:
 
 def final(random: Random, options: Options) -> Generator:  # noqa: ARG001  the seam's signature
     """After all is healed: what does each node say of the accounts?"""
-    threads, nodes = options.threads, options.nodes
+    threads, nodes = options.threads, options.serving
     read = partial(Ask, "balances", "", list(ACCOUNTS))
 
     def at(node: int) -> Generator:
         return TimeLimit(20 * SECOND, UntilOk(Delay(PAUSE_NS, OnNode(node, read()))))
 
     def of(thread: int) -> Generator:
-        return Phases([at(node) for node in range(thread, nodes, threads)])
+        return Phases([at(node) for node in nodes[thread::threads]])
 
     return EachThread(of, threads=threads)
 

@@ -271,7 +271,7 @@ def main(random: Random, options: Options) -> Generator:
 def final(random: Random, options: Options) -> Generator:  # noqa: ARG001  the seam's signature
     """After all is healed: what does each node say of some keys?"""
     keys = options.touched or Load.of(options).names()
-    return reads_at_every_node(keys[:FINAL_KEYS], threads=options.threads, nodes=options.nodes)
+    return reads_at_every_node(keys[:FINAL_KEYS], threads=options.threads, nodes=options.serving)
 
 
 def workload() -> Workload:

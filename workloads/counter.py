@@ -39,7 +39,7 @@ def main(random: Random, options: Options) -> Generator:
 
 def final(random: Random, options: Options) -> Generator:  # noqa: ARG001  the seam's signature
     """After all is healed: what does each node say of each counter?"""
-    return reads_at_every_node(names(options.keys), threads=options.threads, nodes=options.nodes)
+    return reads_at_every_node(names(options.keys), threads=options.threads, nodes=options.serving)
 
 
 def workload() -> Workload:

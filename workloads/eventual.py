@@ -74,7 +74,7 @@ class UntilAgreed:
 
     >>> from workloads.rehearsal import rehearse
     >>> answers = iter([[1], [2], None, [2], [2], [2]])
-    >>> rounds = UntilAgreed(lambda: reads_at_every_node(["x"], threads=1, nodes=3), rounds=9)
+    >>> rounds = UntilAgreed(lambda: reads_at_every_node(["x"], threads=1, nodes=range(3)), rounds=9)
     >>> len(rehearse(rounds, threads=1, answer=lambda _: (1, OK, next(answers))))
     12
     """
@@ -117,7 +117,7 @@ def final(random: Random, options: Options) -> Generator:  # noqa: ARG001  the s
         reads_at_every_node,
         keys,
         threads=options.threads,
-        nodes=options.nodes,
+        nodes=options.serving,
         ask=lambda key: ("replica", key, None),
     )
     return UntilAgreed(ask, rounds=ROUNDS, pause_ns=PAUSE_NS)

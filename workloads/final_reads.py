@@ -21,7 +21,7 @@ def reads_at_every_node(
     keys: Sequence[str],
     *,
     threads: int,
-    nodes: int,
+    nodes: Sequence[int],
     ask: Callable[[str], tuple[str, str, object]] = lambda key: ("read", key, None),
     patience_ns: int = 20 * SECOND,
     pause_ns: int = SECOND // 10,
@@ -34,7 +34,7 @@ def reads_at_every_node(
 
     >>> from checker.history import INVOKE
     >>> from workloads.rehearsal import rehearse
-    >>> rows = rehearse(reads_at_every_node(["x", "y"], threads=2, nodes=3), threads=2)
+    >>> rows = rehearse(reads_at_every_node(["x", "y"], threads=2, nodes=range(3)), threads=2)
     >>> [(row.process, row.node, row.key) for row in rows if row.type == INVOKE and row.process]
     [(1, 1, 'x'), (1, 1, 'y')]
     >>> [(row.node, row.key) for row in rows if row.type == INVOKE and not row.process]
@@ -46,6 +46,6 @@ def reads_at_every_node(
         return TimeLimit(patience_ns, Phases(reads))
 
     def of(thread: int) -> Generator:
-        return Phases([at(node) for node in range(thread, nodes, threads)])
+        return Phases([at(node) for node in nodes[thread::threads]])
 
     return EachThread(of, threads=threads)

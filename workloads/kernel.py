@@ -80,7 +80,8 @@ class Options:
     """What the command line says of the load. ``rate`` is ops/s of all clients; 0: closed loop.
 
     ``extra`` are the workload's own options, by name. ``zones`` are the nodes' zones, or empty.
-    ``touched``, for final ops: the keys that were asked for so far, in order of first use.
+    For final ops: ``touched`` are the keys that were asked for so far, in order of first use, and
+    ``members`` the nodes that serve then (None: all).
     """
 
     threads: int
@@ -91,6 +92,12 @@ class Options:
     extra: Mapping[str, str] = field(default_factory=dict)
     touched: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
+    members: tuple[int, ...] | None = None
+
+    @property
+    def serving(self) -> Sequence[int]:
+        """The nodes to be asked finally."""
+        return range(self.nodes) if self.members is None else self.members
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,7 @@ def final(random: Random, options: Options) -> Generator:  # noqa: ARG001  the s
     return reads_at_every_node(
         names(options.keys),
         threads=options.threads,
-        nodes=options.nodes,
+        nodes=options.serving,
         ask=lambda key: ("acquire", key, 10),
     )
 

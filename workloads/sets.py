@@ -44,7 +44,7 @@ def main(random: Random, options: Options) -> Generator:
 def final(random: Random, options: Options) -> Generator:  # noqa: ARG001  the seam's signature
     """After all is healed: what does each node say of the sets that were last added to?"""
     return reads_at_every_node(
-        last_of_each(options.touched), threads=options.threads, nodes=options.nodes
+        last_of_each(options.touched), threads=options.threads, nodes=options.serving
     )
 
 

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 (
     MESSAGE, TIMER, TO_ITSELF, REQUEST, TIMEOUT, POLL, WINDOW, STOP, ANSWER, SYNC, BRACE, CLOCK, HALT,
-) = range(13)  # fmt: skip
+    ADMIN,
+) = range(14)  # fmt: skip
 """The kinds of entries (``ANSWER`` is none: an event that only the trace has):
 
 - ``MESSAGE``: (node, the wire it came over, what ``Post`` made of it)
@@ -22,6 +23,7 @@ from typing import TypeAlias
 - ``BRACE``: (0, until, None): a window is about to open or close
 - ``CLOCK``: (node, how, None): its clock jumps
 - ``HALT``: (0, None, None): go no further for now (``harness.sim.stepping``)
+- ``ADMIN``: (0, None, None): look at who is a member
 """
 
 Entry: TypeAlias = tuple[int, int, int, int, object, object]

@@ -28,9 +28,16 @@ class Windows:
         for at_ms, rank, index in sorted(closing + opening):
             agenda.at(at_ms * MS, WINDOW, index, rank == 1)
 
-    def open(self, index: int, leaders: Sequence[int], writers: Sequence[int]) -> Fault:
+    def open(
+        self,
+        index: int,
+        leaders: Sequence[int],
+        writers: Sequence[int],
+        members: Sequence[int],
+        down: Sequence[int],
+    ) -> Fault:
         """Resolve the fault of this window. Targets are drawn now, by who leads now, has persisted
-        last, or was healed last.
+        last, or was healed last; by who is a member, and who is dead.
         """
         setup = self._setup
         window = setup.plan[index]
@@ -39,7 +46,8 @@ class Windows:
             nodes = range(setup.options.nodes)
             aim = AIMS.get(fault)
             aimed = leaders if aim is None else self._healed if aim == HEALED else writers
-            fault = setup.resolve(fault, Random(f"{setup.seed}/window/{index}"), nodes, aimed)
+            random = Random(f"{setup.seed}/window/{index}")
+            fault = setup.resolve(fault, random, nodes, aimed, members=members, down=down)
         self._open[index] = fault
         self.played.append(Window(window.at_ms, window.for_ms, fault))
         return fault
@@ -54,7 +62,14 @@ class Windows:
     def still_open(self) -> list[int]:
         return list(self._open)
 
-    def record(self, name: str, phase: str, index: int | None, actions: Sequence[Action]) -> None:
+    def record(
+        self,
+        name: str,
+        phase: str,
+        index: int | None,
+        actions: Sequence[Action],
+        **more: object,
+    ) -> None:
         """Put into the history what has been done."""
         now_ns = self._agenda.now_ns
         value = {
@@ -62,15 +77,15 @@ class Windows:
             "window": index,
             "started_ns": now_ns,
             "actions": actions_to_json(actions),
+            **more,
         }
         self._rows.append(Row(now_ns, NEMESIS, INFO, name, None, value))
 
 
-def outside_core(setup: Setup) -> list[int]:
-    """The nodes that do not come back after the faults: none, unless only a core is to be healed."""
-    size = setup.options.nodes
-    minority = (size - 1) // 2
+def outside_core(setup: Setup, members: Sequence[int]) -> list[int]:
+    """The members that do not come back after the faults: none, unless only a core is to be healed."""
+    minority = (len(members) - 1) // 2
     if not setup.core or not minority:
         return []
     random = Random(f"{setup.seed}/core")
-    return sorted(random.sample(range(size), random.randint(1, minority)))
+    return sorted(random.sample(members, random.randint(1, minority)))

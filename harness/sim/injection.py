@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from harness.sim.agenda import WINDOW, Agenda
+from harness.sim.agenda import REQUEST, WINDOW, Agenda
 from harness.sim.faults import Windows, outside_core
+from harness.sim.members import Members
 from harness.sim.network import Wire
 from harness.sim.node import Node
 from harness.sim.seen import Watch
@@ -18,7 +19,9 @@ from nemesis.actions import (
     BumpClock,
     Corrupt,
     Cut,
+    Join,
     Kill,
+    Leave,
     Link,
     LoseUnsynced,
     Mend,
@@ -33,6 +36,7 @@ from nemesis.actions import (
     StrobeClock,
     Wipe,
 )  # fmt: skip
+from protocols.kernel import Command, Requested
 from protocols.wire import Codec
 
 
@@ -42,6 +46,7 @@ class FaultyStage(Stage):
     def __init__(self, setup: Setup, watch: Watch | None, agenda: Agenda, codec: Codec) -> None:
         super().__init__(setup, watch, agenda, codec)
         self.windows = Windows(setup, self.agenda, self.rows)
+        self.members = Members(setup, self.cluster, self.agenda, self._ask)
 
     def _heal(self) -> None:
         """End every window, and whatever might still be wrong with links and nodes."""
@@ -51,13 +56,17 @@ class FaultyStage(Stage):
         nodes = range(len(self.nodes))
         links = tuple((src, dst) for src in nodes for dst in nodes if src != dst)
         actions: list[Action] = [Mend(links), Shape(links, CLEAR)]
-        dead = outside_core(self.setup)
+        dead = outside_core(self.setup, self.members.first)
         kills = tuple(Kill(node) for node in dead)
         for node in self.nodes:
             if node.id not in dead:
                 actions += self._cures(node)
         self._act([*actions, *kills])
-        self.windows.record("heal", "heal", None, kills)
+        more = {}
+        if self.members.asked:
+            self.members.restore(self.nodes, dead)
+            more = {"members": [node for node in self.members.first if node not in dead]}
+        self.windows.record("heal", "heal", None, kills, **more)
 
     def _cures(self, node: Node) -> Iterator[Action]:
         if self.disks.is_slow(node):
@@ -79,7 +88,10 @@ class FaultyStage(Stage):
                 if node.replica is not None and node.replica.leader() == node.id
             ]
             writers = () if self.writer is None else (self.writer,)
-            fault = self.windows.open(index, leaders, writers)
+            down = [node.id for node in self.nodes if node.replica is None]
+            fault = self.windows.open(
+                index, leaders, writers, self.members.planned(self.nodes), down
+            )
             self._act(fault.begin)
             self.windows.record(fault.name, "begin", index, fault.begin)
 
@@ -130,8 +142,16 @@ class FaultyStage(Stage):
                     self.clocks.drift(i, ppm)
                 case ResetClock(i):
                     self.clocks.reset(i)
+                case Join() | Leave():
+                    self.members.want(action)
                 case _:
                     assert_never(action)
+
+    def _ask(self, node: Node, command: Command) -> None:
+        """The administrator asks, and waits for no answer."""
+        request = next(node.request_ids)
+        self._note_event(REQUEST, node.id, f"{request} {command}")
+        self._step(node, Requested(request, command))
 
     def _wires(self, links: Sequence[Link]) -> Iterator[Wire]:
         return (self.nodes[src].wires[dst] for src, dst in links)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from random import Random
 from typing import Any, TypeAlias
 
 from checker.history import Row
@@ -13,8 +12,9 @@ from nemesis.resolution import resolve
 from protocols.kernel import Replica
 from workloads.kernel import Options, Workload
 
-Resolve: TypeAlias = Callable[[str, Random, Sequence[int], Sequence[int]], Fault]
-"""From a fault's name, a stream of chance, the nodes and those that lead now, to the Fault."""
+Resolve: TypeAlias = Callable[..., Fault]
+"""From a fault's name, a stream of chance, the nodes and those that lead now, and ``members`` and ``down``
+by name, to the Fault (``nemesis.resolution.resolve``)."""
 
 Observer: TypeAlias = Callable[[str], None]
 """Is told each event as a line, in order: for traces, and to compare two runs."""

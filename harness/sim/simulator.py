@@ -5,15 +5,16 @@ This file holds half of the hot path, ``harness.sim.stage`` the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from heapq import heappop
 from random import Random
 from typing import cast
 
-from checker.history import FAIL, Row
+from checker.history import FAIL
 from harness.sim.agenda import (
+    ADMIN,
     BRACE,
     CLOCK,
     MESSAGE,
@@ -31,6 +32,7 @@ from harness.sim.agenda import (
 from harness.sim.clients import Call
 from harness.sim.garbage import COLLECTOR
 from harness.sim.injection import FaultyStage
+from harness.sim.members import RESTORE_RTT, Settling
 from harness.sim.network import MS, Wire
 from harness.sim.node import Alarm, Node
 from harness.sim.parcel import Parcel
@@ -40,7 +42,7 @@ from harness.sim.stage import NAMES
 from protocols.kernel import Command, Fired, Received, Requested
 from protocols.shapes import writer
 from protocols.wire import Codec
-from workloads.kernel import At, Generator, Poll
+from workloads.kernel import Generator
 from workloads.touched import Touched
 
 
@@ -92,19 +94,6 @@ def states_at(setup: Setup, at_ns: int) -> list[Node]:
     return simulator.nodes
 
 
-class Quiet:
-    """The generator of nothing at all, for some time."""
-
-    def __init__(self, until_ns: int) -> None:
-        self._until_ns = until_ns
-
-    def poll(self, now_ns: int, idle: Sequence[int]) -> Poll:  # noqa: ARG002  the seam's signature
-        return At(self._until_ns) if now_ns < self._until_ns else None
-
-    def update(self, thread: int, row: Row) -> None:
-        """Nothing is asked, so nothing is answered."""
-
-
 class Simulator(FaultyStage):
     """One run. Make it, call :meth:`run` once, drop it."""
 
@@ -136,12 +125,12 @@ class Simulator(FaultyStage):
         self._begin(main, options.time_ms * MS)
         yield
         self._heal()
-        self._begin(Quiet(agenda.now_ns + setup.settle_ms * MS), None)
+        self._settle()
         yield
         touched = Touched()
         for row in self.rows:
             touched.hear(row)
-        options = replace(options, touched=touched.keys)
+        options = replace(options, touched=touched.keys, members=self.members.first)
         final = workload.final(Random(f"{setup.seed}/final"), options)
         self._begin(final, agenda.now_ns + setup.final_ms * MS)
         yield
@@ -159,6 +148,15 @@ class Simulator(FaultyStage):
             finished=self.in_time,
             counters=self.counters,
         )
+
+    def _settle(self) -> None:
+        """Leave all alone for a while, and until the members are the first again."""
+        setup, now_ns = self.setup, self.agenda.now_ns
+        until_ns = now_ns + setup.settle_ms * MS
+        most_ns = until_ns
+        if self.members.asked and setup.settle_ms:
+            most_ns += RESTORE_RTT * setup.rtt_ms * MS
+        self._begin(Settling(until_ns, most_ns, lambda: self.members.restored(self.nodes)), None)
 
     def _begin(self, generator: Generator, until_ns: int | None) -> None:
         """Begin a phase: it goes on until the generator and all its ops have ended.
@@ -238,6 +236,8 @@ class Simulator(FaultyStage):
             self.clocks.tick(where, cast("tuple[int, int, int, int]", a))
         elif kind == BRACE:
             self.disks.brace(cast("int", a))
+        elif kind == ADMIN:
+            self.members.tick(self.nodes)
         elif where == self.phase and not self.clients.done:
             self.in_time = False
             self.clients.stop()

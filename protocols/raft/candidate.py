@@ -36,6 +36,10 @@ class Candidate(Server):
     def leader(self) -> NodeId | None:
         return self.following
 
+    def is_majority(self, servers: int) -> bool:
+        """Whether these (a bit for each) are a majority of the members, of whom alone it is asked."""
+        return (servers & self.voters).bit_count() >= self.majority
+
     # --- terms ------------------------------------------------------------------------------------
 
     def observe(self, term: int) -> None:
@@ -68,6 +72,8 @@ class Candidate(Server):
     def stand(self) -> None:
         """Ask first whether one could win: a server that cannot should not disturb the others."""
         self.following, self.cautious, self.silence = None, False, 1
+        if self.is_out():
+            return
         if self.campaign is not None:
             self.note("sometimes", CONTESTED)
         self.campaign = Campaign(self.term + 1, pre=True, voters=1 << self.id)
@@ -81,7 +87,7 @@ class Candidate(Server):
 
     def canvass(self, campaign: Campaign) -> None:
         """Ask those who have not answered, until a majority has voted for this server."""
-        if campaign.voters.bit_count() < self.majority:
+        if not self.is_majority(campaign.voters):
             log = self.log
             msg = RequestVote(campaign.term, log.last, log.last_term, campaign.pre)
             self.broadcast(msg, [n for n in self.peers if not campaign.answered >> n & 1])
@@ -123,7 +129,7 @@ class Candidate(Server):
         elif msg.term == campaign.term:
             campaign.answered |= 1 << src
             campaign.voters |= 1 << src
-            if campaign.voters.bit_count() >= self.majority:
+            if self.is_majority(campaign.voters):
                 self.canvass(campaign)
 
     @abstractmethod

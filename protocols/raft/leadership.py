@@ -47,6 +47,8 @@ class Follower:
     """Whether a tick has passed since the last progress."""
     answered: int = 0
     """The latest round that it has answered."""
+    votes: bool = True
+    """Whether it is a member; a learner is written to, and not counted."""
 
     def has_room(self, pipeline: int) -> bool:
         return len(self.sent) < (1 if self.probing else pipeline)
@@ -87,6 +89,21 @@ class Follower:
             self.waited = True
 
 
+@dataclass(slots=True)
+class Learner:
+    """A server that is to join, once it has caught up (dissertation, section 4.2.1)."""
+
+    node: NodeId
+    members: tuple[NodeId, ...]
+    """The configuration with it."""
+    target: int
+    """Where the log ended when this round began."""
+    ticks: int = 0
+    """Since this round began."""
+    age: int = 0
+    """Ticks since the first round began."""
+
+
 class Leadership:
     """A term of leading: the commands waiting, and what each follower has.
 
@@ -107,6 +124,9 @@ class Leadership:
         capacity: int,
     ) -> None:
         self.term = term
+        self.votes = True
+        """Whether the leader is a member: not while it commits that it leaves."""
+        self.learner: Learner | None = None
         self.first = last + 1
         """The index of the no-op."""
         self.followers = {peer: Follower(last + 1) for peer in peers}
@@ -145,11 +165,17 @@ class Leadership:
 
     def match_of(self, majority: int, last: int) -> int:
         """The highest index that a majority has, the leader's own log up to ``last`` included."""
-        return _majority([last, *[f.match for f in self.followers.values()]], majority)
+        numbers = [f.match for f in self.followers.values() if f.votes]
+        if self.votes:
+            numbers.append(last)
+        return _majority(numbers, majority)
 
     def confirmed(self, majority: int) -> int:
         """The latest round that a majority has answered, the leader included."""
-        return _majority([self.round, *[f.answered for f in self.followers.values()]], majority)
+        numbers = [f.answered for f in self.followers.values() if f.votes]
+        if self.votes:
+            numbers.append(self.round)
+        return _majority(numbers, majority)
 
 
 def _majority(numbers: list[int], majority: int) -> int:

@@ -8,9 +8,11 @@ from typing import ClassVar, assert_never
 from protocols.clients import named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.leasing import LEASES, Timekeeper
-from protocols.raft.candidate import CONTESTED, Candidate
+from protocols.membership import CHANGES, first_members
+from protocols.raft.candidate import CONTESTED
 from protocols.raft.leadership import Leadership
 from protocols.raft.log import Entry
+from protocols.raft.members import Reconfiguring
 from protocols.raft.messages import (
     MESSAGES,
     Appended,
@@ -46,14 +48,15 @@ READ_MODES = ("index", "lease", "log")
 entry in the log."""
 
 
-class Raft(Candidate):
+class Raft(Reconfiguring):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (entries),
-    and ``read``: index, lease or log.
+    ``read``: index, lease or log, and ``members``: how many of the nodes are members at first.
     """
 
     messages = MESSAGES
     commands = tuple(sorted(TIMED_COMMANDS))
     multi_key = True
+    changes_members = True
     sometimes = (CONTESTED, OVERWRITTEN, WENT_BACK, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
         "batch": (2, 8, 32),
@@ -74,6 +77,7 @@ class Raft(Candidate):
     def check(cls, cluster: Cluster) -> None:
         if (mode := cluster.options.get("read", "index")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
+        first_members(cluster)
 
     # --- start and dispatch -----------------------------------------------------------------------
 
@@ -124,6 +128,7 @@ class Raft(Candidate):
             pipeline=self.pipeline,
             capacity=4 * self.batch * self.pipeline,
         )
+        lead.votes = bool(self.voters >> self.id & 1)
         self.leadership, self.campaign, self.following, self.silence = lead, None, self.id, 0
         self.note("leader", [self.term, self.id])
         self.announced = self.log.commit
@@ -137,7 +142,9 @@ class Raft(Candidate):
         if lead is None:
             return
         for command in commands:
-            if command.f in READS or not self.store.ran(command):
+            if command.f in CHANGES:
+                self.change(lead, command)
+            elif command.f in READS or not self.store.ran(command):
                 lead.enqueue(self.timekeeper.stamp(command) if command.f in LEASES else command)
         self.work(lead)
 
@@ -152,8 +159,10 @@ class Raft(Candidate):
             self.settle(lead)
         if self.log.commit > self.announced:
             self.announced = self.log.commit
-            self.broadcast(Commit(lead.term, self.log.commit), self.peers)
+            self.broadcast(Commit(lead.term, self.log.commit), lead.followers)
         self.answer_questions(lead)
+        if not lead.votes and self.is_out():
+            self.step_down()
 
     def settle(self, lead: Leadership) -> None:
         """Figure 2, the last of the rules for leaders, and figure 8: entries of older terms are
@@ -207,6 +216,7 @@ class Raft(Candidate):
         if lead is None:
             return
         if lead.followers[src].matched(msg.match):
+            self.teach(lead, src)
             self.work(lead)
             self.replicate(lead, [src])
         else:
@@ -218,7 +228,9 @@ class Raft(Candidate):
         lead = self.leadership
         if lead is None or term != lead.term:
             return None
-        follower = lead.followers[src]
+        follower = lead.followers.get(src)
+        if follower is None:
+            return None
         follower.answered = max(follower.answered, round)
         lead.alive |= 1 << src
         return lead
@@ -284,8 +296,8 @@ class Raft(Candidate):
     # --- snapshots (section 7) --------------------------------------------------------------------
 
     def send_snapshot(self, node: NodeId, missing: Missing) -> None:
-        index, term, state = self.snapshot
-        self.send(node, InstallSnapshot(self.term, part(index, [term, state], missing)))
+        index, *rest = self.snapshot
+        self.send(node, InstallSnapshot(self.term, part(index, rest, missing)))
 
     def on_installing(self, src: NodeId, msg: Installing) -> None:
         lead = self.answered(src, msg.term, 0)
@@ -303,8 +315,7 @@ class Raft(Candidate):
         if new and not self.incoming.add(msg.part) and msg.part.offset:
             return
         if new and self.incoming.complete:
-            term, state = loads(self.incoming.text)
-            self.install(slot, term, state)
+            self.install(slot, *loads(self.incoming.text))
         if self.log.commit >= slot:
             self.matched = max(self.matched, slot)
             self.send(src, Appended(self.term, slot, 0))
@@ -316,8 +327,13 @@ class Raft(Candidate):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
-        if command.f not in READS and self.store.ran(command):
+        if command.f in CHANGES:
+            self.submit([command])
+            self.reply(request, None)
+        elif command.f not in READS and self.store.ran(command):
             self.answer(request, self.store.run(command))
+        elif self.is_out() and self.following is None:
+            self.reply(request, "refused: not a member", ok=False)
         elif command.f not in TIMED_COMMANDS or not self.clients.add(request, command):
             self.reply(request, "refused: no such command, or too many", ok=False)
         elif self.takes_no_entry(command):
@@ -380,8 +396,8 @@ class Raft(Candidate):
         self.answer_reads()
         if lead.questions and confirmed >= lead.round:
             lead.round += 1
-            self.beat(lead, self.peers)
-            if not self.peers:
+            self.beat(lead, lead.followers)
+            if self.confirmed(lead) >= lead.round:
                 self.answer_questions(lead)
 
     def knows_commit(self, lead: Leadership) -> bool:
@@ -442,8 +458,9 @@ class Raft(Candidate):
         self.begin_lease(lead)
         for follower in lead.followers.values():
             follower.tick()
-        self.beat(lead, self.peers)
-        self.replicate(lead, self.peers)
+        self.look_after(lead)
+        self.beat(lead, lead.followers)
+        self.replicate(lead, lead.followers)
         self.announced = self.log.commit
         self.answer_questions(lead)
 
@@ -454,7 +471,7 @@ class Raft(Candidate):
         self.silence += 1
         lead = self.leadership
         if lead is not None:
-            if (lead.alive | 1 << self.id).bit_count() >= self.majority:
+            if self.is_majority(lead.alive | 1 << self.id):
                 self.silence = 0
             lead.alive = 0
         if self.silence >= 2:

@@ -1,4 +1,8 @@
-"""What every Raft server has: a log, the state machine that its committed part runs on, and clients."""
+"""What every Raft server has: a log, the state machine that its committed part runs on, and clients.
+
+Configurations are entries of the log, too (dissertation, section 4.1). A server uses the newest in its
+log, committed or not, from the moment that it has it; and the one before, if that is overwritten.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,16 @@ from typing import cast
 
 from protocols.clients import Clients
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.membership import (
+    MEMBERS,
+    Configuration,
+    Configurations,
+    first,
+    from_json,
+    mask,
+    to_json,
+)
+from protocols.quorums import majority
 from protocols.raft.log import Durable, Entry, Log, key_of
 from protocols.raft.messages import Message
 from protocols.raft.reads import Reads
@@ -29,11 +43,15 @@ class Server(Replica[Message]):
         self.incoming = Incoming()
         self.matched = 0
         """Up to here the log is that of the current term's leader."""
+        self.configs = Configurations(first(cluster))
+        self.use_newest()
 
     def load(self, durable: Mapping[str, Json]) -> None:
         """Figure 2: log[] is on disk; commitIndex nearly so."""
-        index, term, state = cast("tuple[int, int, Json]", durable.get("snapshot", (0, 0, None)))
-        self.snapshot = (index, term, state)
+        saved = durable.get("snapshot", (0, 0, None, to_json(self.configs.newest)))
+        index, term, state, config = cast("tuple[int, int, Json, Json]", saved)
+        self.snapshot = (index, term, state, config)
+        self.configs = Configurations(from_json(config))
         self.store = KeyValue.restore(state) if index else KeyValue()
         self.log = Log.load(durable, index, term)
         if key_of(self.log.base) in durable:
@@ -41,6 +59,11 @@ class Server(Replica[Message]):
         self.matched = self.log.commit
         for i in range(index + 1, self.log.commit + 1):
             self.run(self.log[i].command)
+        for i in range(index + 1, self.log.last + 1):
+            self.adopt(i, self.log[i].command)
+        self.use_newest()
+        if self.configs.newest.version == 0 and self.configs.newest.members != self.nodes:
+            self.note(MEMBERS, to_json(self.configs.newest))
 
     # --- the log (section 5.3) --------------------------------------------------------------------
 
@@ -49,6 +72,9 @@ class Server(Replica[Message]):
         log = self.log
         for index, entry in enumerate(entries, log.last + 1):
             self.persist(key_of(index), Durable(entry.term, entry.command, log.commit))
+            if entry.command.f == MEMBERS:
+                self.adopt(index, entry.command)
+                self.use_newest()
         log.append(entries)
 
     def take(self, first: int, entries: tuple[Entry, ...]) -> None:
@@ -69,6 +95,36 @@ class Server(Replica[Message]):
     def overwrite(self, index: int) -> None:
         for old in self.log.cut(index):
             self.forget(key_of(old))
+        self.configs.cut(index)
+        self.use_newest()
+
+    # --- configurations (dissertation, section 4.1) -----------------------------------------------
+
+    def adopt(self, index: int, command: Command) -> None:
+        """An entry is in the log: if it is a configuration, it is in force."""
+        if command.f == MEMBERS:
+            self.configs.put(Configuration(index, tuple(cast("list[int]", command.value))))
+
+    def use_newest(self) -> None:
+        """Whose votes count, and who is written to, is what the newest configuration says."""
+        members = self.configs.newest.members
+        self.voters = mask(members)
+        self.majority = majority(len(members))
+        self.peers = tuple(member for member in members if member != self.id)
+
+    def is_out(self) -> bool:
+        """Whether it knows that it is not a member: by a configuration that is committed. One that
+        is not may yet be overwritten, or need this very server (dissertation, section 4.2.2).
+        """
+        newest = self.configs.newest
+        return not self.voters >> self.id & 1 and newest.version <= self.log.commit
+
+    def membership(self) -> tuple[int, tuple[NodeId, ...]]:
+        config = self.configs.as_of(self.log.commit)
+        return config.version, config.members
+
+    def left(self) -> None:
+        """A configuration is committed that this server is not in."""
 
     # --- the state machine ------------------------------------------------------------------------
 
@@ -90,6 +146,10 @@ class Server(Replica[Message]):
         if updates and not self.store.ran(command):
             self.note("executed", [command.key, name_of(command)])
         self.answer(self.clients.pop(command), self.run(command))
+        if command.f == MEMBERS:
+            self.note(MEMBERS, [log.commit, command.value])
+            if self.is_out():
+                self.left()
         if self.reads:
             self.answer_reads()
         if log.commit % self.snapshot_every == 0:
@@ -113,7 +173,13 @@ class Server(Replica[Message]):
     def compact(self) -> None:
         """A snapshot, and a log that begins ``keep`` entries before it."""
         log = self.log
-        self.snapshot = (log.commit, log.term(log.commit), self.store.snapshot())
+        self.snapshot = (
+            log.commit,
+            log.term(log.commit),
+            self.store.snapshot(),
+            to_json(self.configs.as_of(log.commit)),
+        )
+        self.configs.forget(log.commit)
         self.persist("snapshot", self.snapshot)
         for old in log.compact(max(log.base, log.commit - self.keep)):
             self.forget(key_of(old))
@@ -122,15 +188,23 @@ class Server(Replica[Message]):
         """A snapshot of what is applied here already would take the newer back."""
         return slot > self.log.commit
 
-    def install(self, index: int, term: int, state: Json) -> None:
+    def install(self, index: int, term: int, state: Json, config: Json) -> None:
         """A snapshot replaces the whole prefix in one step: no crash can come in between."""
         self.note("sometimes", INSTALLED)
         self.incoming = Incoming()
-        self.snapshot = (index, term, state)
+        self.snapshot = (index, term, state, config)
         self.persist("snapshot", self.snapshot)
         self.store = KeyValue.restore(state)
         for old in self.log.install(index, term):
             self.forget(key_of(old))
+        self.configs = Configurations(from_json(config))
+        for i in range(index + 1, self.log.last + 1):
+            self.adopt(i, self.log[i].command)
+        self.use_newest()
+        if self.configs.as_of(index).version:
+            self.note(MEMBERS, config)
+        if self.is_out():
+            self.left()
         for command in self.clients.commands():
             if command.f not in READS and self.store.ran(command):
                 self.answer(self.clients.pop(command), self.store.run(command))

@@ -18,10 +18,11 @@ from harness.node.inspect import plain
 from harness.node.journal import Journal
 from harness.sim.agenda import MESSAGE, REQUEST, TIMER, TO_ITSELF, Entry
 from harness.sim.clients import Call
+from harness.sim.members import Settling
 from harness.sim.node import Alarm
 from harness.sim.parcel import Parcel
 from harness.sim.setup import PERFECT, Setup
-from harness.sim.simulator import Quiet, Simulator
+from harness.sim.simulator import Simulator
 from protocols.kernel import Cluster, Command, NodeId, Received, Replica, RequestId
 from protocols.wire import Codec, dumps, loads
 from workloads.kernel import Generator, Options, Workload
@@ -95,7 +96,7 @@ class Simulated:
 
     def __init__(self, protocol: type[Replica[Any]]) -> None:
         nothing = Workload(
-            name="none", main=lambda *_: Quiet(0), final=lambda *_: Quiet(0), checks={}
+            name="none", main=lambda *_: Settling(0), final=lambda *_: Settling(0), checks={}
         )
         options = Options(threads=1, nodes=NODES, time_ms=1)
         setup = Setup(
@@ -158,7 +159,7 @@ class Simulated:
         agenda = self.simulator.agenda
         agenda.heap.append((self.now_ms * MS, 0, kind, where, a, b))
         self.audience.left = 1
-        self.simulator._begin(Quiet(0), None)
+        self.simulator._begin(Settling(0), None)
         self.simulator._loop()
         self._collect()
 

@@ -99,12 +99,12 @@ class SnapshotGoesBack(Raft):
     def is_news(self, slot: int) -> bool:
         return True
 
-    def install(self, index: int, term: int, state: Json) -> None:
+    def install(self, index: int, term: int, state: Json, config: Json) -> None:
         if index <= self.log.commit:
             for old in range(self.log.base + 1, self.log.last + 1):
                 self.forget(key_of(old))
             self.log = Log(index - 1)
-        super().install(index, term, state)
+        super().install(index, term, state, config)
 
 
 class RunsTwice(Raft):
@@ -121,8 +121,8 @@ class LosesSessions(Raft):
         super().load(durable)
         self._forget_sessions()
 
-    def install(self, index: int, term: int, state: Json) -> None:
-        super().install(index, term, state)
+    def install(self, index: int, term: int, state: Json, config: Json) -> None:
+        super().install(index, term, state, config)
         self._forget_sessions()
 
     def _forget_sessions(self) -> None:

@@ -350,7 +350,7 @@ def test_entries_after_a_snapshot_stay_only_if_the_log_has_its_last_entry():
         stage.start()
         replica = stage.replicas[1]
         replica.append([entry(1, v) for v in "abc"])
-        replica.install(2, term, stage.replicas[0].store.snapshot())
+        replica.install(2, term, stage.replicas[0].store.snapshot(), [0, [0, 1, 2]])
         assert [e.command.value for e in replica.log.since(3, 9)] == left
         assert (replica.log.base, replica.log.base_term, replica.log.commit) == (2, term, 2)
 
@@ -359,7 +359,7 @@ def test_a_snapshot_that_comes_late_takes_nothing_back():
     """U9, L3."""
     for protocol, length in ((Raft, 25), (SnapshotGoesBack, 9)):
         stage = compacted(protocol)
-        text = '[1,{"values":{"x":[0,1,2,3,4,5,6,7,8]},"sessions":{}}]'
+        text = '[1,{"values":{"x":[0,1,2,3,4,5,6,7,8]},"sessions":{}},[0,[0,1,2]]]'
         tell(stage, 0, 1, InstallSnapshot(1, Snapshot(10, 0, len(text), text)))
         assert len(stage.replicas[1].store.values["x"]) == length
 

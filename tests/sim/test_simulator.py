@@ -287,7 +287,7 @@ def test_a_final_phase_that_does_not_end_by_itself_is_said_to_be_unfinished():
 
 
 def test_an_error_of_a_users_fault_comes_through_and_says_where():
-    def broken(*_):
+    def broken(*_, **__):
         raise AssertionError("the bug")
 
     trial = replace(

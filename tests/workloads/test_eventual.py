@@ -71,6 +71,6 @@ def test_one_copy_is_valid_and_one_that_forgets_is_not() -> None:
 
 def test_it_asks_until_all_agree_but_not_for_ever() -> None:
     serial = iter(range(1_000))
-    rounds = UntilAgreed(lambda: reads_at_every_node(["x"], threads=1, nodes=2), rounds=3)
+    rounds = UntilAgreed(lambda: reads_at_every_node(["x"], threads=1, nodes=range(2)), rounds=3)
     rows = rehearse(rounds, threads=1, answer=lambda _: (1, OK, [next(serial)]))
     assert len(rows) == 3 * 2 * 2

@@ -260,7 +260,7 @@ def test_each_thread_has_its_own_and_all_must_end() -> None:
 
 def finals(threads: int, nodes: int, answer=at_once) -> list[Row]:
     generator: Generator = reads_at_every_node(
-        ["x", "y"], threads=threads, nodes=nodes, patience_ns=SECOND, pause_ns=100 * MS
+        ["x", "y"], threads=threads, nodes=range(nodes), patience_ns=SECOND, pause_ns=100 * MS
     )
     return rehearse(generator, threads=threads, answer=answer)
 
