@@ -37,6 +37,7 @@ class Deployment:
         tunnel: bool = False,
         leave_running: bool = False,
         tag: str | None = None,
+        admin: bool = False,
         say: Callable[[str], None],
     ) -> None:
         self.hosts = dict(enumerate(hosts))
@@ -52,6 +53,7 @@ class Deployment:
             rtt_ms=rtt_ms,
             options=options,
             cluster=self.tag,
+            admin=admin,
             connect=Reach(self.hosts, self.remotes, tunnel=tunnel, say=say),
         )
         self.injector = Injector(

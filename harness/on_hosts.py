@@ -37,6 +37,7 @@ class Wanted:
     store: Path
     tunnel: bool
     leave_running: bool
+    admin: bool
 
 
 def trials(trial: Trial, wanted: Wanted, progress: Progress) -> int:
@@ -82,7 +83,7 @@ def execute(
     }
     real = kind(
         trial, wanted.hosts, directory, progress,
-        about=about, tunnel=wanted.tunnel, leave_running=wanted.leave_running,
+        about=about, tunnel=wanted.tunnel, leave_running=wanted.leave_running, admin=wanted.admin,
     )  # fmt: skip
     try:
         stats = real.run()
@@ -135,6 +136,7 @@ def keep(real: RealTrial, wanted: Wanted, progress: Progress) -> None:
         wan=trial.wan,
         options=trial.options,
         tunnel=wanted.tunnel,
+        admin=wanted.admin,
         tag=real.deployed.tag,
         adopted=True,
         since=datetime.now(UTC).isoformat(timespec="seconds"),

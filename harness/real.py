@@ -59,6 +59,7 @@ class RealTrial:
         about: Mapping[str, object],
         tunnel: bool = False,
         leave_running: bool = False,
+        admin: bool = False,
     ) -> None:
         self.trial, self.directory, self.progress = trial, directory, progress
         self.about: dict[str, object] = {**trial.to_json(), **about}
@@ -77,6 +78,7 @@ class RealTrial:
             options=trial.options,
             tunnel=tunnel,
             leave_running=leave_running,
+            admin=admin,
             say=progress.say,
         )
         self.hosts, self.remotes = self.deployed.hosts, self.deployed.remotes

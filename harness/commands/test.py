@@ -39,6 +39,9 @@ DEFAULT_NODES = 5
     help="Run this many trials, each with the next seed; stop at the first failure.",
 )  # fmt: skip
 @click.option("--leave-running", is_flag=True, help="Leave the system running (inventories only).")
+@click.option(
+    "--admin", is_flag=True, help="Nodes answer the admin's paths (harness/node/admin.py)."
+)
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
 def command(**given: Any) -> int:
     """Run a trial on real hosts: processes over TCP, SSH, iptables, kill -9.
@@ -103,6 +106,7 @@ def on_hosts(
         store=given["store"],
         tunnel=tunnel,
         leave_running=given["leave_running"],
+        admin=given["admin"],
     )
     return trials(trial, wanted, progress)
 

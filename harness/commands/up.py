@@ -48,6 +48,9 @@ DEFAULT_NODES = "3"
     help="Round trip in ms that the protocol's time-outs are multiples of.",
 )  # fmt: skip
 @click.option(
+    "--admin", is_flag=True, help="Nodes answer the admin's paths (harness/node/admin.py)."
+)
+@click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
 )
 def command(**given: Any) -> None:
@@ -103,6 +106,7 @@ def asked_for(given: dict[str, Any]) -> Asked:
         wan=wan,
         options=trial.options,
         tunnel=tunnel,
+        admin=given["admin"],
         tag=token_hex(4),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
     )

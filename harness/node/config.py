@@ -12,11 +12,16 @@ import hashlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, NamedTuple, TypeAlias
 
 from protocols import PROTOCOLS
 from protocols.kernel import Cluster, Json, NodeId, Replica
 from protocols.wire import dumps
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+ANSWER_S = 30
 
 
 class ConfigError(Exception):
@@ -48,6 +53,10 @@ class Config:
     options: Mapping[str, Json] = field(default_factory=dict)
     disk_lost: bool = False
     """This node has run before: an empty data directory is in the place of a disk that is gone."""
+    admin: tuple[Network, ...] = ()
+    """From where the admin's paths are answered; none: they are off."""
+    answer_s: int = ANSWER_S
+    """A client that has waited for so long is told that nobody knows."""
 
     def of_cluster(self) -> Cluster:
         return Cluster(tuple(sorted(self.peers)), self.zones, self.rtt_ms, self.options)
@@ -92,6 +101,8 @@ def read(told: Mapping[str, Json]) -> Config:
         rtt_ms=_number("rtt_ms", told.get("rtt_ms", 20), 1, 60_000),
         options=options,
         disk_lost=_flag("disk_lost", told.get("disk_lost", False)),
+        admin=_networks(told.get("admin", ())),
+        answer_s=_number("answer_s", told.get("answer_s", ANSWER_S), 1, 3600),
     )
 
 
@@ -129,6 +140,15 @@ def _peers(told: object) -> dict[NodeId, Address]:
         number = _number("a peer's id", int(node) if node.isdecimal() else node, 0, 255)
         peers[number] = address(f"peer {node}", where)
     return peers
+
+
+def _networks(told: object) -> tuple[Network, ...]:
+    if not isinstance(told, (list, tuple)):
+        raise ConfigError(f"admin is a list of networks, not {told!r}")
+    try:
+        return tuple(ip_network(_text("admin", each), strict=False) for each in told)
+    except ValueError as error:
+        raise ConfigError(f"admin: {error}") from error
 
 
 def _everywhere(own: Address) -> Address:

@@ -13,95 +13,27 @@ import random
 import signal
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from harness.node import web
+from harness.node.admin import Admin
+from harness.node.client import Client
 from harness.node.config import Config, replica_class
 from harness.node.counters import Counters
 from harness.node.engine import Engine
+from harness.node.injected import Injected
 from harness.node.inspect import plain
 from harness.node.journal import Journal
-from harness.node.links import Peers, no_delay
+from harness.node.links import Peers
 from harness.node.notes import Notes
-from protocols.kernel import Command, NodeId, RequestId
+from harness.node.places import Places
+from protocols.kernel import Command, Json, NodeId, RequestId
 from protocols.wire import dumps
 
 log = logging.getLogger("node")
 
-CLIENTS_MAX = 4096
-"""Connections of clients. Each has one request at a time, so this bounds those too."""
 EXIT_BUG = 70
 EXIT_DISK = 74
-
-
-class _Client(asyncio.Protocol):
-    """A client's connection: one request at a time."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._reader = web.RequestReader()
-        self._request: RequestId | None = None
-        self._keep_alive = True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        no_delay(transport)
-        self._node.clients.add(self)
-        if len(self._node.clients) > CLIENTS_MAX:
-            self._refuse(web.BadRequest(503, "too many connections", fatal=True))
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        self._node.clients.discard(self)
-        if self._request is not None:
-            self._node.forget(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
-        if self._request is None:
-            self._advance()
-        elif len(self._reader) > web.HEAD_BYTES_MAX + web.BODY_BYTES_MAX:
-            self._transport.pause_reading()
-
-    def answer(self, status: int, body: str) -> None:
-        """Answer the request that waits for the replica, and take up the next."""
-        self._request = None
-        self._respond(status, body)
-        if self._reader:
-            self._transport.resume_reading()
-            self._advance()
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def _advance(self) -> None:
-        """Serve what has come in, until a request has to wait for the replica."""
-        while self._request is None and not self._transport.is_closing():
-            try:
-                request = self._reader.next()
-                if request is None:
-                    return
-                self._keep_alive = request.keep_alive
-                self._serve(request)
-            except web.BadRequest as bad:
-                self._refuse(bad)
-
-    def _serve(self, request: web.Request) -> None:
-        if request.method == "GET" and request.path == "/health":
-            self._respond(200, dumps(self._node.health()))
-        elif request.method == "GET" and request.path == "/state":
-            self._respond(200, dumps(plain(self._node.engine.replica.state())))
-        else:
-            self._request = self._node.request(web.command_of(request), self)
-
-    def _refuse(self, bad: web.BadRequest) -> None:
-        self._node.counters.wrong("bad_requests", bad.problem)
-        self._keep_alive = self._keep_alive and not bad.fatal
-        self._respond(*web.refusal(bad))
-
-    def _respond(self, status: int, body: str) -> None:
-        self._transport.write(web.response(status, body, keep_alive=self._keep_alive))
-        if not self._keep_alive:
-            self._transport.close()
 
 
 class Node:
@@ -111,7 +43,7 @@ class Node:
         """Raises ConfigError, JournalError, IdentityError, OSError."""
         self.config = config
         self.counters = Counters()
-        self.clients: set[_Client] = set()
+        self.clients: set[Client] = set()
         replica = replica_class(config.protocol)
         data = Path(config.data)
         self._journal = Journal(data, log.warning)
@@ -126,18 +58,20 @@ class Node:
             now_ms=lambda: time.time_ns() // 1_000_000,
             disk_lost=config.disk_lost,
         )
+        self.admin = self._made_admin(data / "notes.jsonl") if config.admin else None
         self._peers = Peers(
             config.id,
             config.digest(),
             where=config.peers,
             counters=self.counters,
-            receive=self.engine.receive,
+            receive=self.engine.receive if self.admin is None else self._receive,
             arrived=self._schedule,
         )
+        self._places = Places()
         self._began = time.monotonic()
         self._scheduled = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._waiting: dict[RequestId, _Client] = {}
+        self._waiting: dict[RequestId, Client] = {}
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises OSError if a port cannot be had."""
@@ -150,9 +84,10 @@ class Node:
         self._turn()  # Started comes before anything that peers or clients may say
         at = self.config.http
         server = await loop.create_server(
-            lambda: _Client(self), at.host or None, at.port, backlog=1024
+            lambda: Client(self), at.host or None, at.port, backlog=1024
         )
         self._peers.dial()
+        self._give_up_old()
         log.info("ready: incarnation %d, clients on port %d", self.engine.incarnation, at.port)
         await stop.wait()
         log.info("stopping: %s", dumps(self.health()))
@@ -163,17 +98,42 @@ class Node:
         self._notes.close()
         self._journal.close()
 
+    def _made_admin(self, notes: Path) -> Admin:
+        config = self.config
+        injected = Injected(time.monotonic)
+        return Admin(config.id, sorted(config.peers), config.admin, notes=notes, injected=injected)
+
     # --- events -----------------------------------------------------------------------------------
 
-    def request(self, command: Command, client: _Client) -> RequestId:
+    def request(self, command: Command, client: Client) -> RequestId:
         request = self.engine.request(command)
         self._waiting[request] = client
+        if client.named is not None:
+            self._places.wait_for(command)
         self._schedule()
         return request
 
     def forget(self, request: RequestId) -> None:
         """The client has gone; its command takes its course."""
-        self._waiting.pop(request, None)
+        client = self._waiting.pop(request, None)
+        if client is not None and client.named is not None:
+            self._places.forget(client.named)
+
+    def _give_up_old(self) -> None:
+        """Answer clients that have waited for too long, now and every second: nobody waits for ever."""
+        oldest_s = time.monotonic() - self.config.answer_s
+        late = [r for r, client in self._waiting.items() if client.since_s < oldest_s]
+        for request in late:
+            client = self._waiting[request]
+            self.forget(request)
+            problem = f"no answer in {self.config.answer_s} s: whether it took effect is not known"
+            client.answer(*web.refusal(web.BadRequest(503, problem)), web.RETRY_AFTER)
+        self._loop.call_later(1.0, self._give_up_old)
+
+    def _receive(self, src: NodeId, text: str) -> None:
+        """A peer's message, unless the admin told not to hear it."""
+        if self.admin is None or self.admin.injected.hears(src):
+            self.engine.receive(src, text)
 
     def _fire(self, timer: str, generation: int) -> None:
         self.engine.fire(timer, generation)
@@ -200,7 +160,18 @@ class Node:
     # --- what the engine acts upon ----------------------------------------------------------------
 
     def send(self, dst: NodeId, text: str) -> None:
+        if self.admin is None:
+            self._peers.send(dst, text)
+            return
+        ms = self.admin.injected.hold_back_ms(dst)
+        if ms:
+            self._loop.call_later(ms / 1000, self._send_late, dst, text)
+        elif ms == 0:
+            self._peers.send(dst, text)
+
+    def _send_late(self, dst: NodeId, text: str) -> None:
         self._peers.send(dst, text)
+        self._peers.flush()
 
     def set_timer(self, timer: str, generation: int, ms_min: int, ms_max: int) -> None:
         self.cancel_timer(timer)
@@ -214,9 +185,14 @@ class Node:
     def reply(self, request: RequestId, value: str, ok: bool) -> None:
         self.counters.answered += 1
         if (client := self._waiting.pop(request, None)) is not None:
-            client.answer(*web.answer(value, ok))
+            headers = b""
+            if client.named is not None:
+                leads = self.engine.replica.leader() == self.config.id
+                headers = self._places.headers(client.named, leads=leads)
+            client.answer(*web.answer(value, ok), headers)
 
     def note(self, kind: str, value: str) -> None:
+        self._places.note(kind, value)
         self._notes.add(kind, value)
 
     # --- what people see --------------------------------------------------------------------------
@@ -239,6 +215,9 @@ class Node:
                 "waiting": len(self._waiting),
             },
         }
+
+    def state(self) -> Json:
+        return plain(self.engine.replica.state())
 
     def _on_exception(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -1,36 +1,24 @@
-"""What clients say: HTTP/1.1 with keep-alive, as bytes in and bytes out.
+"""HTTP/1.1 with keep-alive, as bytes in and bytes out: the part of RFC 9112 that clients use.
 
-=============== ===================================================================
-``GET /KEY``    ``Command("read", KEY)``
-``PUT /KEY``    ``Command("write", KEY, body)``, the body a JSON value; POST likewise
-``POST /``      any command: ``{"f", "key", "value", "session", "serial"}``
-``GET /health`` how the node is (so these two names are keys only for ``POST /``)
-``GET /state``  the replica's whole state
-=============== ===================================================================
-
-Answers are ``{"ok":true,"value":...}`` with 200; ``{"ok":false,"error":...}`` with 409 for a command
-that certainly had no effect, and with 4xx or 5xx for what was no command at all.
-
-By hand, since ``http.server`` is several times slower: the part of RFC 9112 that clients use.
-Chunked bodies are refused (501).
+By hand, since ``http.server`` is several times slower. What is read strictly, since two readers of one text
+must not disagree on where a request ends: no folded or unnamed header fields, one Content-Length, no
+chunked bodies (501), lines that end in CRLF. What the paths mean is :mod:`harness.node.routes`.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from protocols.kernel import Command
-from protocols.wire import dumps, loads
+from protocols.wire import dumps
 
 HEAD_BYTES_MAX = 16 << 10
 BODY_BYTES_MAX = 1 << 20
-DEPTH_MAX = 50
-"""What we parsed we must be able to write again, deep in a stack of calls."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _REASONS = {
     200: "OK",
     400: "Bad Request",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
@@ -43,6 +31,7 @@ _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n".encode()
     for status, reason in _REASONS.items()
 }
+RETRY_AFTER = b"Retry-After: 1\r\n"
 
 
 class BadRequest(Exception):  # noqa: N818  HTTP's own name for it
@@ -51,9 +40,12 @@ class BadRequest(Exception):  # noqa: N818  HTTP's own name for it
     ``fatal``: where the next request starts is not known, so the connection has to be closed.
     """
 
-    def __init__(self, status: int, problem: str, *, fatal: bool = False) -> None:
+    def __init__(
+        self, status: int, problem: str, *, fatal: bool = False, headers: bytes = b""
+    ) -> None:
         super().__init__(problem)
         self.status, self.problem, self.fatal = status, problem, fatal
+        self.headers = headers or (RETRY_AFTER if status == 503 else b"")
 
 
 class Request(NamedTuple):
@@ -61,6 +53,23 @@ class Request(NamedTuple):
     path: str
     body: bytes
     keep_alive: bool
+    client: bytes = b""
+    """The header field ``Id``."""
+    serial: bytes = b""
+    """The header field ``Cid``."""
+    text: bool = False
+    """Whether the body is no JSON but plain text, by its Content-Type."""
+
+
+class _Fields(NamedTuple):
+    """What a head's fields say."""
+
+    length: int
+    keep_alive: bool
+    client: bytes
+    serial: bytes
+    text: bool
+    expects: bool
 
 
 class RequestReader:
@@ -68,6 +77,8 @@ class RequestReader:
 
     def __init__(self) -> None:
         self._buffer = b""
+        self.waits = False
+        """Whether the client sends the body only once it was told to go on (``CONTINUE``)."""
 
     def __len__(self) -> int:
         """How many bytes wait."""
@@ -85,111 +96,81 @@ class RequestReader:
         if end < 0 or end > HEAD_BYTES_MAX:
             if len(buffer) > HEAD_BYTES_MAX:
                 raise BadRequest(431, "the head is too long", fatal=True)
+            if b"\n\n" in buffer:  # else both sides would wait for ever
+                raise BadRequest(400, "lines end in CR and LF", fatal=True)
             return None
         line, _, fields = buffer[:end].partition(b"\r\n")
         words = line.split(b" ")
         if len(words) != 3 or words[2] not in (b"HTTP/1.1", b"HTTP/1.0") or not line.isascii():
             raise BadRequest(400, f"not a request line: {line[:100]!r}", fatal=True)
-        length, keep_alive = _read_fields(fields, keep_alive=words[2] == b"HTTP/1.1")
+        told = _read_fields(fields, keep_alive=words[2] == b"HTTP/1.1")
         start = end + 4
-        if len(buffer) < start + length:
+        if len(buffer) < start + told.length:
+            self.waits = told.expects and len(buffer) == start
             return None
-        self._buffer = buffer[start + length :]
-        body = buffer[start : start + length]
-        return Request(words[0].decode(), words[1].decode(), body, keep_alive)
+        self._buffer = buffer[start + told.length :]
+        body = buffer[start : start + told.length]
+        method, path = words[0].decode(), words[1].decode()
+        return Request(method, path, body, told.keep_alive, told.client, told.serial, told.text)
 
 
-def _read_fields(fields: bytes, *, keep_alive: bool) -> tuple[int, bool]:
-    """(bytes of the body, whether the connection stays)."""
-    length = 0
+def _read_fields(fields: bytes, *, keep_alive: bool) -> _Fields:
+    length: int | None = None
+    client = serial = b""
+    text = expects = False
     for field in fields.split(b"\r\n") if fields else ():
-        name, _, value = field.partition(b":")
+        name, colon, value = field.partition(b":")
+        if not colon or not name or name != name.strip() or b"\n" in field or b"\r" in field:
+            raise BadRequest(400, f"not a header field: {field[:100]!r}", fatal=True)
         match name.lower():
             case b"content-length":
-                text = value.strip()
-                if not text.isdigit():
-                    raise BadRequest(400, f"not a length: {text[:100]!r}", fatal=True)
-                length = int(text[:20])
-                if length > BODY_BYTES_MAX:
-                    raise BadRequest(413, f"the body is over {BODY_BYTES_MAX} bytes", fatal=True)
+                told = _length(value.strip())
+                if length not in (None, told):
+                    raise BadRequest(400, "two different lengths", fatal=True)
+                length = told
             case b"connection":
                 keep_alive = value.strip().lower() != b"close" and (
                     keep_alive or value.strip().lower() == b"keep-alive"
                 )
             case b"transfer-encoding":
                 raise BadRequest(501, "give the body's Content-Length", fatal=True)
-    return length, keep_alive
+            case b"id":
+                client = value.strip()
+            case b"cid":
+                serial = value.strip()
+            case b"content-type":
+                text = value.strip().lower().startswith(b"text/plain")
+            case b"expect":
+                expects = value.strip().lower() == b"100-continue"
+    return _Fields(length or 0, keep_alive, client, serial, text, expects)
 
 
-def command_of(request: Request) -> Command:
-    """The command that a request asks for. Raises BadRequest, never fatal."""
-    method, path = request.method, request.path
-    key = unquote(path[1:].partition("?")[0])
-    if not path.startswith("/"):
-        raise BadRequest(400, f"not a path: {path[:100]!r}")
-    if method == "GET":
-        if not key:
-            raise BadRequest(404, "GET /KEY, /health or /state")
-        return Command("read", key)
-    if method not in ("PUT", "POST"):
-        raise BadRequest(405, f"GET, PUT or POST, not {method[:20]!r}")
-    try:
-        value = loads(request.body.decode())
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(400, f"the body is not JSON: {error}") from error
-    if (
-        request.body.count(b"[") + request.body.count(b"{") > DEPTH_MAX
-        and _depth(value) > DEPTH_MAX
-    ):
-        raise BadRequest(400, f"the body is nested more than {DEPTH_MAX} deep")
-    if key:
-        return Command("write", key, value)
-    if method == "PUT":
-        raise BadRequest(404, "PUT /KEY, or POST / with a command")
-    return _read_command(value)
-
-
-def _depth(value: object) -> int:
-    depth, level = 0, [value]
-    while level:
-        depth += 1
-        level = [
-            item
-            for outer in level
-            if isinstance(outer, (list, dict))
-            for item in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return depth
-
-
-def _read_command(value: object) -> Command:
-    match value:
-        case {"f": str(f), "key": str(key), **rest}:
-            argument = rest.pop("value", None)
-            session, serial = rest.pop("session", ""), rest.pop("serial", 0)
-            if rest:
-                raise BadRequest(400, f"a command has no {', '.join(map(str, rest))}")
-            if not isinstance(session, str) or type(serial) is not int:
-                raise BadRequest(400, "session is a string and serial an int")
-            return Command(f, key, argument, session, serial)
-        case _:
-            raise BadRequest(400, 'a command is {"f": "...", "key": "...", "value": ...}')
+def _length(text: bytes) -> int:
+    if not text.isdigit():
+        raise BadRequest(400, f"not a length: {text[:100]!r}", fatal=True)
+    length = int(text[:20])
+    if length > BODY_BYTES_MAX:
+        raise BadRequest(413, f"the body is over {BODY_BYTES_MAX} bytes", fatal=True)
+    return length
 
 
 def answer(value: str, ok: bool) -> tuple[int, str]:
     """The status and body of a replica's answer, whose value is JSON text."""
-    return (200, f'{{"ok":true,"value":{value}}}') if ok else (409, _failure(value))
+    return (200, f'{{"ok":true,"value":{value}}}') if ok else (409, failure(value))
 
 
 def refusal(bad: BadRequest) -> tuple[int, str]:
-    return bad.status, _failure(dumps(bad.problem))
+    return bad.status, failure(dumps(bad.problem))
 
 
-def _failure(text: str) -> str:
+def failure(text: str) -> str:
     return f'{{"ok":false,"error":{text}}}'
 
 
-def response(status: int, body: str, *, keep_alive: bool = True) -> bytes:
+def response(status: int, body: str, *, keep_alive: bool = True, headers: bytes = b"") -> bytes:
+    """``headers`` are whole lines."""
     data = body.encode()
     close = b"" if keep_alive else b"Connection: close\r\n"
-    return b"%s%sContent-Length: %d\r\n\r\n%s" % (_STATUS_LINES[status], close, len(data), data)
+    return b"%s%s%sContent-Length: %d\r\n\r\n%s" % (
+        _STATUS_LINES[status], headers, close, len(data), data,
+    )  # fmt: skip

@@ -56,6 +56,7 @@ class Holder:
                 tunnel=self.asked.tunnel,
                 leave_running=self.asked.adopted,
                 tag=self.asked.tag,
+                admin=self.asked.admin,
                 say=self.progress.say,
             )
             deployed.bring_up(

@@ -56,6 +56,7 @@ class Asked:
     """The inventory whose round trips stand between the hosts."""
     options: Mapping[str, str] = field(default_factory=dict)
     tunnel: bool = False
+    admin: bool = False
     tag: str
     """Names what is ours on the hosts."""
     adopted: bool = False

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from ipaddress import ip_address, ip_network
 from itertools import count
 from pathlib import PurePosixPath
 
@@ -97,7 +98,8 @@ class Replicas:
     ``directory`` is absolute, and the same on all hosts. ``extra_modules`` ship along; the module
     of a ``protocol`` given as ``package.module:Class`` does so by itself. ``connect`` opens
     connections where the hosts' addresses are not to be reached directly: it is given the node, the
-    port on its host, and the time-out in seconds.
+    port on its host, and the time-out in seconds. ``admin``: the nodes answer the admin's paths, to those
+    who ask from the cluster's network.
 
     Raises UsageError for what cannot be meant.
     """
@@ -113,6 +115,7 @@ class Replicas:
         peer_port: int = PEER_PORT,
         http_port: int = HTTP_PORT,
         cluster: str = "",
+        admin: bool = False,
         extra_modules: Sequence[str] = (),
         connect: Callable[[int, int, float], Connect] | None = None,
     ) -> None:
@@ -136,6 +139,7 @@ class Replicas:
             "zones": [host.zone for host in self._hosts.values()],
             "rtt_ms": rtt_ms,
             "options": dict(options or {}),
+            "admin": _networks(self._hosts.values()) if admin else [],
         }
 
     # --- on the hosts -----------------------------------------------------------------------------
@@ -257,6 +261,19 @@ def _module_of(protocol: str) -> list[str]:
     """What must ship besides ``protocols`` for this protocol."""
     module, colon, _ = protocol.partition(":")
     return [module] if colon and module.split(".")[0] != "protocols" else []
+
+
+def _networks(hosts: Iterable[Host]) -> list[str]:
+    """From where admins ask: where the hosts are (to the /24, or /64), and the hosts themselves."""
+    found = {"127.0.0.0/8": None, "::1/128": None}
+    for host in hosts:
+        try:
+            address = ip_address(host.peer_address)
+        except ValueError:  # a name: reached through SSH, then, from the host itself
+            continue
+        bits = 24 if address.version == 4 else 64
+        found[str(ip_network(f"{address}/{bits}", strict=False))] = None
+    return list(found)
 
 
 def _join(host: str, port: int) -> str:

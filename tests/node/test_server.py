@@ -223,11 +223,3 @@ def test_an_unknown_command_is_refused(solo: Processes) -> None:
     with pytest.raises(Refused, match="no such command: dance"):
         client.invoke("dance", "x", None)
     client.close()
-
-
-def test_state_shows_what_the_replica_has(solo: Processes) -> None:
-    client = solo.client(0)
-    client.invoke("write", "x", 7)
-    client.close()
-
-    assert solo.get(0, "/state")["values"] == {"x": 7}

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.node import web
-from harness.node.web import BadRequest, Request, RequestReader, command_of
+from harness.node.routes import command_of
+from harness.node.web import BadRequest, Request, RequestReader
 from protocols.kernel import Command
 
 POST = b"POST / HTTP/1.1\r\nHost: n1\r\ncontent-LENGTH: 7\r\n\r\n[1,2,3]"
@@ -65,6 +66,13 @@ def test_whether_the_connection_stays(head: bytes, keep_alive: bool) -> None:
         (b"GET / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n", 413),
         (b"GET / HTTP/1.1\r\nContent-Length: %s\r\n\r\n" % (b"9" * 9000), 413),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nContent-Length : 1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nId: a\r\n folded\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nId: a\nCid: 1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nno field\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n: no name\r\n\r\n", 400),
+        (b"GET /x HTTP/1.1\nHost: n\n\n", 400),
         (b"G" * 20_000, 431),
         (b"GET / HTTP/1.1\r\nx: %s\r\n\r\n" % (b"x" * 20_000), 431),
     ],
@@ -89,6 +97,17 @@ def test_what_cannot_be_read_is_fatal(bytes_: bytes, status: int) -> None:
             request("POST", "/", '{"serial":7,"session":"c1","key":"","f":"noop"}'),
             Command("noop", "", None, "c1", 7),
         ),
+        (Request("GET", "/x", b"", True, b"1.2", b"7"), Command("read", "x", None, "1.2", 7)),
+        (Request("PUT", "/x", b"5", True, b"a", b"0"), Command("write", "x", 5, "a", 0)),
+        (Request("PUT", "/x", b"five", True, text=True), Command("write", "x", "five")),
+        (
+            request("POST", "/", '{"Key":3,"Value":"NQ==","ClientID":"1.1","CommandID":2}'),
+            Command("write", "3", "NQ==", "1.1", 2),
+        ),
+        (request("POST", "/", '{"Key":3,"Value":null}'), Command("read", "3")),
+        (request("POST", "/store/set/", '{"key":"x","value":[1]}'), Command("write", "x", [1])),
+        (request("GET", "/store/get/a%2fb"), Command("read", "a/b")),
+        (request("GET", "/store/nop"), Command("read", "nop")),
     ],
 )
 def test_commands(one: Request, command: Command) -> None:
@@ -109,6 +128,20 @@ def test_commands(one: Request, command: Command) -> None:
         (request("POST", "/", '{"f":1,"key":"x"}'), 400, "a command is"),
         (request("POST", "/", '{"f":"read","key":"x","sesion":"c"}'), 400, "has no sesion"),
         (request("POST", "/", '{"f":"read","key":"x","serial":true}'), 400, "serial an int"),
+        (request("POST", "/", '{"Key":true,"Value":null}'), 400, "a command is"),
+        (request("GET", "/%zz"), 400, "not an escape"),
+        (request("GET", "/%ff"), 400, "not UTF-8"),
+        (request("POST", "/store/set/", '{"key":"x"}'), 400, "takes"),
+        (request("POST", "/store/set/", '{"key":"x","value":1,"more":1}'), 400, "takes"),
+        (request("GET", "/store/get/"), 404, "GET /store/get/KEY"),
+        (request("PUT", "/store/get/x", "1"), 404, "GET /store/get/KEY"),
+        (Request("GET", "/x", b"", True, b"1.2"), 400, "one of them is missing"),
+        (Request("GET", "/x", b"", True, b"", b"7"), 400, "one of them is missing"),
+        (Request("GET", "/x", b"", True, b"1.2", b"-7"), 400, "Cid is a whole number"),
+        (Request("GET", "/x", b"", True, b"1.2", b"9" * 19), 400, "Cid is a whole number"),
+        (Request("GET", "/x", b"", True, b"\xff", b"7"), 400, "Id is not UTF-8"),
+        (Request("GET", "/x", b"", True, b"a" * 201, b"7"), 400, "more than 200"),
+        (Request("PUT", "/x", b"\xff", True, text=True), 400, "not text in UTF-8"),
     ],
 )
 def test_what_is_no_command_is_refused_but_the_connection_stays(
