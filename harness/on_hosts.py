@@ -37,7 +37,7 @@ class Wanted:
     store: Path
     tunnel: bool
     leave_running: bool
-    admin: bool
+    admin: bool = False
 
 
 def trials(trial: Trial, wanted: Wanted, progress: Progress) -> int:

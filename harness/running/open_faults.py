@@ -168,13 +168,13 @@ class OpenFaults:
 
 
 def _without(fault: Fault, node: int) -> Fault:
-    """The fault without what it does to the process of one node."""
+    """The fault without what it does to one node itself, not to its links."""
 
     def kept(actions: Sequence[Action]) -> tuple[Action, ...]:
         return tuple(
             action
             for action in actions
-            if not (isinstance(action, Kill | Pause | Start | Resume) and action.node == node)
+            if isinstance(action, Cut | Mend | Shape) or action.node != node
         )
 
     return Fault(fault.name, kept(fault.begin), kept(fault.end))

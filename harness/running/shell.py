@@ -15,7 +15,7 @@ from harness.errors import HarnessError, UsageError
 from harness.running import words
 from harness.running.histories import history_of
 from harness.tables import nearest
-from nemesis import FAULTS, packet, partition, process
+from nemesis import FAULTS, disk, packet, partition, process
 from nemesis.actions import Fault, Weather
 from nemesis.encoding import fault_to_json
 
@@ -124,6 +124,12 @@ class Shell:
     def pause(self, rest: list[str]) -> int:
         nodes, for_s = words.nodes_and_time(rest, self.names)
         return self.begin(process.pause_nodes("pause", nodes), for_s)
+
+    def wipe(self, rest: list[str]) -> int:
+        nodes, for_s = words.nodes_and_time(rest, self.names)
+        if len(nodes) != 1:
+            raise UsageError("it takes one node")
+        return self.begin(disk.wipe_node("wipe", nodes[0]), for_s)
 
     def drop(self, rest: list[str]) -> int:
         nodes, for_s = words.nodes_and_time(rest, self.names, least=2)
@@ -324,6 +330,7 @@ VERBS: dict[str, Verb] = {
     "history": Verb("history KEY", "its updates, as each node ran them", Shell.history, "keys"),
     "crash": Verb("crash NODE.. [SECONDS]", "kill -9, and start again", Shell.crash, "nodes"),
     "pause": Verb("pause NODE.. [SECONDS]", "SIGSTOP", Shell.pause, "nodes"),
+    "wipe": Verb("wipe NODE [SECONDS]", "kill -9, an empty disk, and start", Shell.wipe, "nodes"),
     "drop": Verb("drop FROM TO [SECONDS]", "what FROM sends does not arrive at TO",
                  Shell.drop, "nodes"),
     "partition": Verb("partition NODE.. [| NODE..] [SECONDS]", "apart from all others, both ways",

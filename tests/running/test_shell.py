@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.running.shell import VERBS, Shell
-from nemesis.actions import Cut, Fault, Kill, Pause, Shape, Weather
+from nemesis.actions import Cut, Fault, Kill, Pause, Shape, Weather, Wipe
 from nemesis.encoding import fault_from_json
 
 OK = {"outcome": "ok", "value": 1, "node": "n1", "ms": 2.0}
@@ -86,6 +86,7 @@ def both_ways(links: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     [
         ("crash n1", [Kill(0)], None),
         ("crash n1 n3 5", [Kill(0), Kill(2)], 5.0),
+        ("wipe n3", [Kill(2), Wipe(2)], None),
         ("pause n2 500ms", [Pause(1)], 0.5),
         ("drop n1 n2", [Cut(((0, 1),))], None),
         ("partition n1 2m", [Cut(both_ways([(0, 1), (0, 2)]))], 120.0),
