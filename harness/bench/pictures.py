@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from html import escape
 
 from harness.bench.result import ALL, Benched
+from harness.bench.table import HEAD, SITES, html, row, site_rows
 from harness.report.plot import Axis, Bars, Series, bars, lines
 
 MOST_LINES = 12
@@ -85,3 +87,13 @@ def _value(one: Benched, what: str) -> float | None:
         return one.throughput
     value: float | None = getattr(one.measured.of(ALL, ALL).latency, what, None)
     return value
+
+
+def section(benched: Sequence[Benched]) -> Iterator[str]:
+    """The same in a run's page: tables, what a reader must know, plots."""
+    yield "<h2>Benchmark</h2>"
+    yield html(HEAD, [row(one) for one in benched])
+    yield from (f"<p>{escape(note)}</p>" for one in benched for note in one.notes)
+    yield "<p>Times are ms, from when an op was due to its answer; <i>service</i> from when a client asked.</p>"
+    yield html(SITES, [cells for one in benched for cells in site_rows(one)])
+    yield from (f'<div class="wide">{picture}</div>' for picture in pictures(benched))

@@ -39,13 +39,16 @@ pre { background: #f6f8fa; border: 1px solid #d0d7de; border-radius: 6px; paddin
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What the page says of the run itself. ``options`` are shown as they are, by name."""
+    """What the page says of the run itself. ``options`` are shown as they are, by name; ``sections``
+    are HTML, which stands between what is wrong and what happened over time.
+    """
 
     title: str
     where: str
     reproduce: str
     options: Mapping[str, object] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    sections: Sequence[str] = ()
 
 
 def page(about: About, history: History, checks: Mapping[str, Verdict]) -> str:
@@ -58,6 +61,7 @@ def page(about: About, history: History, checks: Mapping[str, Verdict]) -> str:
         *(f"<p>{escape(note)}</p>" for note in about.notes),
         *_verdicts(checks),
         *_anomalies(anomalies(history, checks)),
+        *about.sections,
         *_charts(history),
         *_faults(history, faults),
         *_options(about),

@@ -8,6 +8,8 @@ from typing import Any
 
 from checker.history import History
 from checker.verdict import Outcome, Verdict
+from harness.bench.pictures import section
+from harness.bench.result import BENCH, read
 from harness.errors import StoreError
 from harness.judge import Results
 from harness.report.page import About, page
@@ -79,4 +81,5 @@ def _about(run: Path, saved: Mapping[str, object], results: Mapping[str, object]
         reproduce=reproduce,
         options={name: value for name, value in saved.items() if name not in _NOT_OPTIONS},
         notes=[] if stopped is None else [str(stopped)],
+        sections=list(section(read(run / BENCH))) if (run / BENCH).is_file() else (),
     )
