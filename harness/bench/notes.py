@@ -9,7 +9,7 @@ from harness.bench.result import ALL, Benched, Times
 BUSY = 0.8
 """A Python process does one thing at a time: from this share of a processor on it is the limit."""
 LATE_SHARE = 0.1
-"""Waiting for a free client counts as much where it is this share of the latency."""
+"""How late ops began is worth a note where it is this share of the latency."""
 FULL = 0.95
 
 
@@ -29,17 +29,17 @@ def notes(benched: Benched) -> Iterator[str]:
             f"the load was too much: at the end the clients were {measured.behind_ms / 1000:.1f} s behind"
             f" {benched.rate:,} ops/s, and what was due by then is in no latency"
         )
-    elif (late := _waits(benched)) is not None:
+    elif (late := _late(benched)) is not None:
         yield (
-            f"{benched.clients} clients are few for {benched.rate:,} ops/s: ops waited for a free one of"
-            f" their node, {late.mean:.1f} ms on average and {late.p99:.0f} ms at p99, which is in the"
-            " latency"
+            f"ops began {late.mean:.1f} ms after they were due on average, {late.p99:.0f} ms at p99, which"
+            f" is in the latency: {benched.clients} clients are few for {benched.rate:,} ops/s, or there"
+            " was no processor free for them"
         )
     yield from _processor(benched)
 
 
-def _waits(benched: Benched) -> Times | None:
-    """How long ops waited for a client, where that is a good part of the latency."""
+def _late(benched: Benched) -> Times | None:
+    """How late ops began, where that is a good part of the latency."""
     late, latency = benched.measured.late, benched.measured.of(ALL, ALL).latency
     if late is None or latency is None or late.mean <= LATE_SHARE * latency.mean:
         return None

@@ -45,11 +45,11 @@ def bench_on_hosts(trial: Trial, wanted: Wanted, progress: Progress) -> tuple[Be
     done = execute(trial, wanted, progress, reproduce=again, kind=BenchTrial)
     real = done.real
     assert isinstance(real, BenchTrial)
-    zones = trial.places() or tuple(host.zone for host in wanted.hosts if host.zone)
+    sites = tuple(host.name for host in wanted.hosts)
+    if zones := trial.places():
+        sites = site_names(zones, trial.nodes)
     load = Load.of(trial.load())
-    measured = measure(
-        done.history, load, time_ms=trial.time_ms, sites=site_names(zones, trial.nodes)
-    )
+    measured = measure(done.history, load, time_ms=trial.time_ms, sites=sites)
     usage = None
     if real.sampler is not None:
         begin_s, end_s = measured.from_s, measured.from_s + measured.measured_s
