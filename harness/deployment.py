@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from secrets import token_hex
 
 from harness.errors import CapabilityError
+from harness.node.config import TCP
 from harness.reach import Reach
 from harness.remote.faults import Injector
 from harness.remote.faults_record import Proof
@@ -38,6 +39,7 @@ class Deployment:
         leave_running: bool = False,
         tag: str | None = None,
         admin: bool = False,
+        transport: str = TCP,
         say: Callable[[str], None],
     ) -> None:
         self.hosts = dict(enumerate(hosts))
@@ -54,6 +56,7 @@ class Deployment:
             options=options,
             cluster=self.tag,
             admin=admin,
+            transport=transport,
             connect=Reach(self.hosts, self.remotes, tunnel=tunnel, say=say),
         )
         self.injector = Injector(

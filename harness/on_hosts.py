@@ -137,6 +137,7 @@ def keep(real: RealTrial, wanted: Wanted, progress: Progress) -> None:
         options=trial.options,
         tunnel=wanted.tunnel,
         admin=wanted.admin,
+        transport=trial.transport,
         tag=real.deployed.tag,
         adopted=True,
         since=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -79,6 +79,7 @@ class RealTrial:
             tunnel=tunnel,
             leave_running=leave_running,
             admin=admin,
+            transport=trial.transport,
             say=progress.say,
         )
         self.hosts, self.remotes = self.deployed.hosts, self.deployed.remotes

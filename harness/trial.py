@@ -11,6 +11,7 @@ from random import Random
 from typing import cast
 
 from harness.errors import UsageError
+from harness.node.config import TCP
 from harness.options_asked import unknown_options
 from harness.tables import find, nearest
 from nemesis import FAULTS, OF_ZONES
@@ -39,6 +40,7 @@ class Trial:
     are those of the nodes, by comma, or empty; ``wan`` is the inventory whose round trips lie between
     them, and which has the zones unless ``zones`` says others. ``heal`` says whether all nodes come back after the faults, or only a
     majority, the *core*. ``stop_on_anomaly`` ends it where the online check sees one.
+    ``transport`` is how real nodes speak to each other.
     ``workload_options`` are for the workload what ``options`` are for the protocol.
     """
 
@@ -63,6 +65,7 @@ class Trial:
     zones: str = ""
     wan: str | None = None
     heal: str = "all"
+    transport: str = TCP
     workload_options: Mapping[str, str] = field(default_factory=dict)
 
     def replica(self) -> type[Replica[object]]:
@@ -249,6 +252,8 @@ class Trial:
             words += ["--zones", self.zones]
         if self.heal != default.heal and verb == "sim":
             words += ["--heal", self.heal]
+        if self.transport != default.transport and verb == "test":
+            words += ["--transport", self.transport]
         if not self.final:
             words += ["--no-final"]
         if self.stop_on_anomaly:

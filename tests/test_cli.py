@@ -47,6 +47,13 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         ("test -p abd --on nowhere", "no inventory nowhere"),
         ("test -p abd --nodes 0", "a number from 1 to 60"),
         ("test -p abd --leave-running", "end with the command"),
+        ("test -p abd --transport unix --nemesis partition", "partitions and packet faults cannot"),
+        ("test -p abd --transport unix --on wan5", "machines of their own: use tcp or udp"),
+        ("test -p abd --transport unix --wan wan5", "so --wan wan5 delays none"),
+        ("up -p epaxso", "did you mean epaxos"),
+        ("up -p abd --name a/b", "letters, digits"),
+        ("up -p abd -n 0", "a number from 1 to 60"),
+        ("down --all a", "not both"),
         ("check no-such-run", "no run or file"),
     ],
 )

@@ -164,6 +164,7 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         stop_on_anomaly=given.get("stop_on_anomaly", False),
         network=given.get("network", Trial.network),
         heal=given.get("heal", Trial.heal),
+        transport=given.get("transport", Trial.transport),
         zones=zones,
         wan=wan,
     )

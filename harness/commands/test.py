@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from harness import transports
 from harness.commands.options import trial_from, trial_options
 from harness.errors import UsageError
 from harness.inventory import Inventory, load
+from harness.node.config import TCP, TRANSPORTS, UNIX
 from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
@@ -25,6 +27,10 @@ DEFAULT_NODES = 5
 
 @click.command("test")
 @trial_options
+@click.option(
+    "--transport", type=click.Choice(TRANSPORTS), default=TCP, show_default=True,
+    help="How the nodes speak to each other; unix: hosts made on this machine only.",
+)  # fmt: skip
 @click.option(
     "--on", default=LOCAL, show_default=True, metavar="local|INVENTORY",
     help="Hosts made on this machine, or those of an inventory (a TOML file, or its name).",
@@ -62,10 +68,10 @@ def command(**given: Any) -> int:
                 "--leave-running: hosts made on this machine end with the command; `harness up` makes"
                 " some that stay"
             )
-        trial = for_hosts(trial_from(given, local_nodes(given["nodes"], given["wan"])))
+        trial = for_hosts(trial_from(given, local_nodes(given["nodes"], given["wan"])), on)
         if not sandbox.inside():
             sandbox.enter([sys.executable, "-m", "harness", *again(trial.seed)])
-        with LocalCluster(trial.nodes) as cluster:
+        with LocalCluster(trial.nodes, shared=trial.transport == UNIX) as cluster:
             progress = Progress()
             progress.say(f"{trial.nodes} hosts made on this machine ({cluster.up_s:.1f} s)")
             return on_hosts(trial, cluster.hosts, given, progress)
@@ -74,17 +80,18 @@ def command(**given: Any) -> int:
     zones = [host.zone for host in hosts] if any(host.zone for host in hosts) else []
     if inventory.rtt_ms and not given["wan"] and given["rtt_ms"] is None:
         given["rtt_ms"] = longest_ms(on, zones)
-    trial = for_hosts(trial_from({**given, "zones": ",".join(zones)}, len(hosts)))
+    trial = for_hosts(trial_from({**given, "zones": ",".join(zones)}, len(hosts)), on)
     return on_hosts(trial, hosts, given, Progress(), tunnel=inventory.tunnel)
 
 
-def for_hosts(trial: Trial) -> Trial:
-    """The trial. Raises UsageError for a fault that only the simulator has."""
+def for_hosts(trial: Trial, on: str = LOCAL) -> Trial:
+    """The trial. Raises UsageError for a fault that only the simulator has, or that cannot bite there."""
     if simulated := not_on_hosts(trial.windows(), trial.nodes, trial.places()):
         raise UsageError(
             f"--nemesis: {', '.join(simulated)}: on hosts, clocks and disks cannot be broken yet;"
             " `harness sim` has these faults"
         )
+    transports.check(trial.transport, on, plan=trial.windows(), wan=trial.wan)
     return trial
 
 

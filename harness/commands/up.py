@@ -11,11 +11,13 @@ from typing import Any
 import click
 from rich.console import Console
 
+from harness import transports
 from harness.commands.options import pair
 from harness.commands.ps import look, table_of_nodes
 from harness.commands.test import chosen, local_nodes
 from harness.errors import UsageError
 from harness.inventory import load
+from harness.node.config import TCP, TRANSPORTS
 from harness.remote.seam import Host
 from harness.report.progress import Progress
 from harness.running.lifecycle import begin
@@ -46,6 +48,10 @@ DEFAULT_NODES = "3"
 @click.option(
     "--rtt", "rtt_ms", type=click.IntRange(1, 10_000), show_default="20, or what --wan says",
     help="Round trip in ms that the protocol's time-outs are multiples of.",
+)  # fmt: skip
+@click.option(
+    "--transport", type=click.Choice(TRANSPORTS), default=TCP, show_default=True,
+    help="How the nodes speak to each other; unix: hosts made on this machine only.",
 )  # fmt: skip
 @click.option(
     "--admin", is_flag=True, help="Nodes answer the admin's paths (harness/node/admin.py)."
@@ -96,6 +102,7 @@ def asked_for(given: dict[str, Any]) -> Asked:
     expected_ms = longest_ms(wan, trial.places()) if wan else trial.rtt_ms
     trial = replace(trial, rtt_ms=given["rtt_ms"] or expected_ms)
     trial.replica()
+    transports.check(given["transport"], on, wan=wan)
     return Asked(
         protocol=trial.protocol,
         on=on,
@@ -107,6 +114,7 @@ def asked_for(given: dict[str, Any]) -> Asked:
         options=trial.options,
         tunnel=tunnel,
         admin=given["admin"],
+        transport=given["transport"],
         tag=token_hex(4),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -69,6 +69,7 @@ def _read_arguments(argv: Sequence[str]) -> Config:
     named("--protocol", help=f"{', '.join(PROTOCOLS)}, or package.module:Class")
     named("--peers", type=_pairs, metavar="0=HOST:PORT,1=...", help="all nodes, this one too")
     named("--http", metavar="HOST:PORT", help="where clients are served")
+    named("--transport", help="tcp (without), udp, or unix: peers are 0=unix:/PATH then")
     named("--listen", metavar="HOST:PORT", help="for peers; else this node's port, all interfaces")
     named("--data", metavar="DIR", help="journal and notes")
     named("--cluster", metavar="TEXT", help="tells this cluster from others")

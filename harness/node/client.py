@@ -9,8 +9,8 @@ from typing import Any, Protocol, cast
 from harness.node import web
 from harness.node.admin import SHOWN, Admin, asked_of_admin
 from harness.node.counters import Counters
-from harness.node.links import no_delay
 from harness.node.routes import command_of
+from harness.node.streams import no_delay
 from protocols.kernel import Command, Json, RequestId
 from protocols.wire import dumps
 

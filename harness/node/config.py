@@ -22,6 +22,10 @@ from protocols.wire import dumps
 Network: TypeAlias = IPv4Network | IPv6Network
 
 ANSWER_S = 30
+TCP, UNIX = "tcp", "unix"
+TRANSPORTS = (TCP, UNIX, "udp")
+_PATH_BYTES_MAX = 107
+"""Of a Unix socket (unix(7))."""
 
 
 class ConfigError(Exception):
@@ -30,7 +34,7 @@ class ConfigError(Exception):
 
 class Address(NamedTuple):
     host: str
-    """Empty: all interfaces."""
+    """Empty: all interfaces. Of a Unix socket: its path, which begins with a slash."""
     port: int
 
 
@@ -55,6 +59,8 @@ class Config:
     """This node has run before: an empty data directory is in the place of a disk that is gone."""
     admin: tuple[Network, ...] = ()
     """From where the admin's paths are answered; none: they are off."""
+    transport: str = TCP
+    """How peers speak to each other: see ``harness.node.transport``."""
     answer_s: int = ANSWER_S
     """A client that has waited for so long is told that nobody knows."""
 
@@ -64,6 +70,8 @@ class Config:
     def digest(self) -> str:
         """Names what all nodes of a cluster must agree on."""
         agreed = [self.cluster, self.protocol, sorted(self.peers.items()), self.zones]
+        if self.transport != TCP:
+            agreed.append(self.transport)
         return hashlib.sha256(dumps(agreed).encode()).hexdigest()[:16]
 
 
@@ -76,7 +84,10 @@ def read(told: Mapping[str, Json]) -> Config:
     for name in ("id", "protocol", "peers", "http", "data"):
         if told.get(name) in (None, ""):
             raise ConfigError(f"{name} is missing")
-    peers = _peers(told["peers"])
+    transport = told.get("transport", TCP)
+    if transport not in TRANSPORTS:
+        raise ConfigError(f"transport is one of {', '.join(TRANSPORTS)}, not {transport!r}")
+    peers = _peers(told["peers"], unix=transport == UNIX)
     node = _number("id", told["id"], 0, 255)
     if node not in peers:
         raise ConfigError(
@@ -96,6 +107,7 @@ def read(told: Mapping[str, Json]) -> Config:
         http=address("http", told["http"]),
         data=_text("data", told["data"]),
         listen=_everywhere(peers[node]) if listen is None else address("listen", listen),
+        transport=transport,
         cluster=_text("cluster", told.get("cluster", "")),
         zones=tuple(_text("zones", zone) for zone in zones),
         rtt_ms=_number("rtt_ms", told.get("rtt_ms", 20), 1, 60_000),
@@ -132,14 +144,28 @@ def replica_class(protocol: str) -> type[Replica[Any]]:
     return found
 
 
-def _peers(told: object) -> dict[NodeId, Address]:
+def _peers(told: object, *, unix: bool) -> dict[NodeId, Address]:
     if not isinstance(told, dict) or not told:
         raise ConfigError(f"peers maps each node's number to its HOST:PORT, not {told!r}")
     peers = {}
     for node, where in told.items():
         number = _number("a peer's id", int(node) if node.isdecimal() else node, 0, 255)
-        peers[number] = address(f"peer {node}", where)
+        peers[number] = _path(f"peer {node}", where) if unix else address(f"peer {node}", where)
     return peers
+
+
+def _path(name: str, told: object) -> Address:
+    """Where a Unix socket is.
+
+    >>> _path("peer 0", "unix:/run/0.sock")
+    Address(host='/run/0.sock', port=0)
+    """
+    path = _text(name, told).removeprefix("unix:")
+    if path == told or not path.startswith("/"):
+        raise ConfigError(f"{name} is unix:/PATH with this transport, not {told!r}")
+    if len(path.encode()) > _PATH_BYTES_MAX:
+        raise ConfigError(f"{name}: a socket's path has at most {_PATH_BYTES_MAX} bytes: {path}")
+    return Address(path, 0)
 
 
 def _networks(told: object) -> tuple[Network, ...]:
@@ -153,6 +179,8 @@ def _networks(told: object) -> tuple[Network, ...]:
 
 def _everywhere(own: Address) -> Address:
     """All interfaces of the family of one's own address, which itself may be another host's view."""
+    if own.host.startswith("/"):
+        return own
     return Address("::" if ":" in own.host else "0.0.0.0", own.port)  # noqa: S104
 
 

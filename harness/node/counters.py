@@ -15,7 +15,7 @@ class Counters:
         self.received = 0
         self.answered = 0
         self._wrong = dict.fromkeys(
-            ("dropped", "refused", "garbage", "stalled", "bad_requests", "os_errors"), 0
+            ("dropped", "refused", "garbage", "stalled", "bad_requests", "os_errors", "too_long"), 0
         )
 
     def wrong(self, kind: str, what: str) -> None:

@@ -1,4 +1,4 @@
-"""The peers of a node over TCP.
+"""The peers of a node over TCP, or over Unix sockets (:mod:`harness.node.streams`).
 
 One connection to each, dialled for as long as the node lives, for what this node sends; what it
 receives comes over the connections that the peers dial. TCP backs off for up to minutes when
@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from harness.node.config import Address
 from harness.node.counters import Counters
 from harness.node.frames import FrameReader, Hello, frame, hello_frame, read_hello
+from harness.node.streams import Stream, Tcp, Unix
 from protocols.kernel import NodeId
 from protocols.wire import WireError
 
@@ -38,10 +38,6 @@ STEADY_S = 1.0
 DIAL_EVERY_S = 0.2
 DIAL_FOR_S = 5.0
 CHECK_EVERY_S = 0.1
-RETRANSMITS_MAX = 2
-
-_TCP_INFO_RETRANSMITS = 2
-"""Where struct tcp_info (linux/tcp.h) has the count of retransmissions without an answer."""
 
 
 class Peers:
@@ -60,7 +56,9 @@ class Peers:
         counters: Counters,
         receive: Callable[[NodeId, str], None],
         arrived: Callable[[], None],
+        stream: Stream,
     ) -> None:
+        self.stream = stream
         self.id, self.digest, self.counters = id, digest, counters
         self.receive, self.arrived = receive, arrived
         self.links = {dst: Link(self, dst, at) for dst, at in where.items() if dst != id}
@@ -71,10 +69,7 @@ class Peers:
 
     async def listen(self, at: Address) -> None:
         """Raises OSError if the port cannot be had."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Incoming(self, self._all_incoming), at.host or None, at.port
-        )
+        self._server = await self.stream.listen(lambda: _Incoming(self, self._all_incoming), at)
 
     def dial(self) -> None:
         loop = asyncio.get_running_loop()
@@ -144,9 +139,7 @@ class Link:
         """Drop the connection if its data goes unanswered."""
         if self._transport is None:
             return
-        tcp = self._transport.get_extra_info("socket")
-        info = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)
-        if info[_TCP_INFO_RETRANSMITS] >= RETRANSMITS_MAX:
+        if self._peers.stream.stalled(self._transport):
             self._peers.counters.wrong("stalled", f"n{self._dst + 1} does not answer")
             self._transport.abort()
 
@@ -217,15 +210,8 @@ class Link:
 
     async def _attempt(self) -> asyncio.Transport:
         """One connection. Raises OSError."""
-        loop = asyncio.get_running_loop()
         async with asyncio.timeout(DIAL_FOR_S):
-            transport, _ = await loop.create_connection(
-                lambda: _Outgoing(self), self._where.host, self._where.port
-            )
-        if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
-            transport.abort()  # TCP's simultaneous open, with oneself: nobody listens there
-            raise ConnectionRefusedError
-        return transport
+            return await self._peers.stream.connect(lambda: _Outgoing(self), self._where)
 
 
 def _abandon(task: asyncio.Task[asyncio.Transport]) -> None:
@@ -242,7 +228,6 @@ class _Outgoing(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        no_delay(transport)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._link.ended(self._transport)
@@ -309,10 +294,13 @@ class _Incoming(asyncio.Protocol):
         self._transport.abort()
 
     def _whence(self) -> str:
-        return f"from {self._transport.get_extra_info('peername')}"
+        return f"from {self._transport.get_extra_info('peername') or 'a local process'}"
 
 
-def no_delay(transport: asyncio.BaseTransport) -> None:
-    """Send at once: Nagle's algorithm would hold small messages back for up to 40 ms."""
-    tcp = transport.get_extra_info("socket")
-    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def over_tcp(id: NodeId, digest: str, **options: Any) -> Peers:
+    """A ``transport.Transport``; ``options`` are those of ``transport.Make``."""
+    return Peers(id, digest, **options, stream=Tcp())
+
+
+def over_unix(id: NodeId, digest: str, **options: Any) -> Peers:
+    return Peers(id, digest, **options, stream=Unix())

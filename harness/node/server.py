@@ -24,9 +24,9 @@ from harness.node.engine import Engine
 from harness.node.injected import Injected
 from harness.node.inspect import plain
 from harness.node.journal import Journal
-from harness.node.links import Peers
 from harness.node.notes import Notes
 from harness.node.places import Places
+from harness.node.transport import maker
 from protocols.kernel import Command, Json, NodeId, RequestId
 from protocols.wire import dumps
 
@@ -59,7 +59,7 @@ class Node:
             disk_lost=config.disk_lost,
         )
         self.admin = self._made_admin(data / "notes.jsonl") if config.admin else None
-        self._peers = Peers(
+        self._peers = maker(config.transport)(
             config.id,
             config.digest(),
             where=config.peers,

@@ -55,16 +55,19 @@ def host_python() -> HostPython:
 class LocalCluster:
     """``n`` hosts n1..n60 from ``__enter__`` to ``__exit__``; their names resolve, on all and here.
 
-    ``size_mib`` bounds what a host can store, ``zones`` are given out in turn. Raises UsageError outside of a
-    sandbox or for an impossible ``n``, CapabilityError, with what to type, if the hosts cannot be made.
+    ``shared``: they see one directory in common (``hosts_root.SHARED``). ``size_mib`` bounds what a host can
+    store, ``zones`` are given out in turn. Raises UsageError outside of a sandbox or for an impossible ``n``, CapabilityError, with what to type, if the hosts cannot be made.
     """
 
-    def __init__(self, n: int, *, size_mib: int = 1024, zones: Sequence[str] = ()) -> None:
+    def __init__(
+        self, n: int, *, size_mib: int = 1024, zones: Sequence[str] = (), shared: bool = False
+    ) -> None:
         if not 1 <= n <= MOST:
             raise UsageError(f"{n} hosts: this machine makes 1 to {MOST}")
         if not sandbox.inside():
             raise UsageError("hosts are made inside a sandbox only (harness.remote.sandbox.enter)")
         self.n, self.size_mib, self.zones = n, size_mib, tuple(zones) or ("",)
+        self.shared = shared
         self.hosts: tuple[Host, ...] = ()
         self.up_s = 0.0
         """How long it took to make them, in seconds."""
@@ -116,7 +119,12 @@ class LocalCluster:
     def _ask(self, maker: subprocess.Popen[str], python: HostPython) -> dict[str, Any]:
         assert maker.stdin is not None
         assert maker.stdout is not None
-        asked = {"n": self.n, "size_mib": self.size_mib, "read_only": python.read_only}
+        asked = {
+            "n": self.n,
+            "size_mib": self.size_mib,
+            "read_only": python.read_only,
+            "shared": self.shared,
+        }
         maker.stdin.write(json.dumps(asked) + "\n")
         maker.stdin.flush()
         answer: dict[str, Any] = json.loads(

@@ -42,6 +42,7 @@ class Maker:
     n: int
     size_mib: int
     read_only: list[str]
+    shared: bool = False
     nodes: list[Node] = field(default_factory=list)
     covered: list[Path] = field(default_factory=list)
     """Files of the machine that show a text of ours instead, in the sandbox's own mounts."""
@@ -53,10 +54,13 @@ class Maker:
             self._cover(Path("/etc/passwd"), Path("/etc/passwd").read_text() + login.line() + "\n")
         keys = _make_keys(["client", *(f"host{i}" for i in self._indices())])
         hosts = self._hosts_file()
+        shared = _directory("shared") if self.shared else None
         public = [(WORK / f"{key}.pub").read_text() for key in keys]
         for i in self._indices():
             spec = NodeSpec(
-                root=Root(_directory(f"n{i}"), f"n{i}", hosts, self.size_mib, self.read_only),
+                root=Root(
+                    _directory(f"n{i}"), f"n{i}", hosts, self.size_mib, self.read_only, shared
+                ),
                 address=f"{NETWORK}.{i}",
                 host_key=(WORK / keys[i]).read_text(),
                 authorized_key=public[0],
@@ -176,7 +180,7 @@ def main() -> None:
     except FileExistsError:  # and what is there is not ours to take away
         _answer({"error": "this sandbox has hosts already; another run has a sandbox of its own"})
         return
-    maker = Maker(asked["n"], asked["size_mib"], asked["read_only"])
+    maker = Maker(asked["n"], asked["size_mib"], asked["read_only"], asked["shared"])
     try:
         try:
             _answer(maker.up())

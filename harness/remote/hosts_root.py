@@ -15,6 +15,9 @@ from pathlib import Path
 
 from harness.remote import namespaces as ns
 
+SHARED = "/run/shared"
+"""A directory that all hosts made here see, if they were asked to be made so."""
+
 _USR_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _OWN = (
     *("var/lib", "var/log", "var/tmp", "var/cache", "opt", "srv", "home", "root", "proc", "sys"),
@@ -66,6 +69,8 @@ class Root:
     size_mib: int
     read_only: Sequence[str] = ()
     """Further directories of the machine to be seen at the same place."""
+    shared: Path | None = None
+    """What is seen at ``SHARED``, and may be written."""
 
 
 def enter_root(root: Root, login: Login) -> None:
@@ -80,6 +85,9 @@ def enter_root(root: Root, login: Login) -> None:
     (top / "var/run").symlink_to("/run")
     (top / "var/lock").symlink_to("/run/lock")
     _show_programs(top, root.read_only)
+    if root.shared is not None:
+        (top / SHARED.lstrip("/")).mkdir()
+        ns.bind(root.shared, top / SHARED.lstrip("/"))
     _make_etc(top, root, login)
     _make_dev(top)
     ns.mount("proc", top / "proc", "proc", ns.NOSUID | ns.NODEV | ns.NOEXEC)

@@ -10,6 +10,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from harness import transports
 from harness.deployment import READY_S, Deployment
 from harness.errors import RemoteError, UsageError
 from harness.remote.seam import on_all
@@ -220,6 +221,7 @@ class RunningCluster:
         return {"proof": proof}
 
     def _refuse_impossible(self, fault: Fault) -> None:
+        transports.check_fault(self.asked.transport, fault)
         if not_on_hosts([Window(0, 1, fault)], len(self.names), self.asked.zones):
             raise UsageError(
                 f"{fault.name}: on hosts, clocks and disks cannot be broken yet; `harness sim` can"

@@ -17,6 +17,7 @@ from types import FrameType
 
 from harness.deployment import Deployment
 from harness.errors import HarnessError
+from harness.node.config import UNIX
 from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.distances import words
@@ -57,6 +58,7 @@ class Holder:
                 leave_running=self.asked.adopted,
                 tag=self.asked.tag,
                 admin=self.asked.admin,
+                transport=self.asked.transport,
                 say=self.progress.say,
             )
             deployed.bring_up(
@@ -81,7 +83,9 @@ class Holder:
     def hosts(self, cleanup: ExitStack) -> tuple[Host, ...]:
         if self.asked.on != LOCAL:
             return self.asked.hosts
-        made = cleanup.enter_context(LocalCluster(self.asked.nodes, zones=self.asked.zones))
+        shared = self.asked.transport == UNIX
+        cluster = LocalCluster(self.asked.nodes, zones=self.asked.zones, shared=shared)
+        made = cleanup.enter_context(cluster)
         self.progress.say(f"{made.n} hosts made on this machine ({made.up_s:.1f} s)")
         return made.hosts
 

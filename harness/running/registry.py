@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.node.config import TCP
 from harness.remote.seam import Host
 from harness.tables import nearest
 
@@ -57,6 +58,7 @@ class Asked:
     options: Mapping[str, str] = field(default_factory=dict)
     tunnel: bool = False
     admin: bool = False
+    transport: str = TCP
     tag: str
     """Names what is ours on the hosts."""
     adopted: bool = False

@@ -14,6 +14,8 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from harness.errors import CapabilityError, NotReadyError, RemoteError, UsageError
+from harness.node.config import TCP, UNIX
+from harness.remote.hosts_root import SHARED
 from harness.remote.seam import Completed, Host, Remote, on_all
 from harness.systems import bundle, http_client
 from harness.systems.http_client import Connect, HttpClient
@@ -99,7 +101,8 @@ class Replicas:
     of a ``protocol`` given as ``package.module:Class`` does so by itself. ``connect`` opens
     connections where the hosts' addresses are not to be reached directly: it is given the node, the
     port on its host, and the time-out in seconds. ``admin``: the nodes answer the admin's paths, to those
-    who ask from the cluster's network.
+    who ask from the cluster's network. ``transport``: how the nodes speak to each other; ``unix`` needs hosts
+    that share ``SHARED``.
 
     Raises UsageError for what cannot be meant.
     """
@@ -116,6 +119,7 @@ class Replicas:
         http_port: int = HTTP_PORT,
         cluster: str = "",
         admin: bool = False,
+        transport: str = TCP,
         extra_modules: Sequence[str] = (),
         connect: Callable[[int, int, float], Connect] | None = None,
     ) -> None:
@@ -133,12 +137,15 @@ class Replicas:
             "protocol": protocol,
             "cluster": cluster,
             "peers": {
-                str(node): _join(host.peer_address, peer_port + node)
+                str(node): f"unix:{SHARED}/{cluster}-n{node + 1}.sock"
+                if transport == UNIX
+                else _join(host.peer_address, peer_port + node)
                 for node, host in self._hosts.items()
             },
             "zones": [host.zone for host in self._hosts.values()],
             "rtt_ms": rtt_ms,
             "options": dict(options or {}),
+            "transport": transport,
             "admin": _networks(self._hosts.values()) if admin else [],
         }
 

@@ -47,8 +47,14 @@ class Processes:
     """A cluster of node processes. Node i's directory is ``base/i``, its log ``base/i.log``."""
 
     def __init__(
-        self, base: Path, nodes: int, *arguments: str, protocol: str | None = None
+        self,
+        base: Path,
+        nodes: int,
+        *arguments: str,
+        protocol: str | None = None,
+        transport: str = "tcp",
     ) -> None:
+        self.transport = transport
         self.base = base
         self.peer_ports = free_ports(nodes)
         self.http_ports = free_ports(nodes)
@@ -57,11 +63,15 @@ class Processes:
         self.running: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, node: int, *arguments: str) -> None:
-        peers = ",".join(f"{i}=127.0.0.1:{port}" for i, port in enumerate(self.peer_ports))
+        places = [f"127.0.0.1:{port}" for port in self.peer_ports]
+        listen = ["--listen", f"127.0.0.1:{self.peer_ports[node]}"]
+        if self.transport == "unix":
+            places, listen = [f"unix:{self.base}/{i}.sock" for i in range(len(places))], []
+        peers = ",".join(f"{i}={place}" for i, place in enumerate(places))
         argv = [sys.executable, "-m", "harness.node", "run", "--id", str(node), "--peers", peers]
         argv += ["--protocol", self.protocol, "--data", str(self.base / str(node))]
         argv += ["--http", f"127.0.0.1:{self.http_ports[node]}"]
-        argv += ["--listen", f"127.0.0.1:{self.peer_ports[node]}", *self.arguments, *arguments]
+        argv += ["--transport", self.transport, *listen, *self.arguments, *arguments]
         with (self.base / f"{node}.log").open("ab") as log:
             self.running[node] = subprocess.Popen(argv, stderr=log, cwd=ROOT)
 

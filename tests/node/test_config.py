@@ -31,6 +31,11 @@ def test_what_is_told_becomes_the_cluster() -> None:
     assert got.listen == Address("0.0.0.0", 7001)
 
 
+def test_a_node_over_unix_sockets_listens_where_it_is_found() -> None:
+    got = config(transport="unix", peers={"0": "unix:/run/0", "1": "unix:/run/1"})
+    assert (got.peers[0], got.listen) == (Address("/run/0", 0), Address("/run/1", 0))
+
+
 def test_a_node_of_an_ipv6_address_listens_on_ipv6() -> None:
     assert config(peers={"1": "[fd00::2]:7001"}).listen == Address("::", 7001)
 
@@ -45,6 +50,13 @@ def test_a_node_of_an_ipv6_address_listens_on_ipv6() -> None:
         ({"peers": {"one": "h:1"}}, "a peer's id"),
         ({"peers": {"1": "h:99999"}}, "peer 1 is HOST:PORT"),
         ({"http": "8000"}, "http is HOST:PORT"),
+        ({"transport": "ipx"}, "transport is one of tcp, unix, udp, not 'ipx'"),
+        ({"transport": "unix"}, "peer 0 is unix:/PATH with this transport, not '10.0.0.1:7000'"),
+        ({"peers": {"1": "unix:/run/1"}}, "peer 1 is HOST:PORT"),
+        ({"transport": "unix", "peers": {"1": "unix:/" + "x" * 107}}, "at most 107 bytes"),
+        ({"admin": "10.0.0.0/8"}, "admin is a list of networks"),
+        ({"admin": ["10.0.0.0/99"]}, "admin: "),
+        ({"answer_s": 0}, "answer_s is a whole number from 1"),
         ({"data": ""}, "data is missing"),
         ({"rtt_ms": 0}, "rtt_ms is a whole number from 1"),
         ({"rtt_ms": 1.5}, "rtt_ms is a whole number"),
@@ -60,7 +72,13 @@ def test_what_cannot_be_meant_is_named(changes: dict[str, object], problem: str)
 
 @pytest.mark.parametrize(
     "change",
-    [{"cluster": "b"}, {"protocol": "epaxos"}, {"peers": {"1": "h:1"}}, {"zones": ["a", "b"]}],
+    [
+        {"transport": "udp"},
+        {"cluster": "b"},
+        {"protocol": "epaxos"},
+        {"peers": {"1": "h:1"}},
+        {"zones": ["a", "b"]},
+    ],
 )
 def test_the_digest_tells_clusters_apart_but_not_their_nodes(change: dict[str, object]) -> None:
     assert config().digest() == config(id=0, http="h:1", data="e", rtt_ms=9).digest()

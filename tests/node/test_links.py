@@ -1,4 +1,4 @@
-"""Links under TCP's own conditions: lost packets, queues that fill, peers that say no."""
+"""Links, over each transport; and under TCP's own conditions: lost packets, queues that fill."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from harness.node import links
-from harness.node.config import Address
+from harness.node.config import TRANSPORTS, Address
 from harness.node.counters import Counters
-from harness.node.links import Peers
+from harness.node.transport import Transport, maker
 from tests.node.processes import ROOT, free_ports
 
 
@@ -50,22 +51,28 @@ def test_messages_flow_again_at_once_after_a_partition(tmp_path: Path) -> None:
 class Cluster:
     """Two nodes' peers in one event loop, with what each received."""
 
-    def __init__(self, digests: tuple[str, str] = ("c", "c")) -> None:
+    def __init__(
+        self, digests: tuple[str, str] = ("c0" * 8, "c0" * 8), transport: str = "tcp"
+    ) -> None:
+        self.base = tempfile.mkdtemp() if transport == "unix" else None
         ports = free_ports(2)
         self.where = {i: Address("127.0.0.1", port) for i, port in enumerate(ports)}
+        if self.base is not None:
+            self.where = {i: Address(f"{self.base}/{i}", 0) for i in range(2)}
+        self.transport = transport
         self.counters = [Counters(), Counters()]
         self.received: list[list[tuple[int, str]]] = [[], []]
         self.peers = [self._peers(i, digest) for i, digest in enumerate(digests)]
         self.changed = asyncio.Event()
 
-    def _peers(self, node: int, digest: str) -> Peers:
+    def _peers(self, node: int, digest: str) -> Transport:
         def receive(src: int, text: str) -> None:
             self.received[node].append((src, text))
 
         def arrived() -> None:
             self.changed.set()
 
-        return Peers(
+        return maker(self.transport)(
             node,
             digest,
             where=self.where,
@@ -93,11 +100,18 @@ class Cluster:
         for peers in self.peers:
             await peers.close()
         await asyncio.sleep(0)  # aborted transports tell their protocols
+        if self.base is not None:
+            shutil.rmtree(self.base)
 
 
-def test_what_was_sent_before_the_peer_came_up_arrives_in_order() -> None:
+each_stream = pytest.mark.parametrize("transport", ["tcp", "unix"])
+each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
+
+
+@each_stream
+def test_what_was_sent_before_the_peer_came_up_arrives_in_order(transport: str) -> None:
     async def scenario() -> None:
-        cluster = Cluster()
+        cluster = Cluster(transport=transport)
         await cluster.up(0)
         for i in range(10):
             cluster.send(0, str(i))
@@ -128,9 +142,10 @@ def test_a_full_queue_loses_the_oldest_and_counts_them(monkeypatch: pytest.Monke
     asyncio.run(scenario())
 
 
-def test_one_message_longer_than_the_queue_still_goes() -> None:
+@each_stream
+def test_one_message_longer_than_the_queue_still_goes(transport: str) -> None:
     async def scenario() -> None:
-        cluster = Cluster()
+        cluster = Cluster(transport=transport)
         long = "x" * (2 * links.QUEUE_BYTES)
         cluster.send(0, long)
         await cluster.up(0, 1)
@@ -143,16 +158,39 @@ def test_one_message_longer_than_the_queue_still_goes() -> None:
     asyncio.run(scenario())
 
 
-def test_a_peer_of_another_cluster_is_refused_and_counted() -> None:
+@each_transport
+def test_a_peer_of_another_cluster_is_refused_and_counted(transport: str) -> None:
     async def scenario() -> None:
-        cluster = Cluster(("c", "d"))
-        cluster.send(0, "hello?")
+        cluster = Cluster(("c0" * 8, "d0" * 8), transport)
         await cluster.up(0, 1)
         async with asyncio.timeout(10):
-            while not all(c.all()["refused"] > 1 for c in cluster.counters):  # noqa: ASYNC110
+            while not all(c.all()["refused"] > 1 for c in cluster.counters):
+                cluster.send(0, "hello?")
+                cluster.send(1, "hello?")
                 await asyncio.sleep(0.01)
         await cluster.close()
         assert cluster.received == [[], []]
+
+    asyncio.run(scenario())
+
+
+@each_transport
+def test_messages_arrive_whole_both_ways_whatever_their_size(transport: str) -> None:
+    """Method: each is sent until it arrives, since UDP may lose it."""
+    texts = ["", "é" * 1000, "x" * 1200, "y" * 1201, "z" * 300_000]
+
+    async def scenario() -> None:
+        cluster = Cluster(transport=transport)
+        await cluster.up(0, 1)
+        async with asyncio.timeout(20):
+            for text in texts:
+                for node in (0, 1):
+                    while (1 - node, text) not in cluster.received[node]:
+                        cluster.send(1 - node, text)
+                        await asyncio.sleep(0.02)
+            assert [peers.connected() for peers in cluster.peers] == [[1], [0]]
+        await cluster.close()
+        assert {text for _, text in cluster.received[0]} == set(texts)
 
     asyncio.run(scenario())
 
@@ -162,7 +200,9 @@ def test_a_node_does_not_take_itself_for_a_peer_that_is_down() -> None:
 
     async def scenario() -> None:
         cluster = Cluster()
-        link = links.Link(cluster.peers[0], 1, cluster.where[1])
+        peers = cluster.peers[0]
+        assert isinstance(peers, links.Peers)
+        link = links.Link(peers, 1, cluster.where[1])
         attempts = await asyncio.gather(
             *(link._attempt() for _ in range(3)), return_exceptions=True
         )

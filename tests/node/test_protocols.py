@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.node.config import TCP, TRANSPORTS
 from protocols import PROTOCOLS
 from tests.node.crashes import write_through_crashes
 from tests.node.processes import Processes, cluster, wait_until
@@ -33,11 +34,16 @@ def read(processes: Processes, node: int, key: str) -> object:
     return value
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_acknowledged_writes_survive_kill_9_of_every_node(protocol: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "transport"),
+    [*((name, "tcp") for name in PROTOCOLS), *(("multipaxos", t) for t in TRANSPORTS if t != TCP)],
+)
+def test_acknowledged_writes_survive_kill_9_of_every_node(
+    protocol: str, transport: str, tmp_path: Path
+) -> None:
     """Method: each key is written once; nodes are killed and restarted in turn meanwhile, then all
     of them at once; then a sample of what was acknowledged is read from a node in turn."""
-    with cluster(tmp_path, 3, protocol=protocol) as processes:
+    with cluster(tmp_path, 3, protocol=protocol, transport=transport) as processes:
         processes.start_all()
         acked = write_through_crashes(processes, crashes=3)
         for node in range(3):
