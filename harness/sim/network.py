@@ -34,11 +34,11 @@ class Wire:
     Each message makes one draw of ``DRAW_BITS`` bits: a delay (the low bits) and a fate (the high
     ones). A fate of at least ``odd`` is a message that simply arrives, ``base_ns + (delay *
     span_ns >> DELAY_BITS)`` later: the simulator's hot path works that out itself from the slots.
-    For any other, :meth:`arrivals` says when.
+    For any other, :meth:`arrivals` says when. All to oneself are such: they are not on this link.
     """
 
     __slots__ = (
-        "_doubled", "_extra", "_late", "_late_ns", "_lost", "_weather",
+        "_doubled", "_extra", "_late", "_late_ns", "_lost", "_usual", "_weather",
         "base_ns", "cut", "draw", "odd", "span_ns", "src",
     )  # fmt: skip
 
@@ -55,13 +55,14 @@ class Wire:
         self._late = self._doubled + _share(network.late_permille)
         self._late_ns = max(0, network.late_us - least) * US + 1
         self._weather = CLEAR
-        self.odd = self._late
+        self._usual = ALL_FATES if src == dst else self._late
+        self.odd = self._usual
         self.cut = False
 
     def shape(self, weather: Weather) -> None:
         """Let this weather be until the next; under CLEAR the link is its own self again."""
         self._weather = weather
-        self.odd = self._late if weather == CLEAR else ALL_FATES
+        self.odd = self._usual if weather == CLEAR else ALL_FATES
 
     def arrivals(self, draw: int) -> Sequence[int]:
         """After how many ns the message of this draw arrives: never, once, or several times."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from checker.history import node_process
 from harness.sim.agenda import Entry
 from harness.sim.clients import Call
-from harness.sim.frozen import kept
 from harness.sim.network import MS, Wire
 from harness.sim.setup import Setup
 from protocols.amnesia import new_replica
@@ -17,6 +16,7 @@ from protocols.kernel import Cluster, Replica, RequestId, Started, request_ids
 from protocols.wire import dumps, loads
 
 if TYPE_CHECKING:
+    from harness.sim.carrier import Carry
     from harness.sim.disk import Late
 
 
@@ -30,7 +30,8 @@ class Alarm:
 
 
 class Node:
-    """``replica`` is None while the node is down; ``parked`` gathers events while it is paused.
+    """``replica`` is None while the node is down; ``parked`` gathers events while it is paused;
+    ``awake`` is the replica while neither is so.
 
     ``disk`` is what is durable: copies, so that no object outlives its incarnation. ``late`` is
     there while syncs take time; ``cached`` are the records that a dead process wrote and did not sync,
@@ -39,14 +40,16 @@ class Node:
     """
 
     __slots__ = (
-        "alarms", "cached", "calls", "damaged", "disk", "draw", "drift_ppm", "id", "incarnation",
-        "late", "parked", "process", "replica", "request_ids", "skew_ns", "torn", "wiped", "wires",
+        "alarms", "awake", "cached", "calls", "carry", "damaged", "disk", "draw", "drift_ppm", "id",
+        "incarnation", "late", "parked", "process", "replica", "request_ids", "skew_ns", "torn",
+        "wiped", "wires",
     )  # fmt: skip
 
     def __init__(self, id: int, setup: Setup) -> None:
         self.id = id
         self.process = node_process(id)
         self.replica: Replica[Any] | None = None
+        self.awake: Replica[Any] | None = None
         self.incarnation = 0
         self.disk: dict[str, object] = {}
         self.late: Late | None = None
@@ -62,6 +65,8 @@ class Node:
         self.draw = Random(f"{setup.seed}/timer/{id}").getrandbits
         self.skew_ns = Random(f"{setup.seed}/clock/{id}").randint(0, setup.skew_ms) * MS
         self.drift_ppm = 0
+        self.carry: Carry
+        """Carries out what its replica says."""
 
     def boot(self, protocol: type[Replica[Any]], cluster: Cluster) -> Started:
         """A new incarnation of the replica; what it must be started with is returned."""
@@ -73,7 +78,7 @@ class Node:
         self.incarnation += 1
         self.request_ids = request_ids(self.id, self.incarnation)
         lost = self.wiped and not self.disk
-        self.replica = new_replica(protocol, self.id, cluster, lost=lost)
+        self.replica = self.awake = new_replica(protocol, self.id, cluster, lost=lost)
         return Started(self.durable(), lost)
 
     def wipe(self) -> None:
@@ -83,13 +88,6 @@ class Node:
         self.cached.clear()
         self.torn = self.damaged = False
         self.wiped = True
-
-    def write(self, key: str, value: object) -> None:
-        """Make a copy of ``value`` durable; None forgets the key."""
-        if value is None:
-            self.disk.pop(key, None)
-        else:
-            self.disk[key] = kept(value)
 
     def keep(self, record: Mapping[str, object]) -> None:
         """Make a record durable: values by key, None for one that is forgotten."""
@@ -107,6 +105,7 @@ class Node:
         """Lose all but the disk; the calls whose connection breaks are returned."""
         broken = list(self.calls.values())
         broken += [a for *_, a, _ in self.parked or () if isinstance(a, Call)]
-        self.replica = self.parked = None
-        self.alarms, self.calls = {}, {}
+        self.replica = self.awake = self.parked = None
+        self.alarms.clear()
+        self.calls.clear()
         return broken

@@ -20,7 +20,7 @@ from harness.sim.trace import Trace
 from protocols.shapes import copier
 from protocols.wire import Codec
 
-FIRST, SAMPLE = 16, 64
+FIRST, SAMPLE = 16, 61
 
 
 class Parcel:
@@ -36,36 +36,39 @@ class Parcel:
         return self._copy(self._msg)
 
 
+def _young(_msg: object, _ints: list[int], _texts: list[str]) -> bool:
+    """Of this class the first messages have not been sent yet: all are to be packed."""
+    return False
+
+
 class Post:
     """The messages of one run, made ready to be sent. ``watched``: all have a text.
 
-    The hot path does itself what :meth:`pack` does for most.
+    ``looks`` is for the hot path: what a class' function there says is frozen may be sent as it is.
+    Once in ``SAMPLE`` of a node's messages that path must have them packed all the same.
     """
 
     def __init__(
         self, codec: Codec, classes: tuple[type, ...], trace: Trace, *, watched: bool
     ) -> None:
         self._codec, self._trace, self._watched = codec, trace, watched
-        self.jotters: dict[type, Jot] = {cls: jotter(cls, i) for i, cls in enumerate(classes)}
-        self.turns: dict[type, int] = dict.fromkeys(classes, 0)
-        """How many more of a class are handed on before the next sample."""
-        self._samples = dict.fromkeys(classes, 0)
+        self._jotters = {cls: jotter(cls, i) for i, cls in enumerate(classes)}
+        self.looks: dict[type, Jot] = dict.fromkeys(classes, _young)
+        self._left = dict.fromkeys(classes, FIRST)
         self._sent: list[tuple[str, object]] = []
 
     def pack(self, msg: object, now_ns: int) -> object:
-        """What is to be delivered: the message itself, another that is the same, or a Parcel.
+        """What is to be delivered: another message that is the same, or a Parcel.
 
         Raises KeyError for what is no message of this protocol, WireError and TypeError for what
         cannot travel.
         """
         cls = type(msg)
-        frozen = self.jotters[cls](msg, self._trace.ints, self._trace.texts)
-        if frozen and self.turns[cls] and not self._watched:
-            self.turns[cls] -= 1
-            return msg
-        self._samples[cls] += 1
-        if self._samples[cls] >= FIRST:
-            self.turns[cls] = SAMPLE - 1
+        frozen = self._jotters[cls](msg, self._trace.ints, self._trace.texts)
+        if self._left[cls]:
+            self._left[cls] -= 1
+        elif not self._watched:
+            self.looks[cls] = self._jotters[cls]
         text = self._codec.encode(msg)
         read = self._codec.decode(text)
         if not frozen:

@@ -91,7 +91,6 @@ class Run:
     plan: tuple[Window, ...]
     digest: str
     events: int
-    messages: int
     end_ns: int
     finished: bool
     counters: Mapping[str, int]

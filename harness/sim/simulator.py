@@ -1,6 +1,6 @@
 """The interpreter in virtual time: takes entries off the agenda, and lets the nodes have them.
 
-This file holds half of the hot path, ``harness.sim.stage`` the other.
+This file holds half of the hot path, ``harness.sim.carrier`` the other.
 """
 
 from __future__ import annotations
@@ -143,7 +143,6 @@ class Simulator(FaultyStage):
             plan=tuple(self.windows.played),
             digest=self.trace.digest(),
             events=self.trace.count,
-            messages=self.messages,
             end_ns=self.agenda.now_ns,
             finished=self.in_time,
             counters=self.counters,
@@ -173,7 +172,7 @@ class Simulator(FaultyStage):
     def _loop(self) -> None:
         """Take entries until the phase is over."""
         agenda, clients, nodes, watch = self.agenda, self.clients, self.nodes, self.watch
-        heap, events, do = agenda.heap, self.trace.events, self._do
+        heap, events = agenda.heap, self.trace.events
         while not clients.done:
             entry = heappop(heap)
             now_ns, serial, kind, where, a, b = entry
@@ -182,12 +181,12 @@ class Simulator(FaultyStage):
                 self._other(entry)
                 continue
             node = nodes[where]
-            replica = node.replica
-            if a.cut or replica is None or node.parked is not None:  # type: ignore[attr-defined]
+            replica = node.awake
+            if replica is None or a.cut:  # type: ignore[attr-defined]
                 self._undelivered(node, entry)
                 continue
             src: int = a.src  # type: ignore[attr-defined]
-            events += (now_ns, src << 8 | where, serial)
+            events += (now_ns, serial)
             if type(b) is Parcel:
                 if watch is not None:
                     watch(Seen(now_ns, where, "message", b.text, src, b.sent_ns))
@@ -200,7 +199,7 @@ class Simulator(FaultyStage):
                 continue
             if effects:
                 if node.late is None:
-                    do(node, effects, now_ns)
+                    node.carry(effects, now_ns)
                 else:
                     self.disks.take(node, effects)
 
@@ -244,7 +243,7 @@ class Simulator(FaultyStage):
 
     def _to_itself(self, node: Node, entry: Entry) -> None:
         now_ns, serial, kind, where, _, msg = entry
-        self.trace.events += (now_ns, kind << 16 | where, serial)
+        self.trace.events += (now_ns, serial)
         if isinstance(msg, Parcel):
             if self.watch is not None:
                 self.watch(Seen(now_ns, where, NAMES[kind], msg.text))

@@ -1,12 +1,7 @@
-"""Nodes in virtual time: their replicas are stepped here, and what these say is done.
-
-This file holds half of the hot path, ``harness.sim.simulator`` the other. Its shape is for speed: type
-tests in order of frequency, no object made for an event beyond its entry and the message itself.
-"""
+"""Nodes in virtual time: their replicas are stepped here; what these say ``carrier`` does, for most."""
 
 from __future__ import annotations
 
-from heapq import heappush
 from random import Random
 from traceback import extract_tb
 from typing import cast
@@ -22,18 +17,17 @@ from harness.sim.agenda import (
     Agenda,
     Entry,
 )  # fmt: skip
-from harness.sim.clients import Clients, new_row
+from harness.sim.carrier import carrier
+from harness.sim.clients import Clients
 from harness.sim.clock import MILLION, Clocks
 from harness.sim.disk import Disks
-from harness.sim.jsonable import plain
-from harness.sim.network import DELAY_BITS, DELAY_MASK, DRAW_BITS, MS, US, Wire
+from harness.sim.network import MS, US, Wire
 from harness.sim.node import Alarm, Node
 from harness.sim.parcel import Parcel, Post
 from harness.sim.seen import Seen, Watch
 from harness.sim.setup import Setup
 from harness.sim.trace import Trace
-from protocols.kernel import NOTE, PERSIST, REPLY, SEND, SET_TIMER, Cluster, Event, Said
-from protocols.shapes import SCALARS
+from protocols.kernel import NOTE, Cluster, Event, Said
 from protocols.wire import Codec, dumps
 
 TO_ITSELF_NS = 100 * US
@@ -55,7 +49,6 @@ class Stage:
         self.agenda, self.trace = agenda, Trace()
         self.rows: list[Row] = []
         self.counters = dict.fromkeys(COUNTERS, 0)
-        self.messages = 0
         self.post = Post(codec, setup.protocol.messages, self.trace, watched=watch is not None)
         self.cluster = Cluster(
             nodes=tuple(range(options.nodes)),
@@ -70,6 +63,8 @@ class Stage:
         self.to_itself = Random(f"{setup.seed}/to-itself").getrandbits
         self.writer: int | None = None
         """The node that persisted last."""
+        for node in self.nodes:
+            node.carry = carrier(self, node)
 
     # --- steps ------------------------------------------------------------------------------------
 
@@ -86,12 +81,12 @@ class Stage:
             return
         if effects:
             if node.late is None:
-                self._do(node, effects, now_ns)
+                node.carry(effects, now_ns)
             else:
                 self.disks.take(node, effects)
 
     def _release(self, node: Node, effects: list[Said]) -> None:
-        self._do(node, effects, self.agenda.now_ns)
+        node.carry(effects, self.agenda.now_ns)
 
     def _crash(self, node: Node, error: Exception) -> None:
         """The replica failed by its own fault. What it said in this step is lost with it."""
@@ -101,55 +96,13 @@ class Stage:
         self._note(node, "crashed", text)
         self._kill(node)
 
-    def _do(self, node: Node, effects: list[Said], now_ns: int) -> None:
-        """Carry out the effects of one step.
-
-        A step is one moment here: nothing can come between its effects, so that all it persists is
-        on the disk before anything that it sends can arrive. Where that takes time it is ``disks``
-        that says when the effects leave.
-        """
-        agenda, wires, me, rows, post = self.agenda, node.wires, node.id, self.rows, self.post
-        heap, serial = agenda.heap, agenda.serial
-        last: object = None
-        packed: object = None
-        replied = False
-        for kind, a, b in effects:
-            if kind == SEND:
-                if b is not last:
-                    last, packed = b, post.pack(b, now_ns)
-                for dst in a:
-                    if dst == me:
-                        after = self.to_itself(32) * TO_ITSELF_NS >> 32
-                        agenda.at(now_ns + after, TO_ITSELF, me, node.incarnation, packed)
-                        continue
-                    self.messages += 1
-                    wire = wires[dst]
-                    draw = wire.draw(DRAW_BITS)
-                    if draw >> DELAY_BITS >= wire.odd:
-                        after = wire.base_ns + ((draw & DELAY_MASK) * wire.span_ns >> DELAY_BITS)
-                        agenda.serial = serial = agenda.serial + 1
-                        heappush(heap, (now_ns + after, serial, MESSAGE, dst, wire, packed))
-                    else:
-                        self._send_oddly(wire, dst, draw, packed)
-            elif kind == NOTE:
-                value = b if type(b) in SCALARS else plain(b)
-                rows.append(
-                    new_row(Row, (now_ns, node.process, INFO, a, None, value, None, me, None))
-                )
-            elif kind == PERSIST:
-                node.write(a, b)
-                self.writer = me
-            elif kind == SET_TIMER:
-                self._set_timer(node, a, *b)
-            elif kind == REPLY:
-                replied |= self._reply(node, a, *b)
-            else:
-                node.alarms.pop(a, None)
-        if replied:
-            self.clients.poll()
-
-    def _send_oddly(self, wire: Wire, dst: int, draw: int, packed: object) -> None:
-        """The message may be lost, come twice, or be late; or there is weather."""
+    def send_oddly(self, wire: Wire, dst: int, draw: int, packed: object) -> None:
+        """The message may be lost, come twice, or be late; or there is weather. Or it is to oneself."""
+        if wire.src == dst:
+            after = self.to_itself(32) * TO_ITSELF_NS >> 32
+            incarnation = self.nodes[dst].incarnation
+            self.agenda.at(self.agenda.now_ns + after, TO_ITSELF, dst, incarnation, packed)
+            return
         arrivals = wire.arrivals(draw)
         if len(arrivals) != 1:
             self.counters["duplicated" if arrivals else "lost"] += 1
@@ -159,7 +112,7 @@ class Stage:
         for after in arrivals:
             self.agenda.at(self.agenda.now_ns + after, MESSAGE, dst, wire, packed)
 
-    def _set_timer(self, node: Node, timer: str, ms_min: int, ms_max: int) -> None:
+    def set_timer(self, node: Node, timer: str, ms_min: int, ms_max: int) -> None:
         """Timers that are set again and again are on the agenda once: see ``_timer``."""
         least, most = ms_min * MS, ms_max * MS
         assert 0 <= least <= most, f"{timer}: {ms_min} to {ms_max} ms is no range of time"
@@ -176,9 +129,9 @@ class Stage:
 
     def _note(self, node: Node, kind: str, value: str) -> None:
         """A row of the history that the node itself cannot write."""
-        self._do(node, [(NOTE, kind, value)], self.agenda.now_ns)
+        node.carry([(NOTE, kind, value)], self.agenda.now_ns)
 
-    def _reply(self, node: Node, request: int, value: object, ok: bool) -> bool:
+    def reply(self, node: Node, request: int, value: object, ok: bool) -> bool:
         """Hand an answer on; say whether anybody still waited for it."""
         call = node.calls.pop(request, None)
         if call is None:
@@ -223,12 +176,13 @@ class Stage:
 
     def _pause(self, node: Node) -> None:
         if node.replica is not None and node.parked is None:
-            node.parked = []
+            node.parked, node.awake = [], None
 
     def _resume(self, node: Node) -> None:
         """All that came meanwhile comes now, in the order in which it came, but timers first: as a
         real node takes them when it wakes up.
         """
         parked, node.parked = node.parked or [], None
+        node.awake = node.replica
         for _, _, kind, where, a, b in sorted(parked, key=lambda entry: entry[2] != TIMER):
             self.agenda.at(self.agenda.now_ns, kind, where, a, b)

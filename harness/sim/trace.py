@@ -13,9 +13,10 @@ FLUSH_INTS = 16_384
 class Trace:
     """Gathers each event and what is in each message, and hashes them some thousands at a time.
 
-    An event is three numbers in ``events``: its time in ns, its kind and place, and one that tells
-    which it is. What was in it are numbers in ``ints`` and strings in ``texts``; for a message
-    that is put there once, when it is sent. The hot path appends to these lists itself.
+    An event is two numbers in ``events``: its time in ns, and of a message the serial number that it
+    was sent with, else its kind and place. What was in it are numbers in ``ints`` and strings in
+    ``texts``; for a message that is put there once, when it is sent. The hot path appends to these
+    lists itself.
     """
 
     __slots__ = ("_count", "_hash", "events", "ints", "texts")
@@ -30,10 +31,10 @@ class Trace:
     @property
     def count(self) -> int:
         """How many events there were."""
-        return self._count + len(self.events) // 3
+        return self._count + len(self.events) // 2
 
-    def add(self, time_ns: int, where: int, text: str, number: int = 0) -> None:
-        self.events += (time_ns, where, number)
+    def add(self, time_ns: int, where: int, text: str) -> None:
+        self.events += (time_ns, where)
         self.texts.append(text)
 
     def full(self) -> bool:
@@ -42,7 +43,7 @@ class Trace:
 
     def flush(self) -> None:
         """Hash what was gathered; the lists stay the same objects."""
-        self._count += len(self.events) // 3
+        self._count += len(self.events) // 2
         for numbers in (self.events, self.ints):
             self._hash.update(_bytes(numbers))
             numbers.clear()

@@ -1,0 +1,95 @@
+"""What a step said is carried out here: half of the simulator's hot path, the other is its loop.
+
+Its shape is for speed: one function for each node, made when the node is, so that all that never
+changes during a run is at hand; type tests in order of frequency; no object made for an effect but
+the entry on the agenda.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappush
+from typing import TYPE_CHECKING, TypeAlias
+
+from checker.history import INFO, Row
+from harness.sim.agenda import MESSAGE
+from harness.sim.clients import new_row
+from harness.sim.frozen import kept
+from harness.sim.jsonable import plain
+from harness.sim.network import DELAY_BITS, DELAY_MASK, DRAW_BITS
+from harness.sim.parcel import SAMPLE, Parcel
+from protocols.kernel import NOTE, PERSIST, REPLY, SEND, SET_TIMER, Said
+from protocols.shapes import SCALARS
+
+if TYPE_CHECKING:
+    from harness.sim.node import Node
+    from harness.sim.stage import Stage
+
+Carry: TypeAlias = Callable[[list[Said], int], None]
+"""(what a step said, the time in ns)."""
+
+
+def carrier(stage: Stage, node: Node) -> Carry:
+    """Carries out the effects of one step of this node.
+
+    A step is one moment here: nothing can come between its effects, so that all it persists is
+    on the disk before anything that it sends can arrive. Where that takes time it is ``disks``
+    that says when the effects leave.
+    """
+    agenda, rows, post, trace = stage.agenda, stage.rows, stage.post, stage.trace
+    heap, looks, pack, ints, texts = agenda.heap, post.looks, post.pack, trace.ints, trace.texts
+    me, wires, process, disk, alarms = node.id, node.wires, node.process, node.disk, node.alarms
+    turns = 0
+
+    def carry(effects: list[Said], now_ns: int) -> None:
+        nonlocal turns
+        last: object = None
+        packed: object = None
+        replied = False
+        for kind, a, b in effects:
+            if kind == SEND:
+                if b is not last:
+                    last = b
+                    if turns and looks[type(b)](b, ints, texts):
+                        turns -= 1
+                        packed = b
+                    else:
+                        packed = pack(b, now_ns)
+                        if type(packed) is not Parcel:
+                            turns = SAMPLE
+                for dst in a:
+                    wire = wires[dst]
+                    draw = wire.draw(DRAW_BITS)
+                    if draw >> DELAY_BITS >= wire.odd:
+                        after = wire.base_ns + ((draw & DELAY_MASK) * wire.span_ns >> DELAY_BITS)
+                        agenda.serial = serial = agenda.serial + 1
+                        heappush(heap, (now_ns + after, serial, MESSAGE, dst, wire, packed))
+                    else:
+                        stage.send_oddly(wire, dst, draw, packed)
+            elif kind == NOTE:
+                cls = type(b)
+                if cls in SCALARS:
+                    value = b
+                elif (
+                    cls is list and len(b) == 2 and type(b[0]) in SCALARS and type(b[1]) in SCALARS
+                ):
+                    value = b[:]
+                else:
+                    value = plain(b)
+                rows.append(new_row(Row, (now_ns, process, INFO, a, None, value, None, me, None)))
+            elif kind == PERSIST:
+                if b is None:
+                    disk.pop(a, None)
+                else:
+                    disk[a] = kept(b)
+                stage.writer = me
+            elif kind == SET_TIMER:
+                stage.set_timer(node, a, *b)
+            elif kind == REPLY:
+                replied |= stage.reply(node, a, *b)
+            else:
+                alarms.pop(a, None)
+        if replied:
+            stage.clients.poll()
+
+    return carry
