@@ -31,7 +31,7 @@ from scipy.sparse.csgraph import connected_components
 from checker.history import History
 from checker.phrases import of_key, of_node, plural, show
 from checker.shapes import Malformed, answers, integer
-from checker.values import Json, identity
+from checker.values import Ints, Json, identity
 from checker.verdict import Outcome, Verdict
 from checker.windows import value_of
 
@@ -50,16 +50,25 @@ class Step:
     """The same number for the same update of the same key."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Run:
     """What is known of the current run of one node on one key."""
 
-    steps: list[Step] = field(default_factory=list)
+    node: int
+    items: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
     place: dict[int, int] = field(default_factory=dict)
-    """Where each item came last, in ``steps``."""
+    """Where each item came last."""
     cut_low: int = 0
     cut_high: int = 0
     """A restart lies after place ``cut_low`` and not after ``cut_high``; none where they are equal."""
+
+    def ordered(self) -> Ints:
+        """The places, but the last, whose neighbours did run one after the other: those between
+        which the node may have restarted are none.
+        """
+        places = np.arange(len(self.items) - 1)
+        return places[(places < self.cut_low) | (places >= self.cut_high)]
 
 
 @answers
@@ -67,13 +76,12 @@ def check(history: History) -> Verdict:
     """Valid without notes. ``details`` counts slots, decisions, updates and nodes."""
     slots, conflicts = _decisions(history)
     runs, updates = _runs(history)
-    edges = list(_edges(runs))
-    cycle = _contradiction(edges, updates)
+    cycle = _contradiction(history, runs, updates)
     details: dict[str, Json] = {
         "slots": len(slots),
         "conflicting slots": len(conflicts),
         "updates": updates,
-        "nodes": len({node for node, _ in runs} | {node for _, node, _ in slots.values()}),
+        "nodes": len({run.node for run in runs} | {node for _, node, _ in slots.values()}),
     }
     if conflicts:
         slot, first, second = conflicts[0]
@@ -119,29 +127,36 @@ def _decisions(
     decided: dict[Hashable, Hashable] = {}
     conflicts: dict[Hashable, tuple[Json, _Decision, _Decision]] = {}
     for row, node, value in history.notes("decided"):
-        slot, what = _pair(value, row)
-        name, same = identity(slot), identity(what)
-        if name not in decided:
-            decided[name], first[name] = same, (row, node, what)
-        elif same != decided[name] and name not in conflicts:
+        slot, what = value if type(value) is list and len(value) == 2 else _pair(value, row)
+        name = slot if type(slot) is int else identity(slot)
+        same = what if type(what) is str else identity(what)
+        before = decided.setdefault(name, same)
+        if name not in first:
+            first[name] = (row, node, what)
+        elif same != before and name not in conflicts:
             conflicts[name] = (slot, first[name], (row, node, what))
     return first, list(conflicts.values())
 
 
-def _runs(history: History) -> tuple[dict[tuple[int, Hashable], list[_Run]], int]:
-    """The runs of each node and key, and the number of different updates."""
+def _runs(history: History) -> tuple[list[_Run], int]:
+    """The runs of each node and key, those of one node and key in order, and the number of
+    different updates.
+    """
     restarts = _restarts(history)
     items: dict[Hashable, int] = {}
     runs: dict[tuple[int, Hashable], list[_Run]] = {}
     for row, node, value in history.notes("executed"):
-        key, what = _pair(value, row)
-        name = identity(key)
-        item = items.setdefault((name, identity(what)), len(items))
-        mine = runs.setdefault((node, name), [_Run()])
-        if mine[-1].steps and restarts[node].between(mine[-1].steps[-1].row, row):
-            mine.append(_Run())
-        _extend(mine, Step(row, node, key, what, item))
-    return runs, len(items)
+        key, what = value if type(value) is list and len(value) == 2 else _pair(value, row)
+        name = key if type(key) is str else identity(key)
+        update = name, what if type(what) is str else identity(what)
+        item = items.setdefault(update, len(items))
+        mine = runs.get((node, name))
+        if mine is None:
+            mine = runs[node, name] = [_Run(node)]
+        elif node in restarts and restarts[node].between(mine[-1].rows[-1], row):
+            mine.append(_Run(node))
+        _extend(mine, item, row)
+    return [run for several in runs.values() for run in several], len(items)
 
 
 class _Restarts:
@@ -193,58 +208,68 @@ def _actions(value: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
                 yield action
 
 
-def _extend(runs: list[_Run], step: Step) -> None:
+def _extend(runs: list[_Run], item: int, row: int) -> None:
     """Add a step. Where it came before, a restart lies between; keep where that can have been."""
     run = runs[-1]
-    again = run.place.get(step.item)
-    here = len(run.steps)
-    if again is not None and run.cut_low < run.cut_high <= again:
-        # Explained by no restart that is known of: there was one more. What came after the first
-        # begins a run of its own.
-        rest = run.steps[run.cut_high :]
-        del run.steps[run.cut_high :]
-        runs.append(run := _Run(rest, {s.item: i for i, s in enumerate(rest)}))
-        again, here = run.place[step.item], len(rest)
+    here, again = len(run.items), run.place.get(item)
     if again is not None:
+        if run.cut_low < run.cut_high <= again:
+            # Explained by no restart that is known of: there was one more. What came after the first
+            # begins a run of its own.
+            items, rows = run.items[run.cut_high :], run.rows[run.cut_high :]
+            del run.items[run.cut_high :], run.rows[run.cut_high :]
+            runs.append(run := _Run(run.node, items, rows, {at: i for i, at in enumerate(items)}))
+            again, here = run.place[item], len(items)
         known = run.cut_low < run.cut_high
         run.cut_low = max(run.cut_low, again)
         run.cut_high = run.cut_high if known else here
-    run.place[step.item] = here
-    run.steps.append(step)
+    run.place[item] = here
+    run.items.append(item)
+    run.rows.append(row)
 
 
-def _edges(runs: dict[tuple[int, Hashable], list[_Run]]) -> Iterator[tuple[Step, Step]]:
-    """Neighbours of a run, but for those between which the node may have restarted."""
-    for several in runs.values():
-        for run in several:
-            for place, (a, b) in enumerate(pairwise(run.steps), 1):
-                if not run.cut_low < place <= run.cut_high:
-                    yield a, b
-
-
-def _contradiction(edges: list[tuple[Step, Step]], updates: int) -> list[tuple[Step, Step]]:
+def _contradiction(history: History, runs: list[_Run], updates: int) -> list[tuple[Step, Step]]:
     """A shortest cycle through some update that is on a cycle; empty where there is none.
 
     Two consistent runs never disagree, so the strongly connected components are single updates.
     """
-    if not edges:
+    if not runs:
         return []
-    tail = np.fromiter((a.item for a, _ in edges), np.int64, len(edges))
-    head = np.fromiter((b.item for _, b in edges), np.int64, len(edges))
-    matrix = coo_array((np.ones(len(edges), np.int8), (tail, head)), shape=(updates, updates))
+    places = [run.ordered() for run in runs]
+    items = [np.array(run.items, np.int64) for run in runs]
+    tail = np.concatenate([of_run[at] for of_run, at in zip(items, places, strict=True)])
+    head = np.concatenate([of_run[at + 1] for of_run, at in zip(items, places, strict=True)])
+    matrix = coo_array((np.ones(len(tail), np.int8), (tail, head)), shape=(updates, updates))
     count, label = connected_components(matrix.tocsr(), directed=True, connection="strong")
     if count == updates:
         return []
     inside = np.flatnonzero(label[tail] == label[head])
     component = label[tail[inside[0]]]
-    if pair := _swapped([edges[i] for i in inside[label[tail[inside]] == component].tolist()]):
+    edges = _edges(history, runs, places, inside[label[tail[inside]] == component].tolist())
+    if pair := _swapped(edges):
         return pair
     graph: nx.DiGraph[int] = nx.DiGraph()
-    for i in inside[label[tail[inside]] == component].tolist():
-        a, b = edges[i]
+    for a, b in edges:
         if not graph.has_edge(a.item, b.item):
             graph.add_edge(a.item, b.item, steps=(a, b))
     return _shortest_cycle(graph)
+
+
+def _edges(
+    history: History, runs: list[_Run], places: list[Ints], chosen: list[int]
+) -> list[tuple[Step, Step]]:
+    """Some of the edges, by number, as steps."""
+    edges = [(run, at) for run, mine in zip(runs, places, strict=True) for at in mine.tolist()]
+    return [
+        (_step(history, run, at), _step(history, run, at + 1))
+        for run, at in map(edges.__getitem__, chosen)
+    ]
+
+
+def _step(history: History, run: _Run, at: int) -> Step:
+    row = run.rows[at]
+    key, what = _pair(history.value[row], row)
+    return Step(row, run.node, key, what, run.items[at])
 
 
 def _swapped(edges: list[tuple[Step, Step]]) -> list[tuple[Step, Step]]:

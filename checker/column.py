@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import repeat
+from operator import is_
+from types import NoneType
 from typing import Generic, TypeVar, cast, overload
 
 import numpy as np
@@ -47,6 +51,10 @@ class Column(Sequence[T], ABC, Generic[T]):
     @property
     def size(self) -> int:
         return self._codes[1]
+
+    def codes_of(self, rows: Ints) -> tuple[Ints, int]:
+        """Codes of these rows alone, and their ``size``: comparable with each other only."""
+        return self.codes[rows], self.size
 
     def as_ints(self) -> tuple[Ints, Bools]:
         """The ints of 64 bits among the values, and which rows have one."""
@@ -176,6 +184,10 @@ class Listed(Column[Json]):
     def _at(self, row: int) -> Json:
         return self.values[row]
 
+    def codes_of(self, rows: Ints) -> tuple[Ints, int]:
+        """Most rows of most histories are nodes' notes, whose values take long to be coded."""
+        return encode(self.take(rows))
+
     def _coded(self) -> tuple[Ints, int]:
         return encode(self.values)
 
@@ -186,12 +198,13 @@ def column(values: list[Json]) -> Column[Json]:
     >>> [type(column(some)).__name__ for some in ([7, None, 9], ["x", "x"], [[1], {}])]
     ['Numbers', 'Coded', 'Listed']
     """
-    some = next((value for value in values if value is not None), None)
-    if some is None:
+    kinds = Counter(map(type, values))
+    if kinds[NoneType] == len(values):
         return Coded.same(None, len(values))
-    if type(some) is str:
-        strings = set(map(type, values)) <= {str, type(None)}
-        return cast("Column[Json]", names(cast("list[str]", values))) if strings else Listed(values)
+    if kinds[NoneType] + kinds[str] == len(values):
+        return cast("Column[Json]", names(cast("list[str]", values)))
+    if (len(values) - kinds[int] - kinds[NoneType]) * _MOST_OTHERS > len(values):
+        return Listed(values)
     return _numbers(values) or Listed(values)
 
 
@@ -208,7 +221,7 @@ def names(values: Sequence[str]) -> Coded[str]:
 
 def _numbers(values: list[Json]) -> Numbers | None:
     """Ints as an array, if most are. ``array`` refuses what is no int, but takes a bool for one."""
-    nothing = np.fromiter((value is None for value in values), np.bool_, len(values))
+    nothing = np.fromiter(map(is_, values, repeat(None)), np.bool_, len(values))
     try:
         raw = array("q", [0 if v is None else v for v in cast("list[int | None]", values)])
     except (TypeError, OverflowError):

@@ -141,12 +141,12 @@ class History:
 
     def notes(self, kind: str) -> Iterator[tuple[int, int, Json]]:
         """(row index, node, value) of the nodes' notes of one kind."""
-        noted = np.flatnonzero((self.process < NEMESIS) & (self.process > NOBODY))
-        f, values = self.f.take(noted), self.value.take(noted)
-        who = self.process[noted].tolist()
-        for row, name, process, value in zip(noted.tolist(), f, who, values, strict=True):
-            if name == kind:
-                yield row, -2 - process, value
+        if kind not in self.f.table:
+            return
+        of_nodes = (self.process < NEMESIS) & (self.process > NOBODY)
+        noted = np.flatnonzero(of_nodes & (self.f.codes == self.f.table.index(kind)))
+        nodes = (-2 - self.process[noted]).tolist()
+        yield from zip(noted.tolist(), nodes, self.value.take(noted), strict=True)
 
 
 class Rows(Sequence[Row]):

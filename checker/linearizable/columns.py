@@ -96,7 +96,7 @@ def columns(history: History) -> Columns:
         strange = np.append(strange, inv[swaps[wrong]])
         slots, new_slot, olds[swaps] = _slots(new, old, key, key[swaps], len(keys))
     else:
-        slots, new_slot = _slots_of(history.value.codes[at], history.value.size, key, len(keys))
+        slots, new_slot = _slots_of(*history.value.codes_of(at), key, len(keys))
     ops = Ops(inv, ret, kind, fate == OK, key, new_slot, olds)
     happened = fate != FAIL
     return Columns(

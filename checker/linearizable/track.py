@@ -154,13 +154,14 @@ def _classes(
     history: History, model: Model, rows: Ints, answer: Ints, fate: Ints
 ) -> tuple[Ints, Ints]:
     """For each op its class, numbered by first appearance; and of each class its first op."""
-    result = np.where(fate == OK, history.value.codes[answer], np.int64(-1))
+    both, size = history.value.codes_of(np.concatenate([rows, answer]))
+    value, result = both[: len(rows)], np.where(fate == OK, both[len(rows) :], np.int64(-1))
     parts = [
         (history.f.codes[rows], history.f.size),
         (fate, 4),
         (history.key.codes[rows], history.key.size),
-        (history.value.codes[rows], history.value.size),
-        (result, history.value.size),
+        (value, size),
+        (result, size),
     ]
     if model.processes:
         _, process = _renumber(history.process[rows])
