@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.sim.frozen import frozen, jotter, kept
-from harness.sim.parcel import FIRST, Parcel, Post
+from harness.sim.parcel import FIRST, SAMPLE, Parcel, Post
+from harness.sim.setup import PERFECT, Setup
+from  import Quiet
+from harness.sim.simulator import Simulator
 from harness.sim.trace import Trace
-from protocols.kernel import Command, record
+from protocols.kernel import Command, Json, Replica, record
 from protocols.shapes import copied
 from protocols.wire import Codec, dumps, loads
 from tests.protocols.test_wire import CODEC, INNERS, OUTERS, Inner, Outer
+from workloads.kernel import Options, Workload
 
 
 @record
@@ -110,15 +117,38 @@ def post(*, watched: bool = False) -> Post:
     return Post(Codec((Flat, Inner)), (Flat, Inner), Trace(), watched=watched)
 
 
-def test_what_is_frozen_is_delivered_as_it_is_but_for_samples():
-    made, sent = post(), [flat(n=n) for n in range(1_000)]
-    packed = [made.pack(msg, 0) for msg in sent]
+class Chatty(Replica[Flat]):
+    """Says a thousand things to the other node, and keeps what it is told."""
 
-    assert packed == sent
-    others = [i for i in range(1_000) if packed[i] is not sent[i]]
-    assert others[:FIRST] == list(range(FIRST))
-    assert 20 < len(others) < 40
-    made.check()
+    messages = (Flat,)
+
+    def on_start(self, durable: Mapping[str, Json]) -> None:
+        self.got: list[Flat] = []
+        self.sent = [flat(n=n) for n in range(1_000)]
+        for msg in self.sent:
+            self.broadcast(msg, self.peers)
+
+    def on_message(self, src: int, msg: Flat) -> None:
+        self.got.append(msg)
+
+    def on_request(self, request: int, command: Command) -> None: ...
+    def on_timer(self, timer: str) -> None: ...
+
+
+def test_what_is_frozen_is_delivered_as_it_is_but_for_samples():
+    nothing = Workload(name="none", main=lambda *_: Quiet(0), final=lambda *_: Quiet(0), checks={})
+    options = Options(threads=1, nodes=2, time_ms=1)
+    simulator = Simulator(
+        Setup(protocol=Chatty, workload=nothing, options=options, network=PERFECT)
+    )
+    simulator.run()
+    one, other = (cast("Chatty", node.replica) for node in simulator.nodes)
+    got = sorted(other.got, key=lambda msg: msg.n)
+
+    assert got == one.sent
+    read = [n for n in range(1_000) if got[n] is not one.sent[n]]
+    assert 0 < sum(n < 2 * FIRST for n in read) <= FIRST
+    assert 1_000 // SAMPLE - 1 <= sum(n >= 2 * FIRST for n in read) <= FIRST + 1_000 // SAMPLE
 
 
 def test_what_is_not_frozen_is_copied_for_each_receiver():
