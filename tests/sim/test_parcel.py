@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.sim.frozen import frozen, jotter, kept
+from harness.sim.members import Settling
 from harness.sim.parcel import FIRST, SAMPLE, Parcel, Post
 from harness.sim.setup import PERFECT, Setup
-from  import Quiet
 from harness.sim.simulator import Simulator
 from harness.sim.trace import Trace
 from protocols.kernel import Command, Json, Replica, record
@@ -136,7 +136,9 @@ class Chatty(Replica[Flat]):
 
 
 def test_what_is_frozen_is_delivered_as_it_is_but_for_samples():
-    nothing = Workload(name="none", main=lambda *_: Quiet(0), final=lambda *_: Quiet(0), checks={})
+    nothing = Workload(
+        name="none", main=lambda *_: Settling(0), final=lambda *_: Settling(0), checks={}
+    )
     options = Options(threads=1, nodes=2, time_ms=1)
     simulator = Simulator(
         Setup(protocol=Chatty, workload=nothing, options=options, network=PERFECT)
