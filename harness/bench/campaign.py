@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from checker.verdict import Outcome, combine
 from harness.bench.result import Benched
 from harness.bench.simulated import played_bench
 from harness.bench.table import rate
@@ -28,6 +29,38 @@ class Done:
     problems: list[str] = field(default_factory=list)
     interrupted: bool = False
     code: int = 0
+
+
+def repeated(trials: Sequence[Trial], times: int) -> list[Trial]:
+    """All of them once, then all again, each time with other seeds: what disturbs disturbs all alike."""
+    again = [
+        [replace(trial, seed=f"{trial.seed}/{number}") for trial in trials]
+        for number in range(1, times)
+    ]
+    return [trial for round_ in ([*trials], *again) for trial in round_]
+
+
+def medians(benched: Sequence[Benched]) -> list[Benched]:
+    """Of each benchmark that was run several times the one of median throughput (the lower of two).
+
+    Its outcome is that of all of them, and so are its notes on what is not valid.
+    """
+    same: dict[tuple[str, int, int], list[Benched]] = {}
+    for one in benched:
+        same.setdefault((one.name, one.nodes, one.clients), []).append(one)
+    return [_median(group) if len(group) > 1 else group[0] for group in same.values()]
+
+
+def _median(group: Sequence[Benched]) -> Benched:
+    ordered = sorted(group, key=lambda one: one.throughput)
+    middle = ordered[(len(ordered) - 1) // 2]
+    outcome = combine(Outcome(one.outcome) for one in group).value
+    repeats = tuple(one.throughput for one in group)
+    if outcome == middle.outcome:
+        return replace(middle, repeats=repeats)
+    worst = next(one for one in group if one.outcome == outcome)
+    notes = (*(n for n in worst.notes if n not in middle.notes), *middle.notes)
+    return replace(middle, repeats=repeats, outcome=outcome, run=worst.run, notes=notes)
 
 
 class Calm(Progress):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -11,13 +11,16 @@ from harness.bench.result import ALL, BENCH, Benched, read
 from harness.bench.table import ms, rate
 from harness.errors import UsageError
 from harness.store.find import find_history
+from workloads.bench import DEFAULTS
 
-HEAD = ("protocol", "nodes", "clients", "ok/s then", "now", "ratio", "p50 then", "now", "ratio", "p99 then", "now", "ratio", "throughput is")  # fmt: skip
+HEAD = ("protocol", "nodes", "clients", "ok/s then", "now", "ratio", "p50 then", "now", "ratio", "p99 then", "now", "ratio", "µs/op then", "now", "ratio", "throughput is")  # fmt: skip
 NOTE = (
-    "a ratio is of now to then; the range is what the unevenness within each run makes of it, and two"
-    " runs on a busy machine differ by more: what is news is so again when both are run again"
+    "a ratio is of now to then; its range is what the unevenness within each run, or between --repeat of them,"
+    " makes of it; on a busy machine two runs differ by more: what is news is so again when run again"
 )
 FOLDER = "bench"
+BUSIER = 0.2
+"""Processors that others used: by so much more or less, and a throughput is another for that alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +49,12 @@ class Pair:
 
 
 def unevenness(one: Benched) -> float:
-    """The relative standard error of a run's throughput, from its parts in time.
-
-    Neighbouring parts are alike, so that it is rather too small.
+    """The relative standard error of a throughput: from all runs of it, or from the parts of one in
+    time. Neighbouring parts are alike, so that the latter is rather too small.
     """
     line = one.measured.timeline
     first = int(line.measured_s[0] / line.width_s + 0.999)
-    rates = line.ok[first:]
+    rates = one.repeats or line.ok[first:]
     if len(rates) < 2 or not sum(rates):
         return 1.0
     mean = sum(rates) / len(rates)
@@ -86,10 +88,18 @@ def _key(one: Benched) -> tuple[str, int, int]:
 
 def differences(pair: Pair) -> Iterator[str]:
     """What else was not the same: then a ratio is not of two versions alone."""
-    for name in ("rate", "on", "load", "keys", "nemesis", "wan"):
+    for name in ("rate", "on", "keys", "nemesis", "wan"):
         a, b = getattr(pair.then, name), getattr(pair.now, name)
         if a != b:
             yield f"{pair.now.name}: {name} was {a} then and is {b} now"
+    for name in dict.fromkeys([*pair.then.load, *pair.now.load]):
+        default = DEFAULTS.get(name)
+        a, b = pair.then.load.get(name, default), pair.now.load.get(name, default)
+        if a != b:
+            yield f"{pair.now.name}: {name} was {a} then and is {b} now"
+    a, b = (one.usage.others if one.usage is not None else None for one in (pair.then, pair.now))
+    if a is not None and b is not None and abs(a - b) > BUSIER:
+        yield f"{pair.now.name}: others used {a:.1f} processors then and {b:.1f} now"
     for when, one in (("then", pair.then), ("now", pair.now)):
         if one.outcome != "valid":
             yield f"{one.name}: the history is {one.outcome} {when}"
@@ -103,11 +113,15 @@ def rows(found: Sequence[Pair]) -> Iterator[list[str]]:
         cells += [f"{pair.ratio:.2f} ± {pair.ratio * pair.error:.2f}"]
         for name in ("p50", "p99"):
             then, now = (_quantile(one, name) for one in (pair.then, pair.now))
-            if then and now is not None:
-                cells += [ms(then), ms(now), f"{now / then:.2f}"]
-            else:
-                cells += ["-"] * 3
-        yield [*cells, pair.word]
+            cells += _ratio(then, now, ms)
+        costs = [None if one.usage is None else one.usage.op_us for one in (pair.then, pair.now)]
+        yield [*cells, *_ratio(costs[0], costs[1], "{:,.0f}".format), pair.word]
+
+
+def _ratio(then: float | None, now: float | None, text: Callable[[float], str]) -> list[str]:
+    if not then or now is None:
+        return ["-"] * 3
+    return [text(then), text(now), f"{now / then:.2f}"]
 
 
 def _quantile(one: Benched, name: str) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.bench.compare import unevenness
-from harness.bench.notes import BUSY
+from harness.bench.notes import BUSY, of_the_machine
 from harness.bench.result import Benched
 from harness.bench.table import HEAD, by_clients, markdown, row
 
@@ -19,6 +19,8 @@ _READ = f"""## How to read it
   in `bench.json` beside them.
 - **client CPU**: the share of a processor that the controller used, which is one Python process with a thread for
   each client. From {BUSY:.0%} on it is marked `!`: then the client is what is measured, and the system may be faster.
+- **µs/op**: what an ok op cost all nodes together, in CPU time: it hardly depends on who else used the machine.
+- Where a throughput has a range, it is the median of several runs, of which these were the least and the most.
 - Every history behind a number was checked (`linearizable`, `agreement` ...). Where it was found wrong, the table
   says so instead of a throughput: what is fast may be so for it is wrong.
 """
@@ -30,7 +32,7 @@ def page(benched: Sequence[Benched], *, command: str, about: Sequence[str]) -> s
         "# Benchmarks\n\n",
         "Throughput and latency of the protocols, as made by this command, which wrote this page:\n\n",
         f"```sh\n{command}\n```\n\n",
-        *(f"- {sentence}\n" for sentence in (*about, *_findings(benched))),
+        *(f"- {sentence}\n" for sentence in (*about, *findings(benched))),
     ]
     if len({one.clients for one in benched}) > 1:
         parts.append(by_clients(benched))
@@ -40,7 +42,7 @@ def page(benched: Sequence[Benched], *, command: str, about: Sequence[str]) -> s
         f"- `{one.name}`, {one.nodes} nodes, {one.clients} clients: {note}\n"
         for one in benched
         for note in one.notes
-        if one.outcome != "valid" or "bottleneck" not in note
+        if not of_the_machine(note)
     ]
     parts += ["\n", _READ]
     if notes:
@@ -48,7 +50,7 @@ def page(benched: Sequence[Benched], *, command: str, about: Sequence[str]) -> s
     return "".join(parts)
 
 
-def _findings(benched: Sequence[Benched]) -> list[str]:
+def findings(benched: Sequence[Benched]) -> list[str]:
     """What holds of the whole table."""
     found = []
     known = [one for one in benched if one.usage is not None]
@@ -57,18 +59,20 @@ def _findings(benched: Sequence[Benched]) -> list[str]:
         found.append(
             f"In {len(busy)} of {len(known)} cells the client was the bottleneck (marked `!`)."
         )
-    others = [one.usage.machine - one.usage.client - sum(one.usage.nodes)
-              for one in known if one.usage is not None and one.usage.machine is not None]  # fmt: skip
+    others = [
+        one.usage.others for one in known if one.usage is not None and one.usage.others is not None
+    ]
     if others:
         found.append(
             f"Others than clients and nodes used {sum(others) / len(others):.2f} processors on average"
             f" while it ran, and {max(others):.2f} at most."
         )
     uneven = sorted(unevenness(one) for one in benched)
-    if uneven:
-        found.append(
-            f"Throughput is uneven within a cell: its standard error is {uneven[len(uneven) // 2]:.0%}"
-            f" in half of the cells, and up to {uneven[-1]:.0%}. Differences of less than some three"
-            " times that are noise."
-        )
+    runs = max((len(one.repeats) for one in benched), default=0)
+    source = f"between {runs} runs of it" if runs else "within its run"
+    found.append(
+        f"The standard error of a cell's throughput, as it varies {source}, is"
+        f" {uneven[len(uneven) // 2]:.0%} in half of the cells, and up to {uneven[-1]:.0%}: differences"
+        " of less than some three times that are noise."
+    )
     return found

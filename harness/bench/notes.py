@@ -13,6 +13,14 @@ LATE_SHARE = 0.1
 FULL = 0.95
 
 
+MACHINE, CLIENT = "the machine was full", "the client was the bottleneck"
+
+
+def of_the_machine(note: str) -> bool:
+    """Whether a note is of the processors alone: of many benchmarks, a sentence says that of all."""
+    return note.startswith((MACHINE, CLIENT))
+
+
 def notes(benched: Benched) -> Iterator[str]:
     """Each thing that makes the numbers say less, or something else, than they seem to."""
     measured = benched.measured
@@ -52,17 +60,17 @@ def _processor(benched: Benched) -> Iterator[str]:
         return
     if used.client >= BUSY:
         yield (
-            f"the client was the bottleneck: it used {used.client:.0%} of the one processor that it"
+            f"{CLIENT}: it used {used.client:.0%} of the one processor that it"
             " can use, so the system may be faster than this"
         )
     elif used.nodes and max(used.nodes) >= BUSY:
         yield f"a node used {max(used.nodes):.0%} of the one processor that it can use"
     if used.machine is not None and used.machine >= FULL * used.cores:
-        ours = used.client + sum(used.nodes)
-        if used.machine - ours > 0.2 * used.cores:
+        others = used.others or 0.0
+        if others > 0.2 * used.cores:
             yield (
-                f"the machine was full, and {used.machine - ours:.1f} of its {used.cores} processors"
+                f"{MACHINE}, and {others:.1f} of its {used.cores} processors"
                 " were used by others than clients and nodes"
             )
         else:
-            yield f"the machine was full: {used.cores} processors for clients and nodes together"
+            yield f"{MACHINE}: {used.cores} processors for clients and nodes together"

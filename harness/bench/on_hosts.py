@@ -9,7 +9,7 @@ from harness.bench.asked import command
 from harness.bench.measure import measure, site_names
 from harness.bench.result import BENCH, Benched, write
 from harness.bench.simulated import benched
-from harness.bench.usage import Sampler, node_shares, node_times, used
+from harness.bench.usage import Sampler, node_seconds, node_times, used
 from harness.driver import Driver
 from harness.on_hosts import Wanted, execute
 from harness.real import RealTrial, Record
@@ -23,16 +23,20 @@ class BenchTrial(RealTrial):
 
     sampler: Sampler | None = None
     shares: tuple[float, ...] = ()
+    op_us: float | None = None
 
     def main(self, driver: Driver, record: Record) -> None:
         """As ever, watched."""
-        before = node_times(self.deployed)
+        before, served = node_times(self.deployed), driver.stats.ok
         began_ns = self.clock_ns()
         self.sampler = Sampler(self.clock_ns)
         with self.sampler:
             super().main(driver, record)
         lasted_s = (self.clock_ns() - began_ns) / 1e9
-        self.shares = tuple(node_shares(before, node_times(self.deployed), lasted_s))
+        seconds, ok = node_seconds(before, node_times(self.deployed)), driver.stats.ok - served
+        self.shares = tuple(cpu_s / lasted_s for cpu_s in seconds.values())
+        if ok and len(seconds) == len(self.hosts):
+            self.op_us = 1e6 * sum(seconds.values()) / ok
 
 
 def bench_on_hosts(trial: Trial, wanted: Wanted, progress: Progress) -> tuple[Benched, bool]:
@@ -59,6 +63,7 @@ def bench_on_hosts(trial: Trial, wanted: Wanted, progress: Progress) -> tuple[Be
             round(end_s * 1e9),
             nodes=real.shares,
             cores=len(os.sched_getaffinity(0)),
+            op_us=real.op_us,
         )
     told = benched(trial, measured, done.results.outcome.value, on=wanted.on, usage=usage)
     told = replace(told, run=str(done.path))

@@ -70,6 +70,8 @@ class Usage:
 
     The client is one Python process, which can use 1 and no more. ``nodes`` are those that were not
     restarted meanwhile; ``machine`` is of this machine, everything on it; None: not known.
+    ``op_us`` is what all nodes together used for an ok op, in CPU microseconds, however busy the
+    machine was; None where a node was restarted.
     """
 
     elapsed_s: float
@@ -77,6 +79,14 @@ class Usage:
     nodes: tuple[float, ...] = ()
     machine: float | None = None
     cores: int = 1
+    op_us: float | None = None
+
+    @property
+    def others(self) -> float | None:
+        """Processors that were used by neither the client nor the nodes."""
+        if self.machine is None:
+            return None
+        return max(0.0, self.machine - self.client - sum(self.nodes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +126,9 @@ class Measured:
 class Benched:
     """One benchmark: what was run, the verdict on its history, what was measured, and where it is.
 
-    ``notes`` are what a reader of the numbers must know, as sentences.
+    ``notes`` are what a reader of the numbers must know, as sentences. ``repeats`` are the
+    throughputs of all runs of it, where there were several: this is the median one, and its outcome
+    that of all.
     """
 
     protocol: str
@@ -136,6 +148,7 @@ class Benched:
     notes: tuple[str, ...] = ()
     run: str | None = None
     commit: str | None = None
+    repeats: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -188,6 +201,7 @@ def _benched(saved: Mapping[str, Any]) -> Benched:
         measured=_measured(saved["measured"]),
         usage=None if usage is None else _made(Usage, usage, nodes=tuple(usage["nodes"])),
         notes=tuple(saved.get("notes", ())),
+        repeats=tuple(saved.get("repeats", ())),
     )
 
 

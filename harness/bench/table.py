@@ -10,7 +10,7 @@ from harness.bench.result import ALL, Benched, Times
 
 HEAD = (
     "protocol", "nodes", "clients", "ok/s", "mean", "p50", "p95", "p99", "p99.9", "max", "not ok",
-    "client CPU", "node CPU", "verdict",
+    "client CPU", "node CPU", "µs/op", "verdict",
 )  # fmt: skip
 SITES = ("protocol", "site", "op", "ops", "not ok", "mean", "p50", "p95", "p99", "p99.9", "min", "max", "service p50")  # fmt: skip
 
@@ -44,6 +44,13 @@ def client_cpu(one: Benched) -> str:
     return f"{one.usage.client:.0%}{' !' if one.usage.client >= BUSY else ''}"
 
 
+def op_us(one: Benched) -> str:
+    """What an op costs all nodes together, in CPU microseconds."""
+    if one.usage is None or one.usage.op_us is None:
+        return "-"
+    return f"{one.usage.op_us:,.0f}"
+
+
 def row(one: Benched) -> list[str]:
     """One benchmark, under :data:`HEAD`."""
     whole = one.measured.of(ALL, ALL)
@@ -52,7 +59,7 @@ def row(one: Benched) -> list[str]:
         one.name, str(one.nodes), str(one.clients), rate(one.throughput),
         *_times(whole.latency, "mean", "p50", "p95", "p99", "p999", "max"),
         f"{whole.fail + whole.info:,}", client_cpu(one),
-        f"{max(nodes):.0%}" if nodes else "-", one.outcome,
+        f"{max(nodes):.0%}" if nodes else "-", op_us(one), one.outcome,
     ]  # fmt: skip
 
 
@@ -94,7 +101,7 @@ def by_clients(benched: Sequence[Benched]) -> str:
         head = ["protocol"]
         for size in sizes:
             one_or_more = "1 client" if size == 1 else f"{size} clients"
-            head += [f"{one_or_more}: ok/s", "p50 ms", "p99 ms", "client CPU"]
+            head += [f"{one_or_more}: ok/s", "p50 ms", "p99 ms", "client CPU", "µs/op"]
         rows = []
         for name in dict.fromkeys(one.name for one in here):
             found = {one.clients: one for one in here if one.name == name}
@@ -105,7 +112,9 @@ def by_clients(benched: Sequence[Benched]) -> str:
 
 def _cells(one: Benched | None) -> list[str]:
     if one is None:
-        return ["", "", "", ""]
+        return [""] * 5
     throughput = rate(one.throughput) if one.outcome == "valid" else f"{one.outcome}!"
+    if one.repeats:
+        throughput += f" ({rate(min(one.repeats))}-{rate(max(one.repeats))})"
     latency = one.measured.of(ALL, ALL).latency
-    return [throughput, *_times(latency, "p50", "p99"), client_cpu(one)]
+    return [throughput, *_times(latency, "p50", "p99"), client_cpu(one), op_us(one)]

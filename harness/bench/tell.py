@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 
 from harness.bench import compare
-from harness.bench.markdown import page
+from harness.bench.markdown import findings, page
+from harness.bench.notes import of_the_machine
 from harness.bench.pictures import pictures
 from harness.bench.result import Benched, write
 from harness.bench.table import HEAD, SITES, row, site_rows
@@ -43,9 +44,13 @@ def tell(
     if sites:
         to_stdout("")
         show_table(SITES, [cells for one in benched for cells in site_rows(one)], words=WORDS)
+    many = len(benched) > MOST_SITE_TABLES
+    for sentence in findings(benched) if many else ():
+        to_stdout(sentence)
     for one in benched:
         for note in one.notes:
-            to_stdout(f"{one.name}, {one.nodes} nodes, {one.clients} clients: {note}")
+            if not many or not of_the_machine(note):
+                to_stdout(f"{one.name}, {one.nodes} nodes, {one.clients} clients: {note}")
         if one.outcome != "valid":
             to_stdout(f"  what is wrong:  harness report {one.run}")
     if then:

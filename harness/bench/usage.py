@@ -82,12 +82,13 @@ def used(
     *,
     nodes: Sequence[float] = (),
     cores: int = 1,
+    op_us: float | None = None,
 ) -> Usage:
     """Shares of a processor from one time to another, of what was seen before, between and after.
 
     >>> some = [Sample(0, 1.0, 5.0), Sample(1_000_000_000, 1.5, 7.0), Sample(2_000_000_000, 2.5, 8.0)]
     >>> used(some, 500_000_000, 1_500_000_000, cores=2)
-    Usage(elapsed_s=1.0, client=0.75, nodes=(), machine=1.5, cores=2)
+    Usage(elapsed_s=1.0, client=0.75, nodes=(), machine=1.5, cores=2, op_us=None)
     """
     first, last = _at(samples, from_ns), _at(samples, until_ns)
     elapsed_s = max((last.at_ns - first.at_ns) / 1e9, 1e-9)
@@ -100,6 +101,7 @@ def used(
         nodes=tuple(round(share, 3) for share in nodes),
         machine=machine,
         cores=cores,
+        op_us=None if op_us is None else round(op_us, 1),
     )
 
 
@@ -154,16 +156,14 @@ def cpu_of(stat: str) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def node_shares(
-    before: Mapping[int, NodeTime], after: Mapping[int, NodeTime], elapsed_s: float
-) -> list[float]:
-    """The share of a processor that each node used which is the same process still.
+def node_seconds(before: Mapping[int, NodeTime], after: Mapping[int, NodeTime]) -> dict[int, float]:
+    """CPU seconds that each node used which is the same process still.
 
-    >>> node_shares({0: NodeTime(7, 1.0), 1: NodeTime(8, 1.0)}, {0: NodeTime(7, 2.0), 1: NodeTime(9, 0.1)}, 2)
-    [0.5]
+    >>> node_seconds({0: NodeTime(7, 1.0), 1: NodeTime(8, 1.0)}, {0: NodeTime(7, 2.0), 1: NodeTime(9, 0.1)})
+    {0: 1.0}
     """
-    return [
-        (end.cpu_s - before[node].cpu_s) / elapsed_s
+    return {
+        node: end.cpu_s - before[node].cpu_s
         for node, end in sorted(after.items())
         if node in before and before[node].pid == end.pid
-    ]
+    }

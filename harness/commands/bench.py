@@ -14,7 +14,7 @@ import click
 
 from checker.verdict import Outcome, combine
 from harness.bench.asked import Asked
-from harness.bench.campaign import Done, on_hosts, simulated
+from harness.bench.campaign import Done, medians, on_hosts, repeated, simulated
 from harness.bench.compare import find
 from harness.bench.tell import tell
 from harness.commands.options import Concurrency, Duration, check_trial, clients, pair
@@ -103,6 +103,10 @@ ALL_PROTOCOLS = "all"
     "--timeout", "client_timeout_ms", type=click.IntRange(1, 600_000),
     default=Asked.client_timeout_ms, show_default=True, help="Client time-out in ms.",
 )  # fmt: skip
+@click.option(
+    "--repeat", type=click.IntRange(1, 100), default=1, show_default=True,
+    help="Run all so many times, in rounds, and tell the median of each.",
+)  # fmt: skip
 @click.option("--seed", help="A number or any text; default: drawn, printed.")
 @click.option(
     "--compare", metavar="RUN", help="An earlier benchmark, to be shown beside: a run, or a file."
@@ -126,7 +130,7 @@ def command(**given: Any) -> int:
       harness bench -p epaxos,wpaxos --on sim --wan wan5 -d locality:90 --time 60
       harness bench -p multipaxos -p multipaxos+read=leader --closed --ops 10000 --write-ratio 0.1
       harness bench -p raft --on lab.toml --nemesis partition --time 2m
-      harness bench -p abd --closed --compare 20261128T220000Z
+      harness bench -p abd --closed --repeat 3 --compare 20261128T220000Z
     """
     then = find(given["compare"], given["store"]) if given["compare"] else ()
     given["seed"] = given["seed"] or str(randbelow(1_000_000))
@@ -134,9 +138,10 @@ def command(**given: Any) -> int:
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--markdown {path}: there is no directory {path.parent}")
     done = measured(given)
-    if done.benched:
+    benched = medians(done.benched)
+    if benched:
         typed = shlex.join(["harness", *again(given["seed"])])
-        tell(done.benched, then, store=given["store"], markdown=path, typed=typed)
+        tell(benched, then, store=given["store"], markdown=path, typed=typed)
     for problem in done.problems:
         to_stdout(problem)
     if done.interrupted:
@@ -144,7 +149,7 @@ def command(**given: Any) -> int:
         return INTERRUPTED
     if done.code:
         return done.code
-    outcomes = [Outcome(one.outcome) for one in done.benched]
+    outcomes = [Outcome(one.outcome) for one in benched]
     return combine(outcomes).exit_code
 
 
@@ -156,11 +161,13 @@ def measured(given: dict[str, Any]) -> Done:
         names = given["nodes"] is not None and not given["nodes"].replace(",", "").isdecimal()
         hosts = chosen(inventory, given["nodes"]) if names else inventory.hosts
         sizes = [len(hosts)] if names or not given["nodes"] else numbers(given["nodes"], len(hosts))
-        trials = [for_hosts(trial) for trial in trials_of(given, sizes, hosts)]
+        trials = repeated(
+            [for_hosts(trial) for trial in trials_of(given, sizes, hosts)], given["repeat"]
+        )
         return on_hosts(trials, hosts, on, given["store"], progress, tunnel=inventory.tunnel)
     default = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
     sizes = numbers(given["nodes"], 60) if given["nodes"] else [default]
-    trials = list(trials_of(given, sizes))
+    trials = repeated(list(trials_of(given, sizes)), given["repeat"])
     if on == SIMULATED:
         return simulated(trials, given["store"], progress)
     trials = [for_hosts(trial) for trial in trials]

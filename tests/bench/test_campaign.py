@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.bench.asked import Asked
-from harness.bench.campaign import run_all
+from harness.bench.campaign import medians, repeated, run_all
 from harness.bench.result import Benched
 from harness.errors import NotReadyError
 from harness.report.progress import Progress
@@ -49,3 +49,25 @@ def test_an_interrupt_keeps_what_was_measured(how: str) -> None:
     done = run_all(TRIALS, run, quiet())
     assert done.interrupted
     assert [one.protocol for one in done.benched] == ["abd", "raft"][: 1 + (how == "within")]
+
+
+def test_all_are_run_once_before_any_is_run_again_and_with_other_seeds() -> None:
+    again = repeated(TRIALS, 3)
+    assert [trial.protocol for trial in again] == ["abd", "raft", "epaxos"] * 3
+    assert [trial.seed for trial in again[::3]] == ["0", "0/1", "0/2"]
+    assert again[:3] == TRIALS == repeated(TRIALS, 1)
+
+
+def test_of_several_runs_the_median_is_told_with_all_throughputs() -> None:
+    raft = made(50, protocol="raft")
+    told = medians([made(300), raft, made(100), made(200)])
+    assert [one.throughput for one in told] == [200, 50]
+    assert told[0].repeats == (300, 100, 200)
+    assert told[1] == raft
+
+
+def test_one_run_that_is_wrong_makes_all_of_them_wrong() -> None:
+    wrong = made(300, outcome="invalid", notes=("the history is invalid",), run="store/wrong")
+    (told,) = medians([made(100), made(200), wrong])
+    assert (told.throughput, told.outcome, told.run) == (200, "invalid", "store/wrong")
+    assert told.notes == ("the history is invalid",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -64,6 +65,8 @@ def test_ops_that_began_a_little_late_are_no_news() -> None:
         (made(1000, spread=0.1), made(1500, spread=0.1), "faster"),
         (made(1000, spread=0.1), made(700, spread=0.1), "slower"),
         (made(1000, spread=0.9), made(1300, spread=0.9), "the same"),
+        (made(1000, repeats=(700, 1000, 1300)), made(1300), "the same"),
+        (made(1000, repeats=(990, 1000, 1010)), made(1300, repeats=(1290, 1300, 1310)), "faster"),
     ],
 )
 def test_a_difference_is_told_from_the_unevenness_of_the_runs(
@@ -84,11 +87,15 @@ def test_only_the_same_protocol_and_size_are_compared() -> None:
 
 
 def test_what_was_not_alike_is_said_with_the_ratio() -> None:
-    pair = Pair(then=made(rate=100), now=made(rate=200, outcome="unknown"))
-    assert list(differences(pair)) == [
+    then = made(rate=100, load={"writes": "0.5"}, usage=used(0.2, 0.1, machine=0.4))
+    now = made(rate=200, outcome="unknown", load={"min": "7"}, usage=used(0.2, 0.1, machine=1.6))
+    assert list(differences(Pair(then=then, now=now))) == [
         "abd: rate was 100 then and is 200 now",
+        "abd: min was 0 then and is 7 now",
+        "abd: others used 0.1 processors then and 1.3 now",
         "abd: the history is unknown now",
     ]
+    assert list(differences(Pair(then=then, now=then))) == []
 
 
 def test_an_earlier_one_is_found_as_file_by_name_and_as_a_run(tmp_path: Path) -> None:
@@ -110,11 +117,11 @@ def test_an_earlier_one_is_found_as_file_by_name_and_as_a_run(tmp_path: Path) ->
 
 
 def test_a_row_has_the_numbers_and_marks_a_client_that_is_the_bottleneck() -> None:
-    assert row(made(1234.5, usage=used(0.91, 0.2, 0.5))) == [
+    assert row(made(1234.5, usage=replace(used(0.91, 0.2, 0.5), op_us=340.2))) == [
         "abd", "5", "8", "1,234", "2.00", "2.00", "4.00", "6.00", "8.00", "10.0", "0", "91% !", "50%",
-        "valid",
+        "340", "valid",
     ]  # fmt: skip
-    assert row(made())[-3:] == ["-", "-", "valid"]
+    assert row(made())[-4:] == ["-", "-", "-", "valid"]
 
 
 def test_each_site_and_kind_has_a_row() -> None:
@@ -134,8 +141,10 @@ def test_a_page_has_a_table_for_each_size_and_a_word_for_what_is_wrong() -> None
     ]  # fmt: skip
     text = by_clients(grid)
     assert "## 3 nodes" in text
-    assert "| `abd` | 3,000 | 2.00 | 6.00 | 20% | 24,000 | 2.00 | 6.00 | 90% ! |" in text
-    assert "| `dynamo` | 5,000 | 2.00 | 6.00 | 20% | invalid! | 2.00 | 6.00 | 90% ! |" in text
+    assert "| `abd` | 3,000 | 2.00 | 6.00 | 20% | - | 24,000 | 2.00 | 6.00 | 90% ! | - |" in text
+    assert (
+        "| `dynamo` | 5,000 | 2.00 | 6.00 | 20% | - | invalid! | 2.00 | 6.00 | 90% ! | - |" in text
+    )
     whole = page(grid, command="harness bench -p all", about=["A sentence."])
     assert "harness bench -p all" in whole
     assert "In 4 of 8 cells the client was the bottleneck" in whole

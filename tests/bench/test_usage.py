@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from harness.bench.usage import NodeTime, Sample, Sampler, cpu_of, node_shares, used
+from harness.bench.usage import NodeTime, Sample, Sampler, cpu_of, node_seconds, used
 
 S = 1_000_000_000
 
@@ -39,10 +39,10 @@ def test_what_this_process_uses_is_seen() -> None:
     assert [s.at_ns for s in sampler.samples] == sorted(s.at_ns for s in sampler.samples)
 
 
-def test_a_node_that_was_restarted_has_no_share() -> None:
+def test_of_a_node_that_was_restarted_nothing_is_known() -> None:
     before = {0: NodeTime(10, 1.0), 1: NodeTime(11, 1.0)}
     after = {0: NodeTime(10, 3.0), 1: NodeTime(12, 0.5), 2: NodeTime(13, 9.0)}
-    assert node_shares(before, after, 4.0) == [0.5]
+    assert node_seconds(before, after) == {0: 2.0}
 
 
 def test_cpu_time_is_read_from_proc() -> None:
