@@ -65,9 +65,8 @@ class Post:
         """
         cls = type(msg)
         frozen = self._jotters[cls](msg, self._trace.ints, self._trace.texts)
-        if self._left[cls]:
-            self._left[cls] -= 1
-        elif not self._watched:
+        self._left[cls] -= 1
+        if self._left[cls] == 0 and not self._watched:
             self.looks[cls] = self._jotters[cls]
         text = self._codec.encode(msg)
         read = self._codec.decode(text)
