@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "down": "End a running cluster, and see that nothing is left.",
     "sim": "Run trials in the seeded simulator.",
     "bench": "Measure throughput and latency, protocols side by side.",
+    "wan": "Measure latencies across a wide-area network beside what its round trips predict.",
     "zoo": "Hunt protocols broken on purpose: the track record of the tester.",
     "matrix": "Try every protocol with every workload under every kind of fault.",
     "soak": "Play trial after trial for hours, on all cores or on a cluster.",

@@ -87,6 +87,15 @@ def sequenced(matrix: Matrix, at: int, *, short: bool = True) -> Sites:
     return sites
 
 
+def relayed(matrix: Matrix, at: int) -> Sites:
+    """SDPaxos without the short path, as it is here: the sequencer at ``at`` tells that a turn is chosen,
+    when a majority has it, and when it hears that a majority has the command.
+    """
+    size = majority(len(matrix))
+    turn = quorum(matrix, at, size)
+    return [max(turn, quorum(matrix, i, size)) + row[at] for i, row in enumerate(matrix)]
+
+
 def farthest(matrix: Matrix) -> Sites:
     """Mencius (Mao 2008) where all are busy: each slot waits until the farthest has used, or skipped, his."""
     return [max(row) for row in matrix]

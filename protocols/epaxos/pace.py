@@ -64,6 +64,8 @@ class Resend:
     since: int
     due: int
     wait: int = RESEND
+    asleep: int = 0
+    """By so many ticks ``since`` may be too early, the timer having been set for more than one."""
 
 
 @dataclass(slots=True)
@@ -95,8 +97,9 @@ class Pace:
 
     def lead(self, iid: InstanceId, lead: Lead) -> None:
         self.leading[iid] = lead
-        self.resends[iid] = Resend(self.ticks, self.ticks + RESEND)
         self.wake_up()
+        asleep = max(0, self.stride - 1)
+        self.resends[iid] = Resend(self.ticks, self.ticks + RESEND, asleep=asleep)
 
     def give_up(self, iid: InstanceId) -> None:
         """Somebody with a higher ballot is at it."""
@@ -222,6 +225,8 @@ class Pace:
         enough = isinstance(lead, Proposal) and len(lead.answers) >= self.replica.size.slow - 1
         if enough and self.ticks > resend.since + 1:
             assert isinstance(lead, Proposal)
+            if self.replica.unanimous(iid, lead) and self.ticks <= resend.since + 1 + resend.asleep:
+                return  # as many answers as are needed may be on their way
             self.replica.decide_path(iid, lead, patient=False)
             if self.leading.get(iid) is not lead:
                 return

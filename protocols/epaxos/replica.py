@@ -241,6 +241,12 @@ class EPaxos(Replica[Msg]):
             self.note("sometimes", SLOW)
             self.choose(iid, ZERO, command, self.union(initial, lead.answers))
 
+    def unanimous(self, iid: InstanceId, lead: Proposal) -> bool:
+        """Whether nobody so far has anything to add."""
+        initial = self.instances.touch(iid).initial
+        assert initial is not None
+        return all(self.agrees(deps, initial) for deps in lead.answers.values())
+
     def fast(self, agreeing: int) -> bool:
         """Whether so many, the owner included, are a fast quorum: more than a majority from n=7 on."""
         return agreeing >= self.fast_quorum
