@@ -22,8 +22,7 @@ class Asked:
     """A benchmark, whole, but for the protocol. Times are ms; ``rate`` 0 is a closed loop.
 
     ``load`` are options of the workload (:mod:`workloads.bench`): distribution, writes, ops ...
-    ``time_ms`` is what is measured (where ``load`` has no ``ops``), after ``warmup_ms``. ``on`` is
-    where: ``sim``, ``local``, or the name of an inventory.
+    ``time_ms`` is what is measured (where ``load`` has no ``ops``), after ``warmup_ms``.
     """
 
     nodes: int = 5
@@ -41,7 +40,7 @@ class Asked:
     interval_ms: int | None = None
     rtt_ms: int | None = None
     client_timeout_ms: int = 5_000
-    on: str = "sim"
+    transport: str = Trial.transport
 
     def trial(self, protocol: str, options: Mapping[str, str] | None = None) -> Trial:
         """The trial that this asks for."""
@@ -75,6 +74,7 @@ class Asked:
             zones=zones,
             wan=wan,
             workload_options=load,
+            transport=self.transport,
         )
 
 
@@ -131,6 +131,8 @@ def _trial_words(trial: Trial, on: str) -> list[str]:
         words += ["--rtt", str(trial.rtt_ms)]
     if trial.client_timeout_ms != Asked.client_timeout_ms:
         words += ["--timeout", str(trial.client_timeout_ms)]
+    if trial.transport != Asked.transport:
+        words += ["--transport", trial.transport]
     if on == "sim" and trial.network != Asked.network:
         words += ["--network", trial.network]
     return words

@@ -88,7 +88,7 @@ def _key(one: Benched) -> tuple[str, int, int]:
 
 def differences(pair: Pair) -> Iterator[str]:
     """What else was not the same: then a ratio is not of two versions alone."""
-    for name in ("rate", "on", "keys", "nemesis", "wan"):
+    for name in ("rate", "on", "keys", "nemesis", "wan", "transport"):
         a, b = getattr(pair.then, name), getattr(pair.now, name)
         if a != b:
             yield f"{pair.now.name}: {name} was {a} then and is {b} now"

@@ -19,7 +19,7 @@ _READ = f"""## How to read it
   in `bench.json` beside them.
 - **client CPU**: the share of a processor that the controller used, which is one Python process with a thread for
   each client. From {BUSY:.0%} on it is marked `!`: then the client is what is measured, and the system may be faster.
-- **µs/op**: what an ok op cost all nodes together, in CPU time: it hardly depends on who else used the machine.
+- **µs/op**: what an ok op cost all nodes together, in CPU time: it depends far less on who else used the machine.
 - Where a throughput has a range, it is the median of several runs, of which these were the least and the most.
 - Every history behind a number was checked (`linearizable`, `agreement` ...). Where it was found wrong, the table
   says so instead of a throughput: what is fast may be so for it is wrong.

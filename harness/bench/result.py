@@ -144,6 +144,7 @@ class Benched:
     keys: int = 0
     nemesis: str = "none"
     wan: str | None = None
+    transport: str = "tcp"
     usage: Usage | None = None
     notes: tuple[str, ...] = ()
     run: str | None = None

@@ -72,6 +72,7 @@ def benched(
         keys=trial.keys,
         nemesis=trial.nemesis,
         wan=trial.wan,
+        transport=trial.transport,
         usage=usage,
         commit=commit(),
     )

@@ -21,13 +21,14 @@ from harness.commands.options import Concurrency, Duration, check_trial, clients
 from harness.commands.test import LOCAL, SIMULATED, again, chosen, for_hosts
 from harness.errors import UsageError
 from harness.inventory import load
+from harness.node.config import TRANSPORTS, UNIX
 from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress, to_stdout
 from harness.sim import NETWORKS
 from harness.trial import Trial
-from harness.wan import hosts_in
+from harness.wan import hosts_in, longest_ms
 from protocols import PROTOCOLS
 
 DEFAULT_NODES = 5
@@ -87,6 +88,10 @@ ALL_PROTOCOLS = "all"
     "[,move=KEYS,speed=MS], zipfian:S,V or exponential:LAMBDA.",
 )  # fmt: skip
 @click.option("--load/--no-load", "fill", default=True, help="Whether every key is written first.")
+@click.option(
+    "--transport", type=click.Choice(TRANSPORTS), default=Asked.transport, show_default=True,
+    help="How nodes on hosts speak to each other.",
+)  # fmt: skip
 @click.option("--nemesis", default="none", show_default=True, help="Faults meanwhile, by comma.")
 @click.option("--interval", "interval_ms", type=Duration(), help="About how long between faults.")
 @click.option("--wan", metavar="INVENTORY", help="Zones and round trips between nodes, as of wan5.")
@@ -160,9 +165,11 @@ def measured(given: dict[str, Any]) -> Done:
         inventory = load(on)
         names = given["nodes"] is not None and not given["nodes"].replace(",", "").isdecimal()
         hosts = chosen(inventory, given["nodes"]) if names else inventory.hosts
+        if inventory.rtt_ms and not given["wan"] and given["rtt_ms"] is None:
+            given["rtt_ms"] = longest_ms(on, [host.zone for host in hosts])
         sizes = [len(hosts)] if names or not given["nodes"] else numbers(given["nodes"], len(hosts))
         trials = repeated(
-            [for_hosts(trial) for trial in trials_of(given, sizes, hosts)], given["repeat"]
+            [for_hosts(trial, on) for trial in trials_of(given, sizes, hosts)], given["repeat"]
         )
         return on_hosts(trials, hosts, on, given["store"], progress, tunnel=inventory.tunnel)
     default = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
@@ -173,7 +180,7 @@ def measured(given: dict[str, Any]) -> Done:
     trials = [for_hosts(trial) for trial in trials]
     if not sandbox.inside():
         sandbox.enter([sys.executable, "-m", "harness", *again(given["seed"])])
-    with LocalCluster(max(sizes)) as cluster:
+    with LocalCluster(max(sizes), shared=given["transport"] == UNIX) as cluster:
         progress.say(f"{max(sizes)} hosts made on this machine ({cluster.up_s:.1f} s)")
         return on_hosts(trials, cluster.hosts, on, given["store"], progress)
 
@@ -205,6 +212,8 @@ def asked_of(given: dict[str, Any]) -> Asked:
         raise UsageError("--throttle is for --closed: an open loop has its --rate")
     if given["ops"] and given["time_ms"]:
         raise UsageError("--time and --ops both say when it ends: give one")
+    if given["on"] == SIMULATED and given["transport"] != Asked.transport:
+        raise UsageError("--transport is for hosts: the simulator has none")
     if given["wan"] and given["zones"]:
         raise UsageError("--zones: those of --wan are the inventory's")
     load = {"distribution": given["distribution"], "writes": f"{given['writes']:g}"}
@@ -224,7 +233,7 @@ def asked_of(given: dict[str, Any]) -> Asked:
         interval_ms=given["interval_ms"],
         rtt_ms=given["rtt_ms"],
         client_timeout_ms=given["client_timeout_ms"],
-        on=given["on"],
+        transport=given["transport"],
     )
 
 
