@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from checker.phrases import plural
 from harness.errors import HarnessError, UsageError
 from harness.report.progress import Progress
 from harness.running import registry
@@ -42,6 +43,9 @@ def _end(entry: Entry) -> int:
         except HarnessError as error:
             click.echo(f"harness: {error}", err=True)
             return error.exit_code
+    if seen.before:
+        click.echo(f"{entry.name}: another command has ended it")
+        return 0
     for thing in seen.left:
         click.echo(f"harness: {entry.name}: still there: {thing}", err=True)
     if seen.left:
@@ -54,7 +58,9 @@ def looked_at(seen: Ended) -> list[str]:
     """What was looked for and not found."""
     words = []
     if seen.processes:
-        words.append(f"{seen.processes} processes and {seen.namespaces} namespaces are gone")
+        gone = [plural(seen.processes, "process", "processes")]
+        gone += [plural(seen.namespaces, "namespace")] if seen.namespaces else []
+        words.append(f"{' and '.join(gone)} gone")
     else:
         words.append("its holder had died")
     words.append("no link or mount of it is on this machine")

@@ -44,7 +44,7 @@ def command(as_json: bool) -> None:
             click.echo(json.dumps(each))
     elif seen:
         Console(soft_wrap=True, highlight=False).print(table_of_nodes(seen))
-    else:
+    elif not words:
         click.echo("no cluster runs")
     for word in words:
         click.echo(f"harness: {word}", err=True)
@@ -73,8 +73,9 @@ def without_answer(entry: Entry, error: HarnessError) -> str:
             f"{entry.name}: its holder has died, and hosts of {entry.asked().on} may have something"
             f" of it: `harness down {entry.name}` cleans them"
         )
+    how = "was ended by a signal" if entry.read("ended.json") else "has died"
     registry.remove(entry)
-    return f"{entry.name}: its holder has died, and its hosts with it: nothing is left to end"
+    return f"{entry.name}: its holder {how}, and its hosts with it: nothing is left to end"
 
 
 def table_of_nodes(clusters: Sequence[Mapping[str, Any]]) -> Table:

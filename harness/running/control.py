@@ -34,18 +34,28 @@ class Control:
 
     def __init__(self, path: Path) -> None:
         """Raises NotThereError."""
+        self._path = path
+        self._waits = False
+        """Whether an answer is due that nobody waited for."""
+        self._connect()
+
+    def _connect(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(ANSWER_S)
         try:
-            with _short(path) as address:
+            with _short(self._path) as address:
                 self._socket.connect(address)
         except OSError as error:
             self._socket.close()
-            raise NotThereError(f"nobody answers at {path}: {error.strerror}") from error
+            raise NotThereError(f"nobody answers at {self._path}: {error.strerror}") from error
         self._lines = self._socket.makefile("rb")
 
     def ask(self, do: str, **fields: Any) -> Answer:
         """Raises UsageError or HarnessError with the holder's sentence; NotThereError if it is gone."""
+        if self._waits:  # somebody was interrupted: that answer is not this one's
+            self.close()
+            self._connect()
+        self._waits = True
         try:
             self._socket.sendall(json.dumps({"do": do, **fields}).encode() + b"\n")
             line = self._lines.readline()
@@ -53,6 +63,7 @@ class Control:
             raise NotThereError(f"the cluster's holder does not answer: {error}") from error
         if not line:
             raise NotThereError("the cluster's holder has ended")
+        self._waits = False
         said = json.loads(line)
         if "refused" in said:
             usage = said["code"] == UsageError.exit_code

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.deployment import Deployment
 from harness.errors import HarnessError
 from harness.remote.faults import LEDGERS
 from harness.remote.homes import home_of
 from harness.remote.seam import on_all
 from harness.remote.ssh import SshRemote
+from harness.running.deployed import deployment_of
 from harness.running.registry import Asked
 from nemesis.shell_facts import PREFIX
 
@@ -61,14 +61,7 @@ def clean(asked: Asked, say: Callable[[str], None]) -> list[str]:
     Its agents have mended all when they lost it; those that were killed too left a ledger, by which new
     ones do.
     """
-    deployed = Deployment(
-        asked.protocol,
-        asked.hosts,
-        rtt_ms=asked.rtt_ms,
-        options=asked.options,
-        tag=asked.tag,
-        say=say,
-    )
+    deployed = deployment_of(asked, asked.hosts, say)
     problems = []
     try:
         deployed.injector.prepare(weather=False)

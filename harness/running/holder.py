@@ -25,6 +25,7 @@ from harness.remote.seam import Host, on_all
 from harness.report.progress import Progress
 from harness.running.cluster import RunningCluster
 from harness.running.control import Server
+from harness.running.deployed import deployment_of
 from harness.running.registry import LOCAL, Asked, Entry
 from harness.trial import Trial
 from harness.wan import links_of
@@ -41,44 +42,42 @@ class Holder:
 
     def run(self) -> None:
         """Make it, serve, take it down. Raises HarnessError where it cannot be made."""
-        with ExitStack() as cleanup:
-            hosts = self.hosts(cleanup)
-            trial = Trial(
-                protocol=self.asked.protocol,
-                nodes=len(hosts),
-                zones=",".join(self.asked.zones),
-                wan=self.asked.wan,
-            )
-            deployed = Deployment(
-                self.asked.protocol,
-                hosts,
-                rtt_ms=self.asked.rtt_ms,
-                options=self.asked.options,
-                tunnel=self.asked.tunnel,
-                leave_running=self.asked.adopted,
-                tag=self.asked.tag,
-                admin=self.asked.admin,
-                transport=self.asked.transport,
-                say=self.progress.say,
-            )
-            deployed.bring_up(
-                cleanup,
-                self.progress,
-                weather=None,
-                rtt_ms=links_of(trial),
-                clean=lambda: self.clean(deployed),
-                installed=self.asked.adopted,
-            )
-            for word in words(deployed.distances):
-                self.progress.say(word)
-            cluster = RunningCluster(self.entry.name, self.asked, deployed, self.progress.say)
-            cleanup.callback(self.heal, cluster)
-            server = Server(self.entry.control, cluster.handle, self.progress.say)
-            cleanup.callback(server.close)
-            self.entry.write("cluster.json", {"hosts": [asdict(host) for host in hosts]})
-            cluster.stop.wait()
-            self.told_to_end = True
-        self.entry.write("ended.json", {"problems": self.problems})
+        try:
+            with ExitStack() as cleanup:
+                cluster = self.made(cleanup)
+                server = Server(self.entry.control, cluster.handle, self.progress.say)
+                cleanup.callback(server.close)
+                hosts = [asdict(host) for host in cluster.deployed.hosts.values()]
+                self.entry.write("cluster.json", {"hosts": hosts})
+                cluster.stop.wait()
+                self.told_to_end = True
+        finally:
+            if self.told_to_end or not self.asked.adopted:  # else the nodes live on
+                self.entry.write("ended.json", {"problems": self.problems})
+
+    def made(self, cleanup: ExitStack) -> RunningCluster:
+        """The cluster, up; ``cleanup`` takes it down."""
+        hosts = self.hosts(cleanup)
+        deployed = deployment_of(self.asked, hosts, self.progress.say)
+        trial = Trial(
+            protocol=self.asked.protocol,
+            nodes=len(hosts),
+            zones=",".join(self.asked.zones),
+            wan=self.asked.wan,
+        )
+        deployed.bring_up(
+            cleanup,
+            self.progress,
+            weather=None,
+            rtt_ms=links_of(trial),
+            clean=lambda: self.clean(deployed),
+            installed=self.asked.adopted,
+        )
+        for word in words(deployed.distances):
+            self.progress.say(word)
+        cluster = RunningCluster(self.entry.name, self.asked, deployed, self.progress.say)
+        cleanup.callback(self.heal, cluster)
+        return cluster
 
     def hosts(self, cleanup: ExitStack) -> tuple[Host, ...]:
         if self.asked.on != LOCAL:

@@ -82,6 +82,8 @@ class Ended:
     namespaces: int = 0
     hosts: int = 0
     """Of an inventory, looked at."""
+    before: bool = False
+    """Whether another command had ended it, and seen that nothing is left."""
     left: list[str] = field(default_factory=list)
     """What is still there, or could not be undone; none: nothing is left."""
 
@@ -92,6 +94,8 @@ def end(entry: Entry, say: Callable[[str], None]) -> Ended:
     It is forgotten only if nothing is left, so that this may be tried again. Raises HarnessError if its
     processes do not end.
     """
+    if not entry.path.exists():
+        return Ended(before=True)
     asked = entry.asked()
     ended = Ended()
     traces = _end_holder(entry)

@@ -106,6 +106,13 @@ class Entry:
             os.close(descriptor)
         return False
 
+    def made_ns(self) -> int:
+        """When it was asked for; 0 for a directory that is no cluster's, or that has just gone."""
+        try:
+            return (self.path / "asked.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     def asked(self) -> Asked:
         """Raises UsageError for a directory that another version has written, or that is torn."""
         try:
@@ -149,8 +156,8 @@ def folder() -> Path:
 
 def entries() -> list[Entry]:
     """All clusters that are known, the oldest first, dead ones included."""
-    found = [path for path in folder().iterdir() if path.is_dir()]
-    return [Entry(path) for path in sorted(found, key=lambda path: path.stat().st_ctime_ns)]
+    found = [Entry(path) for path in folder().iterdir() if path.is_dir()]
+    return sorted(found, key=lambda entry: (entry.made_ns(), entry.name))
 
 
 def claim(name: str | None, asked: Asked) -> tuple[Entry, int]:

@@ -76,6 +76,26 @@ def test_what_is_no_request_is_refused(path: Path, said: list[str], line: bytes)
     assert said == []
 
 
+def test_an_answer_that_nobody_waited_for_answers_nobody_else(
+    path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when Ctrl-C ends the wait, and the next command is typed."""
+
+    class Interrupted:
+        def readline(self) -> bytes:
+            raise KeyboardInterrupt
+
+        def close(self) -> None: ...
+
+    control = Control(path)
+    monkeypatch.setattr(control, "_lines", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        control.ask("echo", text="first")
+    assert control.ask("echo", text="second") == {"error": "second"}
+    control.close()
+    assert said == []
+
+
 def test_nobody_there(path: Path) -> None:
     with pytest.raises(NotThereError, match="nobody answers"):
         Control(path)
