@@ -38,6 +38,8 @@ from protocols.quorum_systems import QuorumSystem, parse
 class FPaxos(MultiPaxos):
     """See the module. Options: ``quorum``, ``force``, and those of ``multipaxos``."""
 
+    changes_members = False
+
     @classmethod
     def quorums_of(cls, cluster: Cluster) -> QuorumSystem:
         """Raises ValueError for a system that is not known, cannot be made of these nodes, or has

@@ -31,6 +31,13 @@ from protocols.transactions import MULTI
 
 GROUP = wrapping("Group", MultiPaxos.messages)
 
+
+class One(MultiPaxos):
+    """One of the groups: its members are all nodes, for good."""
+
+    changes_members = False
+
+
 PREFER = 6, 7
 """Round trips that a preferred leader waits for a sign of another before it campaigns: more than
 between two signs of life of a leader, less than others wait (``multipaxos.replica``)."""
@@ -55,7 +62,7 @@ class PaxosGroups(Host[Wrapped]):
         return KeyMap(self.cluster.number("groups", len(self.nodes)))
 
     def make_group(self, number: int) -> MultiPaxos:  # noqa: ARG002  for subclasses
-        return MultiPaxos(self.id, self.cluster)
+        return One(self.id, self.cluster)
 
     def preferred(self, number: int) -> NodeId:
         """Who is to lead this group at first."""

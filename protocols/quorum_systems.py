@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from typing import Protocol
 
 from protocols.kernel import Cluster, NodeId, record
 from protocols.quorums import fast, majority
@@ -78,6 +79,18 @@ class Rule:
         """How many nodes, chosen by an adversary, may always be down with a quorum left."""
         cost = sorted(mask.bit_count() - number + 1 for mask, number in self.groups)
         return sum(cost[: len(cost) - self.needed + 1]) - 1
+
+
+class Quorums(Protocol):
+    """What a proposer asks of sets of nodes."""
+
+    def phase1(self, nodes: int) -> bool:
+        """Whether promises of these nodes make a leader."""
+        ...
+
+    def phase2(self, nodes: int) -> bool:
+        """Whether votes of these nodes choose a command."""
+        ...
 
 
 @record

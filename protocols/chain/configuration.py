@@ -89,6 +89,7 @@ class Configuration:
 class Master(MultiPaxos):
     """Multi-Paxos on configurations."""
 
+    changes_members = False
     machine = Configuration
     served: Container[str] = (RECONFIGURE,)
     reads: Container[str] = ()

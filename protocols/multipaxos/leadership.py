@@ -14,8 +14,9 @@ from protocols.ballots import Ballot
 from protocols.clients import name
 from protocols.kernel import Command, NodeId
 from protocols.log import Vote
+from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.messages import Accept, Promise
-from protocols.quorum_systems import QuorumSystem
+from protocols.quorum_systems import Quorums
 from protocols.statemachine import NOOP
 
 
@@ -111,6 +112,10 @@ class Leadership:
         """The same, since the last tick."""
         self.audience: tuple[NodeId, ...] = ()
         """Who is sent what is proposed."""
+        self.promisers = 0
+        """A bit for each node that has promised this ballot."""
+        self.covered = FOREVER
+        """The last slot for which they are enough (``multipaxos.members``)."""
 
     def enqueue(self, command: Command) -> None:
         """Let a command wait, unless it waits already or is under way, or too many do."""
@@ -118,13 +123,15 @@ class Leadership:
             self.queue.append(command)
             self._names[name(command)] = None
 
-    def next_batch(self, chosen: int) -> tuple[Command, ...]:
-        """The commands to propose now, from slot ``next`` on; none when enough are under way."""
+    def next_batch(self, chosen: int, horizon: int = FOREVER) -> tuple[Command, ...]:
+        """The commands to propose now, from slot ``next`` on and not beyond ``horizon``; none when
+        enough are under way.
+        """
         while self._batches and self._batches[0] <= chosen:
             self._batches.popleft()
         if not self.queue or len(self._batches) >= self._pipeline:
             return ()
-        size = min(len(self.queue), self._batch)
+        size = min(len(self.queue), self._batch, horizon - self.next + 1)
         return tuple([self.queue.popleft() for _ in range(size)])
 
     def propose(self, commands: tuple[Command, ...], voter: NodeId) -> None:
@@ -144,7 +151,7 @@ class Leadership:
             if proposal is not None:
                 proposal.voters |= bit
 
-    def is_chosen(self, slot: int, quorums: QuorumSystem) -> bool:
+    def is_chosen(self, slot: int, quorums: Quorums) -> bool:
         proposal = self.open.get(slot)
         return proposal is not None and quorums.phase2(proposal.voters)
 

@@ -17,7 +17,7 @@ from protocols.log import Durable, Log, Vote, key_of
 from protocols.multipaxos.machine import Machine
 from protocols.multipaxos.messages import Chosen, Message
 from protocols.multipaxos.reads import Questions
-from protocols.quorum_systems import QuorumSystem, by_majority
+from protocols.quorum_systems import Quorums, QuorumSystem, by_majority
 from protocols.statemachine import OUTDATED, READS, TIMED_COMMANDS, Answer, KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads
@@ -34,7 +34,7 @@ class Learner(Replica[Message]):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.quorums = self.quorums_of(cluster)
+        self.quorums: Quorums = self.quorums_of(cluster)
         self.batch = cluster.number("batch", 64)
         self.pipeline = cluster.number("pipeline", 4)
         self.reach = 4 * self.batch * self.pipeline
@@ -62,10 +62,13 @@ class Learner(Replica[Message]):
         """Come back with what is on disk: the snapshot, and the chosen slots after it."""
         slot, state = cast("tuple[int, Json]", durable.get("snapshot", (0, None)))
         self.snapshot = (slot, state)
-        self.store = self.machine.restore(state) if slot else self.machine()
+        self.store = self.machine()
+        if slot:
+            self.revive(state)
         self.log = Log.load(durable, slot)
         for vote in self.log.since(slot + 1, self.log.chosen):
-            self.run(vote.command)
+            self.apply(vote.slot, vote.command)
+            self.passed(vote.slot)
         self.restored()
 
     # --- learning and executing -------------------------------------------------------------------
@@ -95,14 +98,22 @@ class Learner(Replica[Message]):
         first = updates and not self.store.ran(command)
         if first:
             self.note("executed", [command.key, name])
-        answer = self.run(command)
+        answer = self.apply(log.chosen, command)
         self.answer(self.clients.pop(command), answer)
+        self.passed(log.chosen)
         if first:
             self.executed(command, answer)
         if self.questions:
             self.answer_reads()
         if log.chosen % self.snapshot_every == 0:
             self.compact()
+
+    def apply(self, slot: int, command: Command) -> Answer:  # noqa: ARG002  for subclasses
+        """Execute what was chosen in this slot."""
+        return self.run(command)
+
+    def passed(self, chosen: int) -> None:
+        """For subclasses: this slot is executed, and all before it."""
 
     def run(self, command: Command) -> Answer:
         return self.store.run(command)
@@ -130,10 +141,18 @@ class Learner(Replica[Message]):
     def compact(self) -> None:
         """Chandra 2007, section 5.5: a snapshot, and a log that begins ``keep`` slots before it."""
         slot = self.log.chosen
-        self.snapshot = (slot, self.store.snapshot())
+        self.snapshot = (slot, self.picture())
         self.persist("snapshot", self.snapshot)
         for old in self.log.truncate(max(self.log.base, slot - self.keep)):
             self.forget(key_of(old))
+
+    def picture(self) -> Json:
+        """What a snapshot is of."""
+        return self.store.snapshot()
+
+    def revive(self, picture: Json) -> None:
+        """Be what a snapshot shows."""
+        self.store = self.machine.restore(picture)
 
     # --- catching up ------------------------------------------------------------------------------
 
@@ -187,7 +206,7 @@ class Learner(Replica[Message]):
         self.incoming = Incoming()
         self.snapshot = (slot, state)
         self.persist("snapshot", self.snapshot)
-        self.store = self.machine.restore(state)
+        self.revive(state)
         for old in self.log.jump(slot):
             self.forget(key_of(old))
         self.restored()

@@ -25,7 +25,7 @@ from typing import ClassVar
 
 from protocols.ballots import ZERO, Ballot
 from protocols.kernel import NodeId
-from protocols.quorum_systems import QuorumSystem
+from protocols.quorum_systems import Quorums
 
 GRANTED = 20
 """Round trips for which a grantor keeps still."""
@@ -45,7 +45,7 @@ class Lease:
     open: ClassVar[int] = 4
     """How many of those asked for may be good at the same time: more than ticks in ``held``."""
 
-    def __init__(self, quorums: QuorumSystem, node: NodeId) -> None:
+    def __init__(self, quorums: Quorums, node: NodeId) -> None:
         self._quorums, self._node = quorums, node
         self._ballot = ZERO
         self._asked = 0

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.kernel import Command, NodeId, RequestId
-from protocols.quorum_systems import QuorumSystem
+from protocols.quorum_systems import Quorums
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class _Question:
 class Questions:
     """The quorum reads under way of one replica's clients, by request."""
 
-    def __init__(self, quorums: QuorumSystem) -> None:
+    def __init__(self, quorums: Quorums) -> None:
         self._quorums = quorums
         self._open: dict[RequestId, _Question] = {}
 

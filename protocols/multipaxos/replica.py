@@ -9,10 +9,13 @@ from protocols.ballots import owner
 from protocols.clients import named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.leasing import LEASES, Timekeeper
-from protocols.multipaxos.candidate import CAUGHT_UP, CONTESTED, FILLED, Candidate
+from protocols.membership import CHANGES, first_members
+from protocols.multipaxos.candidate import CAUGHT_UP, CONTESTED, FILLED
+from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.leadership import Campaign, Leadership
 from protocols.multipaxos.learner import INSTALLED
 from protocols.multipaxos.leases import GRANTED, NOBODY, Lease
+from protocols.multipaxos.members import Reconfiguring
 from protocols.multipaxos.messages import (
     MESSAGES,
     Accept,
@@ -46,10 +49,11 @@ READ_MODES = ("log", "leader", "quorum", "any")
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
-class MultiPaxos(Candidate):
+class MultiPaxos(Reconfiguring):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
-    ``read``: log, leader, quorum or any, ``thrifty``: true or false, and ``leader``: the node that
-    is to lead first (``protocols.preferred``).
+    ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
+    is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,
+    and ``alpha``: in how many slots a change of these takes effect.
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -59,6 +63,7 @@ class MultiPaxos(Candidate):
     messages = MESSAGES
     commands = tuple(sorted(TIMED_COMMANDS))
     multi_key = True
+    changes_members = True
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
         "batch": (1, 2, 8, 32),
@@ -82,6 +87,8 @@ class MultiPaxos(Candidate):
     @classmethod
     def check(cls, cluster: Cluster) -> None:
         cls.quorums_of(cluster)
+        if cls.changes_members:
+            first_members(cluster)
         cluster.truth("thrifty", default=False)
         preferred(cluster)
         if (mode := cluster.options.get("read", "log")) not in READ_MODES:
@@ -142,8 +149,13 @@ class MultiPaxos(Candidate):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
-        if command.f not in self.reads and self.store.ran(command):
+        if self.changes_members and command.f in CHANGES:
+            self.submit([command])
+            self.reply(request, None)
+        elif command.f not in self.reads and self.store.ran(command):
             self.answer(request, self.store.run(command))
+        elif self.out and self.following is None:
+            self.reply(request, "refused: not a member", ok=False)
         elif command.f in self.reads and self.read_mode == "any":
             self.answer(request, self.run(command))
         elif command.f not in self.served or not self.clients.add(request, command):
@@ -239,7 +251,7 @@ class MultiPaxos(Candidate):
     def work(self, lead: Leadership) -> None:
         """Lamport 2001, section 2.2, phase 2a for what waits, and learn what has a quorum."""
         self.settle(lead)
-        while commands := lead.next_batch(self.log.chosen):
+        while commands := self.next_batch(lead):
             first = lead.next
             for slot, command in enumerate(commands, first):
                 self.vote(slot, lead.ballot, command)
@@ -250,6 +262,12 @@ class MultiPaxos(Candidate):
         if self.log.chosen > self.announced:
             self.broadcast(Commit(lead.ballot, self.log.chosen), lead.audience)
             self.tell_others(lead)
+        if self.out:
+            self.retire()
+
+    def next_batch(self, lead: Leadership) -> tuple[Command, ...]:
+        self.hasten(lead)
+        return lead.next_batch(self.log.chosen, self.horizon(lead))
 
     def tell_others(self, lead: Leadership) -> None:
         """What is chosen was announced. Who did not vote for it is told what it is."""
@@ -273,7 +291,7 @@ class MultiPaxos(Candidate):
         return tuple(some)
 
     def settle(self, lead: Leadership) -> None:
-        while lead.is_chosen(self.log.chosen + 1, self.quorums):
+        while lead.is_chosen(self.log.chosen + 1, self.quorums_at(self.log.chosen + 1)):
             lead.close(self.log.chosen + 1)
             self.advance()
 
@@ -342,6 +360,8 @@ class MultiPaxos(Candidate):
             self.questions.keep(self.clients.commands())
 
     def remind(self, lead: Leadership) -> None:
+        if self.electorate is not None and lead.covered < FOREVER:
+            self.look_ahead(self.electorate, lead)
         lead.audience, lead.heard = self.chosen_audience(lead), 0
         if self.read_mode == "leader":
             self.lend(lead)

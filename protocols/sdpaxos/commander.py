@@ -37,6 +37,7 @@ FINISHED, GIVEN_UP = (
 class Commander(MultiPaxos):
     """The C-instances. Subclasses say in which order they are executed."""
 
+    changes_members = False
     machine = State
     store: State
     commands = tuple(sorted(COMMANDS))

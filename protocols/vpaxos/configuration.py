@@ -128,6 +128,7 @@ class Table:
 class Master(MultiPaxos):
     """Multi-Paxos on configurations. ``news``: the table has changed since that was looked at."""
 
+    changes_members = False
     machine = Table
     served: Container[str] = (RECONFIGURE, COMPLETE)
     reads: Container[str] = ()

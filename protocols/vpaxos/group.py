@@ -40,6 +40,7 @@ class Group(MultiPaxos):
     ``whole`` (the state is transferred), ``stuck`` and ``wanted`` after each step.
     """
 
+    changes_members = False
     messages: ClassVar[tuple[type, ...]] = (*MultiPaxos.messages, Transfer, Held)
     vertical: type[Vertical] = Vertical
 

@@ -113,6 +113,7 @@ class Group(MultiPaxos):
     to the host of which keys a token has moved.
     """
 
+    changes_members = False
     own: Container[str] = (GRANT, RELEASE, DELIVERED)
     """What tokens, and not clients, ask for."""
     brings: str = GRANT
