@@ -217,7 +217,7 @@ def test_a_reader_that_goes_away_is_no_verdict(tmp_path: Path) -> None:
     ("option", "words"),
     [
         ("batchh=3", "multipaxos has no option 'batchh': did you mean batch?"),
-        ("zzz=3", "multipaxos has no option 'zzz': there are batch, "),
+        ("zzz=3", "multipaxos has no option 'zzz': there are alpha, batch, "),
         ("keep=-1", "keep=-1: it is a whole number of at least 0"),
         ("read=sometimes", "multipaxos: read=sometimes"),
     ],
