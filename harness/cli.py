@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "shrink": "Make a failed simulated run as small as can be.",
     "report": "Write a run's report as a web page.",
     "replay": "Play a simulated run again, and look at what happened.",
+    "play": "Watch a simulated cluster on a page, break it by mouse, go back.",
     "list": "List protocols, workloads and faults.",
     "runs": "List the runs in the store.",
     "hosts": "Make hosts on this machine and run a command that uses them.",

@@ -23,7 +23,9 @@ from nemesis.actions import (
     Kill,
     Leave,
     Link,
+    LinkAction,
     LoseUnsynced,
+    MemberAction,
     Mend,
     NodeAction,
     Pause,
@@ -51,7 +53,7 @@ from nemesis.resolution import factory, resolve
 
 __all__ = [
     "action_to_json", "actions_to_json", "factory", "fault_to_json", "lane_of", "lanes", "make_plan",
-    "plan_from_json", "plan_to_json", "resolve", "validate",
+    "plan_from_json", "plan_to_json", "resolve", "touched", "validate",
 ]  # fmt: skip
 
 LANES = ("network", "process", "packet", "disk", "clock", "membership")
@@ -165,14 +167,15 @@ def _take_turns(
 def validate(plan: Plan, nodes: Sequence[int], zones: Sequence[str] = ()) -> None:
     """Refuse a plan that cannot be meant. Raises ValueError, naming the window (counted from 0).
 
-    Windows of one lane do not overlap; links and nodes exist; a fault's ``end`` cures what its
-    ``begin`` did; a named fault can be resolved on these nodes, in these zones.
+    Windows of one lane do not overlap, unless each says which nodes or links it is about, and none is
+    the same; links and nodes exist; a fault's ``end`` cures what its ``begin`` did; a named fault
+    can be resolved on these nodes, in these zones.
 
     >>> validate([Window(0, 10, "kill-one"), Window(5, 10, "pause-one")], range(3))
     Traceback (most recent call last):
     ValueError: window 1 (pause-one): overlaps window 0 (kill-one), also of the process lane
     """
-    until: dict[str, tuple[int, str]] = {}
+    before: dict[str, list[tuple[int, str, frozenset[int | Link] | None]]] = {}
     for number, window in sorted(enumerate(plan), key=lambda item: item[1].at_ms):
         name = window.fault if isinstance(window.fault, str) else window.fault.name
         label = f"window {number} ({name})"
@@ -181,11 +184,27 @@ def validate(plan: Plan, nodes: Sequence[int], zones: Sequence[str] = ()) -> Non
             of_lanes = lanes(window.fault)
         except ValueError as error:
             raise ValueError(f"{label}: {error}") from error
+        own = touched(window.fault)
         for lane in of_lanes:
-            end_ms, other = until.get(lane, (0, ""))
-            if window.at_ms < end_ms:
-                raise ValueError(f"{label}: overlaps {other}, also of the {lane} lane")
-            until[lane] = (window.at_ms + window.for_ms, label)
+            on = [other for other in before.get(lane, ()) if window.at_ms < other[0]]
+            for _, other, theirs in on:
+                if own is None or theirs is None or own & theirs:
+                    raise ValueError(f"{label}: overlaps {other}, also of the {lane} lane")
+            before[lane] = [*on, (window.at_ms + window.for_ms, label, own)]
+
+
+def touched(fault: Fault | str) -> frozenset[int | Link] | None:
+    """The nodes and links that a fault touches; None where only its opening says which, or all are
+    concerned: who is a member is everybody's affair.
+    """
+    if isinstance(fault, str):
+        return None
+    actions = (*fault.begin, *fault.end)
+    if any(isinstance(action, MemberAction) for action in actions):
+        return None
+    links = [action.links for action in actions if isinstance(action, LinkAction)]
+    nodes = [action.node for action in actions if not isinstance(action, LinkAction)]
+    return frozenset([*nodes, *(link for some in links for link in some)])
 
 
 def _validate_window(window: Window, nodes: Sequence[int], zones: Sequence[str]) -> None:

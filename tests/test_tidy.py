@@ -22,7 +22,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "nemesis": ("nemesis",),
     "workloads": ("workloads", "checker", "protocols.kernel"),
 }
-PURE = ("protocols", "checker", "nemesis", "workloads", "harness.sim")
+PURE = (
+    "protocols", "checker", "nemesis", "workloads", "harness.sim",
+    "harness.play.acts", "harness.play.answers", "harness.play.brief", "harness.play.inputs",
+    "harness.play.session", "harness.play.timeline", "harness.play.view",
+)  # fmt: skip
 STANDARD_LIBRARY_ONLY = (
     "protocols",
     "harness.node",

@@ -13,11 +13,13 @@ import click
 
 from harness.errors import UsageError
 from harness.online import refuse_unwatchable
+from harness.sim import NETWORKS
 from harness.trial import Trial
-from harness.wan import longest_ms, zones_of
+from harness.wan import hosts_in, longest_ms, zones_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+DEFAULT_NODES = 5
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "": 1000}
 
 
@@ -66,8 +68,10 @@ def clients(concurrency: str, nodes: int) -> int:
     return int(concurrency[:-1]) * nodes if concurrency.endswith("n") else int(concurrency)
 
 
+_PROTOCOL = click.option(
+    "--protocol", "-p", required=True, help="What to test: see `harness list`."
+)
 _OPTIONS = [
-    click.option("--protocol", "-p", required=True, help="What to test: see `harness list`."),
     click.option("--workload", "-w", default="register", show_default=True, help="What clients do."),
     click.option(
         "--nemesis", default="none", show_default=True, help="Faults, by comma: partition,kill,..."
@@ -126,11 +130,52 @@ _OPTIONS = [
 ]  # fmt: skip
 
 
+_SIMULATED = [
+    click.option(
+        "--nodes", "-n", type=click.IntRange(1, 60), show_default="5, or as many as --wan has"
+    ),
+    click.option(
+        "--network", type=click.Choice(list(NETWORKS)), default=Trial.network, show_default=True,
+        help="How the links behave while no fault is on: hostile loses and delays a little.",
+    ),
+    click.option(
+        "--zones", metavar="A,B,...",
+        help="The nodes' zones, given out in turn; for partition-zone, kill-zone and the protocol.",
+    ),
+    click.option(
+        "--heal", type=click.Choice(["all", "core"]), default=Trial.heal, show_default=True,
+        help="Which nodes come back after the faults: core leaves a minority dead.",
+    ),
+]  # fmt: skip
+
+
 def trial_options(function: F) -> F:
     """Give a command the options of a trial."""
-    for option in reversed(_OPTIONS):
+    return _PROTOCOL(load_options(function))
+
+
+def load_options(function: F) -> F:
+    """The options of a trial but for its protocol."""
+    return _with(_OPTIONS, function)
+
+
+def simulated_options(function: F) -> F:
+    """Those of a simulated trial beside them."""
+    return _with(_SIMULATED, function)
+
+
+def _with(options: Sequence[Callable[[F], F]], function: F) -> F:
+    for option in reversed(options):
         function = option(function)
     return function
+
+
+def simulated_trial(given: dict[str, Any]) -> Trial:
+    """The simulated trial that the options ask for. Raises UsageError."""
+    if given["wan"] and given["zones"]:
+        raise UsageError("--zones: those of --wan are the inventory's")
+    size = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
+    return trial_from(given, given["nodes"] or size)
 
 
 def trial_from(given: dict[str, Any], nodes: int) -> Trial:

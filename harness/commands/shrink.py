@@ -133,8 +133,8 @@ def played_by(command_line: str) -> Played:
 
 def parsed(command_line: str) -> Trial:
     """The trial that a ``harness sim ...`` command line means."""
-    from harness.commands.sim import asked  # noqa: PLC0415  it shrinks, too
-    from harness.commands.sim import command as sim  # noqa: PLC0415
+    from harness.commands.options import simulated_trial  # noqa: PLC0415
+    from harness.commands.sim import command as sim  # noqa: PLC0415  it shrinks, too
 
     words = shlex.split(command_line)[2:]
-    return asked(sim.make_context("sim", words).params)
+    return simulated_trial(sim.make_context("sim", words).params)

@@ -13,7 +13,7 @@ import click
 
 from checker.sometimes import never
 from checker.verdict import Outcome, combine
-from harness.commands.options import trial_from, trial_options
+from harness.commands.options import simulated_options, simulated_trial, trial_options
 from harness.errors import UsageError
 from harness.report.progress import Progress, to_stdout
 from harness.report.run_page import page_of_invalid
@@ -21,12 +21,9 @@ from harness.report.summary import report
 from harness.search.campaign import search
 from harness.search.strategies import STRATEGIES, Strategy, strategy
 from harness.shrink import Bounds, first_invalid
-from harness.sim import NETWORKS
 from harness.simulated import Short, keep, play
 from harness.trial import Trial, seconds
-from harness.wan import hosts_in
 
-DEFAULT_NODES = 5
 SPEAK_EVERY_S = 5.0
 AT_ONCE = Bounds(trials=1_000, seconds=15)
 """How far a failure is shrunk without being asked; `harness shrink` goes further."""
@@ -34,31 +31,17 @@ AT_ONCE = Bounds(trials=1_000, seconds=15)
 
 @click.command("sim")
 @trial_options
-@click.option(
-    "--nodes", "-n", type=click.IntRange(1, 60), show_default="5, or as many as --wan has"
-)
+@simulated_options
 @click.option("--seeds", type=click.IntRange(1), default=1, help="Play this many seeds in a row.")
 @click.option(
     "--jobs", "-j", type=click.IntRange(1, 256), default=os.cpu_count() or 1, show_default=True,
     help="Processes for --seeds, and for shrinking.",
 )  # fmt: skip
 @click.option(
-    "--network", type=click.Choice(list(NETWORKS)), default=Trial.network, show_default=True,
-    help="How the links behave while no fault is on: hostile loses and delays a little.",
-)  # fmt: skip
-@click.option(
-    "--zones", metavar="A,B,...",
-    help="The nodes' zones, given out in turn; for partition-zone, kill-zone and the protocol.",
-)  # fmt: skip
-@click.option(
     "--search", type=click.Choice(list(STRATEGIES)), default="random", show_default=True,
     help="How the trials of --seeds are chosen: docs/search.md says what helps.",
 )  # fmt: skip
 @click.option("--swarm", is_flag=True, help="The same as --search swarm.")
-@click.option(
-    "--heal", type=click.Choice(["all", "core"]), default=Trial.heal, show_default=True,
-    help="Which nodes come back after the faults: core leaves a minority dead.",
-)  # fmt: skip
 @click.option("--keep-going", is_flag=True, help="With --seeds: do not stop at the first failure.")
 @click.option("--shrink/--no-shrink", default=True, help="Whether to shrink a trial that failed.")
 @click.option("--check-determinism", is_flag=True, help="Play twice; name the first difference.")
@@ -73,7 +56,7 @@ def command(**given: Any) -> int:
       harness sim --protocol abd --nodes 3 --nemesis kill --time 20 --seeds 1000
       harness sim --protocol tests.mutants.abd:NoWriteBack --time 10 --seeds 100
     """
-    chosen = strategy("swarm" if given["swarm"] else given["search"], asked(given))
+    chosen = strategy("swarm" if given["swarm"] else given["search"], simulated_trial(given))
     if given["seeds"] > 1 and not given["check_determinism"] and not given["trace"]:
         return many(chosen, given)
     trial = chosen.propose(chosen.base.seed)
@@ -83,14 +66,6 @@ def command(**given: Any) -> int:
         play(trial, observer=to_stdout)
         return 0
     return one(trial, given)
-
-
-def asked(given: dict[str, Any]) -> Trial:
-    """The trial that the options ask for, before a search makes another of it. Raises UsageError."""
-    if given["wan"] and given["zones"]:
-        raise UsageError("--zones: those of --wan are the inventory's")
-    size = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
-    return trial_from(given, given["nodes"] or size)
 
 
 def warn(text: str) -> None:

@@ -182,11 +182,11 @@ def fault_words(row: Row) -> str:
     """
     value = row.value if isinstance(row.value, dict) else {}
     phase = {"begin": "begins", "end": "ends", "heal": "all"}.get(str(value.get("phase")), "")
-    actions = ", ".join(_action_words(action) for action in value.get("actions", ()))
+    actions = ", ".join(action_words(action) for action in value.get("actions", ()))
     return f"{row.f} {phase}" + (f": {actions}" if actions else "")
 
 
-def _action_words(action: dict[str, Any]) -> str:
+def action_words(action: dict[str, Any]) -> str:
     if "node" in action:
         return f"{action['do']} n{action['node'] + 1}"
     links = " ".join(f"n{src + 1}→n{dst + 1}" for src, dst in action["links"])

@@ -64,6 +64,11 @@ class Wire:
         self._weather = weather
         self.odd = self._usual if weather == CLEAR else ALL_FATES
 
+    @property
+    def weather(self) -> Weather:
+        """What it is under now."""
+        return self._weather
+
     def arrivals(self, draw: int) -> Sequence[int]:
         """After how many ns the message of this draw arrives: never, once, or several times."""
         fate, delay = draw >> DELAY_BITS, draw & DELAY_MASK

@@ -16,7 +16,9 @@ from nemesis.actions import (
     Corrupt,
     Cut,
     Fault,
+    Join,
     Kill,
+    Leave,
     LoseUnsynced,
     Mend,
     Pause,
@@ -162,6 +164,21 @@ def test_a_plan_that_cannot_be_meant_is_refused(plan, sentence) -> None:
 
 def test_windows_may_touch_and_lanes_may_overlap() -> None:
     validate([Window(0, 10, KILL), Window(10, 5, "pause"), Window(3, 9, "partition")], range(3))
+
+
+def test_windows_of_different_nodes_and_links_may_overlap() -> None:
+    other = Fault("k2", (Kill(1),), (Start(1),))
+    one_way, back = (Fault("c", (Cut((link,)),), (Mend((link,)),)) for link in ((0, 1), (1, 0)))
+    validate([Window(0, 10, KILL), Window(5, 10, other)], range(3))
+    validate([Window(0, 10, one_way), Window(5, 10, back)], range(3))
+    for plan in (
+        [Window(0, 10, KILL), Window(1, 3, other), Window(5, 10, KILL)],
+        [Window(0, 10, one_way), Window(5, 10, one_way)],
+        [Window(0, 10, "kill"), Window(5, 10, other)],
+        [Window(0, 10, Fault(f"l{n}", (Leave(n),), (Join(n),))) for n in (0, 1)],
+    ):
+        with pytest.raises(ValueError, match="overlaps window 0"):
+            validate(plan, range(3))
 
 
 def test_a_partition_of_one_node_is_refused() -> None:
