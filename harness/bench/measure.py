@@ -42,6 +42,8 @@ class _Ops:
     fate: NDArray[np.int8]
     f: NDArray[Any]
     site: Ints
+    group: Ints
+    """The node whose clients it is of: they have arrivals of their own."""
     fills: Bools
 
     @classmethod
@@ -62,6 +64,7 @@ class _Ops:
             fate=np.where(partner >= 0, history.type[partner], np.int8(INFO)),
             f=f,
             site=np.asarray(sites, np.int64)[at],
+            group=thread % len(sites),
             fills=is_int[invoked] & (value[invoked] < 0),
         )
 
@@ -100,19 +103,31 @@ def measure(history: History, load: Load, *, time_ms: int, sites: Sequence[str])
     lasted_s = max(until_ns - from_ns, 1) / _S
     within = (asked.end_ns >= from_ns) & (asked.end_ns <= until_ns) & (asked.fate == OK)
     waited_ns = some.begin_ns - some.due_ns
-    behind_ns = until_ns - int(some.due_ns.max()) if load.rate and not load.ops else 0
-    usual_ns = _S * min(load.nodes, load.threads) / load.rate if load.rate else 0
+    begun = asked.some(asked.begin_ns < until_ns)
     return Measured(
         from_s=round(from_ns / _S, 6),
         measured_s=round(lasted_s, 6),
         throughput=round(int(within.sum()) / lasted_s, 3),
         groups=tuple(_groups(some, sites)),
         late=times(waited_ns) if load.rate else None,
-        behind_ms=round(behind_ns / _MS, 3) if behind_ns > 10 * usual_ns else 0.0,
+        behind_ms=round(_behind_ns(begun, load, until_ns) / _MS, 3),
         loaded=len(loaded.due_ns),
         timeline=_timeline(asked, start_ns, from_ns, until_ns),
         cdf=_cdf((some.end_ns - some.due_ns)[some.fate == OK]),
     )
+
+
+def _behind_ns(ops: _Ops, load: Load, until_ns: int) -> int:
+    """How long before the end the last op was due that began, at the node that is worst; 0 if that is
+    not much longer than from one arrival to the next.
+    """
+    if not load.rate or load.ops:
+        return 0
+    latest = np.full(load.nodes, -1, np.int64)
+    np.maximum.at(latest, ops.group, ops.due_ns)
+    behind_ns = until_ns - int(latest[latest >= 0].min())
+    usual_ns = _S * min(load.nodes, load.threads) / load.rate
+    return behind_ns if behind_ns > 10 * usual_ns else 0
 
 
 def times(times_ns: Ints) -> Times | None:

@@ -34,8 +34,8 @@ def notes(benched: Benched) -> Iterator[str]:
         )
     if measured.behind_ms:
         yield (
-            f"the load was too much: at the end the clients were {measured.behind_ms / 1000:.1f} s behind"
-            f" {benched.rate:,} ops/s, and what was due by then is in no latency"
+            f"the load was too much: at the end some node's clients were {measured.behind_ms / 1000:.1f} s"
+            f" behind their share of {benched.rate:,} ops/s; what had not begun by then is in no latency"
         )
     elif (late := _late(benched)) is not None:
         yield (

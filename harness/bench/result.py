@@ -95,7 +95,8 @@ class Measured:
     That began ``from_s`` after the trial did.
 
     ``late_ms``: how long ops waited for a free client after they were due. ``behind_ms``: how far the
-    clients were behind their arrivals at the end; what was due then and had not begun is in no number.
+    clients of some node were behind their arrivals at the end, at most; what was due by then and had
+    not begun is in no number.
     """
 
     from_s: float

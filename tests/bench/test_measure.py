@@ -129,8 +129,19 @@ def test_how_late_ops_began_and_how_far_behind_the_clients_were_at_the_end() -> 
     assert measured.late is not None
     assert (measured.late.min, measured.late.max) == (0.0, 810.0)
     assert measured.behind_ms == 910.0  # what was due at 90 ms began last, and 1000 ms was the end
+    later = slow.op(5_000, 5_000, 5_001).measured()  # a final read
+    assert later.behind_ms == 910.0
     closed = slow.measured(replace(LOAD, rate=0))
     assert (closed.late, closed.behind_ms) == (None, 0.0)
+
+
+def test_the_clients_of_one_slow_node_are_behind_however_fast_the_others_are() -> None:
+    script = Script()
+    for i in range(100):
+        script.op(10 * i, 10 * i, 10 * i + 5, thread=1)
+    for i in range(10):
+        script.op(10 * i, 100 * i, 100 * i + 90, thread=0)
+    assert script.measured().behind_ms == 910.0
 
 
 def test_a_load_that_is_kept_up_with_is_not_behind() -> None:

@@ -36,7 +36,7 @@ def test_a_benchmark_of_which_nothing_must_be_said_has_no_notes() -> None:
     [
         (made(outcome="invalid"), "the history is invalid"),
         (made(measured={"groups": (group(fail=3, info=2),)}), "3 ops failed and 2 are unknown"),
-        (made(rate=500, measured={"behind_ms": 2300.0}), "2.3 s behind 500 ops/s"),
+        (made(rate=500, measured={"behind_ms": 2300.0}), "2.3 s behind their share of 500 ops/s"),
         (made(rate=500, measured={"late": times(0.9)}), "8 clients are few for 500 ops/s"),
         (made(usage=used(0.9, 0.2)), "the client was the bottleneck: it used 90%"),
         (made(usage=used(0.2, 0.1, 0.95)), "a node used 95%"),
