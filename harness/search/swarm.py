@@ -30,6 +30,10 @@ RTT_MS = 2, 3, 5, 10
 PERIODS_RTT = 20, 40, 60, 120
 """From one fault of a lane to the next; an election of multi-Paxos takes about 40."""
 TIMEOUTS_RTT = 10, 25, 40, 100, 250
+SHORTEST_TIMEOUT_MS = 50
+"""Five round trips of the links: who gives up after two, and asks anew, is never answered by five
+proposers who meet in each slot, and that is no fault of theirs.
+"""
 LENGTHS = 6, 10, 16
 """Periods in a trial."""
 SHORTEST_MS, LONGEST_MS = 500, 8_000
@@ -62,7 +66,7 @@ def draw(random: Random, base: Trial) -> Trial:
         rtt_ms=rtt_ms,
         time_ms=min(base.time_ms, length_ms),
         interval_ms=period_ms,
-        client_timeout_ms=max(20, rtt_ms * random.choice(TIMEOUTS_RTT)),
+        client_timeout_ms=max(SHORTEST_TIMEOUT_MS, rtt_ms * random.choice(TIMEOUTS_RTT)),
         nemesis=",".join(faults(random, base.faults)),
         network=random.choice(("hostile", "hostile", "perfect")),
         options={**base.options, **options(random, base)},
