@@ -49,13 +49,17 @@ FAR, UNKNOWN = 1, 2
     "--markdown", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write the table there, too.",
 )  # fmt: skip
+@click.option(
+    "--plots", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+    help="Draw there, as SVG, what the literature claims, with what theory predicts; no table.",
+)  # fmt: skip
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
 def command(**given: Any) -> int:
     """Measure each protocol's mean latency at each site, beside the closed form of the round trips.
 
     Clients are beside each node and ask one at a time, so that nothing waits in a queue. ROW is a word
     of a row's name; without any, all are measured. Exit code 1: some site is not within --within of
-    its form, or a history is not valid; 2: some row could not be measured.
+    its form, a history is not valid, or a claim does not hold; 2: some row could not be measured.
 
     \b
     Examples:
@@ -63,11 +67,14 @@ def command(**given: Any) -> int:
       harness wan --predict --wan wan9
       harness wan --on local epaxos "leader oregon" abd
       harness wan --markdown table.md --rounds 40
+      harness wan --plots docs/wan
     """
     wan, on = given["wan"], given["on"]
     places = zones_of(wan, hosts_in(wan))
     maker = Maker(wan, places, given["rounds"])
     rows, zones = chosen(maker.all(), given["rows"]), maker.zones
+    if given["plots"] is not None:
+        return drawn(maker, given["plots"], given["seed"], on)
     page: Path | None = given["page"]
     if page is not None and not page.parent.is_dir():
         raise UsageError(f"--markdown {page}: there is no directory {page.parent}")
@@ -83,6 +90,28 @@ def command(**given: Any) -> int:
     head = [f"{wan}, {'simulated' if on == SIMULATED else 'on hosts'}", *zones, "mean", "off"]
     tell(head, [cells(one) for one in results], page)
     return judged(results, share, SLACK_MS[on])
+
+
+def drawn(maker: Maker, folder: Path, seed: str, on: str) -> int:
+    """Measure the shapes, draw them, and say which of their claims hold."""
+    from harness.wan import shapes  # noqa: PLC0415  with all that draws
+
+    if on != SIMULATED:
+        raise UsageError("--plots: shapes are measured in the simulator; leave out --on")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--plots {folder}: {error.strerror}") from error
+    scene, failed = shapes.Scene(maker=maker, seed=seed), 0
+    for measure in shapes.ALL:
+        shape = measure(scene)
+        path = folder / f"{shape.name}.svg"
+        path.write_text(shape.picture + "\n", encoding="utf-8")
+        to_stdout(f"{path}")
+        for claim, holds in shape.claims.items():
+            to_stdout(f"  {'holds   ' if holds else 'DOES NOT'}  {claim}")
+            failed += not holds
+    return FAR if failed else 0
 
 
 def predicted(row: Row, zones: Sequence[str]) -> Result:

@@ -106,14 +106,14 @@ class Maker:
         ]  # fmt: skip
         return sorted(rows, key=lambda row: forms.mean(row.predicted))
 
-    def flexible(self) -> Row:
-        """Flexible Paxos with the smallest quorums of phase 2 that outlive a lost disk."""
-        n = len(self.places)
-        best = min(self.zones, key=lambda z: forms.mean(forms.leader(self.matrix, self.node(z), 2)))
+    def flexible(self, size: int = 2) -> Row:
+        """Flexible Paxos with quorums of phase 2 of this size: 2 are the fewest that outlive a disk."""
+        n, matrix = len(self.places), self.matrix
+        forms_of = {z: forms.leader(matrix, self.node(z), size) for z in self.zones}
+        best = min(self.zones, key=lambda zone: forms.mean(forms_of[zone]))
         return self.row(
-            f"FPaxos |Q2|=2, leader {best}", "fpaxos",
-            forms.leader(self.matrix, self.node(best), 2), self.apart(),
-            leader=best, quorum=f"count:{n - 1},2",
+            f"FPaxos |Q2|={size}, leader {best}", "fpaxos", forms_of[best], self.apart(),
+            leader=best, quorum=f"count:{n + 1 - size},{size}",
         )  # fmt: skip
 
     def sequenced(self) -> Row:
@@ -129,18 +129,21 @@ class Maker:
 
     def egalitarian(self) -> list[Row]:
         n, matrix = len(self.places), self.matrix
-        slow = self.row(
-            "EPaxos, slow path", "epaxos", forms.two_rounds(matrix, forms.fast_quorum(n)),
-            scripts.interfered(matrix, self.rounds, 2 * ALONE_MS, WARM_MS), patient="false",
-        )  # fmt: skip
         return [
             self.row("EPaxos, fast path", "epaxos", forms.one_round(matrix), self.apart()),
-            replace(slow, f="read"),
+            replace(self.conflicting(1000), name="EPaxos, slow path"),
             self.row(
                 f"EPaxos, fast quorum {n - 1}", "epaxos", forms.one_round(matrix, n - 1),
                 self.apart(), fast_quorum=str(n - 1),
             ),
         ]  # fmt: skip
+
+    def conflicting(self, permille: int) -> Row:
+        """EPaxos where so many ops take the slow path; it begins as soon as answers differ."""
+        script = scripts.interfered(self.matrix, self.rounds, 2 * ALONE_MS, WARM_MS, permille)
+        predicted = forms.by_conflict(self.matrix, permille)
+        name = f"EPaxos, conflict {permille // 10} %"
+        return replace(self.row(name, "epaxos", predicted, script, patient="false"), f="read")
 
     def abd(self) -> Row:
         n = len(self.places)
@@ -168,22 +171,12 @@ class Maker:
     def wpaxos(self) -> list[Row]:
         n, matrix, grid = len(self.places), self.matrix, forms.zones(self.places)
         turns = scripts.together(n, self.rounds, APART_MS, WARM_MS)
-        strewn = scripts.together(n, STREWN, APART_MS // 2, WARM_MS)
-        rows = [
+        owned = [
             self.row(
                 f"WPaxos fz={fz}, own objects", "wpaxos", forms.owned(matrix, grid, fz),
                 scripts.script(turns, n, first=True), fz=str(fz), policy="none",
             )
             for fz in (0, 1)
-        ]  # fmt: skip
-        rows += [
-            self.row(
-                f"WPaxos fz=0, locality {local // 10} %", "wpaxos",
-                forms.by_locality(matrix, grid, 0, local),
-                scripts.script(strewn, n, scripts.mixed(n, local), first=True),
-                fz="0", policy="none",
-            )
-            for local in (700, 900)
         ]  # fmt: skip
         handed = scripts.together(n, self.rounds, n * ALONE_MS, WARM_MS)
         stolen = self.row(
@@ -191,7 +184,17 @@ class Maker:
             scripts.script(handed, n, scripts.handed_on, reads=False),
             fz="0", adaptive="false", hold="0",
         )  # fmt: skip
-        return [*rows, stolen]
+        return [*owned, self.local(700), self.local(900), stolen]
+
+    def local(self, permille: int) -> Row:
+        """WPaxos where so many requests are for objects of the own node, and objects stay."""
+        n = len(self.places)
+        turns = scripts.together(n, STREWN, APART_MS // 2, WARM_MS)
+        return self.row(
+            f"WPaxos fz=0, locality {permille // 10} %", "wpaxos",
+            forms.by_locality(self.matrix, forms.zones(self.places), 0, permille),
+            scripts.script(turns, n, scripts.mixed(n, permille), first=True), fz="0", policy="none",
+        )  # fmt: skip
 
     # --- a chain ----------------------------------------------------------------------------------
 

@@ -121,19 +121,22 @@ def _whole(ops: Iterable[ScriptedOp], sites: int) -> Script:
 # --- EPaxos' slow path -------------------------------------------------------------------------------
 
 
-def interfered(matrix: Matrix, rounds: int, gap_ms: int, warm_ms: int) -> Script:
-    """Reads, each of which meets a write of another site that its own site does not know of yet.
+def interfered(
+    matrix: Matrix, rounds: int, gap_ms: int, warm_ms: int, permille: int = 1000
+) -> Script:
+    """Reads, so many of which meet a write of another site that their own site does not know of yet.
 
-    So some of the first answers differ from what the reader's site knows, and others do not have to.
+    Then some of the first answers differ from what the reader's site knows, and others do not have to.
     Reads alone are to be measured.
     """
     sites, ops = len(matrix), []
     for value, (at_ms, number, site) in enumerate(in_turn(sites, rounds, gap_ms, warm_ms), start=1):
-        other, before_ms = interferer(matrix, site)
-        key = f"i{number}/{site}"
-        at_ns = at_ms * MS
-        ops.append(ScriptedOp(at_ns - round(before_ms * MS), sites + other, "write", key, value))
+        key, at_ns = f"i{number}/{site}", at_ms * MS
         ops.append(ScriptedOp(at_ns, site, "read", key))
+        if (number + 1) * permille // 1000 > number * permille // 1000:
+            other, before_ms = interferer(matrix, site)
+            early_ns = at_ns - round(before_ms * MS)
+            ops.append(ScriptedOp(early_ns, sites + other, "write", key, value))
     return _whole(ops, sites)
 
 
