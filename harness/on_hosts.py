@@ -11,6 +11,7 @@ from pathlib import Path
 from checker.history import History
 from checker.verdict import Outcome
 from harness.commit import commit
+from harness.errors import HarnessError
 from harness.judge import Results, judge
 from harness.load_stats import Stats
 from harness.real import RealTrial
@@ -142,8 +143,13 @@ def keep(real: RealTrial, wanted: Wanted, progress: Progress) -> None:
         adopted=True,
         since=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    entry = begin(asked, None, lambda _: None)
-    progress.say(f"left running as {entry.name}: `harness shell`, then `harness down {entry.name}`")
+    try:
+        entry = begin(asked, None, lambda _: None)
+    except HarnessError as error:
+        progress.say(f"left running, but nobody holds it: {error}; `harness ps` says what to do")
+    else:
+        name = entry.name
+        progress.say(f"left running as {name}: `harness shell`, then `harness down {name}`")
 
 
 def lateness(stats: Stats) -> str:

@@ -24,7 +24,8 @@ def begin(asked: Asked, name: str | None, say: Callable[[str], None]) -> Entry:
     """Make a cluster that outlives this process, and wait until it serves.
 
     ``say`` is given the lines of its log meanwhile. Raises UsageError where the name is taken,
-    NotReadyError with the end of the log if it does not come up; then, and on Ctrl-C, nothing is left.
+    NotReadyError with the end of the log if it does not come up; then, and on Ctrl-C, nothing is left, but
+    of nodes that were there before: those are `harness down`'s to end.
     """
     entry, lock = registry.claim(name, asked)
     try:
@@ -45,7 +46,8 @@ def begin(asked: Asked, name: str | None, say: Callable[[str], None]) -> Entry:
     except BaseException:
         process.terminate()
         process.wait(END_S)
-        registry.remove(entry)
+        if not asked.adopted:
+            registry.remove(entry)
         raise
     return entry
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from harness.errors import HarnessError, UsageError
 from harness.running import words
 from harness.running.histories import history_of
+from harness.running.logs import cmp, diff, log_of
 from harness.tables import nearest
 from nemesis import FAULTS, disk, packet, partition, process
 from nemesis.actions import Fault, Weather
@@ -40,7 +41,7 @@ class Verb:
     help: str
     run: Callable[[Shell, list[str]], int]
     follows: str = ""
-    """``nodes``, ``keys``, ``faults`` or ``verbs``."""
+    """``nodes``, ``keys``, ``faults``, ``verbs`` or ``log``."""
 
 
 @dataclass
@@ -246,6 +247,38 @@ class Shell:
             self.say(line)
         return status
 
+    def log(self, rest: list[str]) -> int:
+        match rest:
+            case ["print", *more] if len(more) <= 2:
+                return self.log_print(more)
+            case ["diff" | "cmp" as how]:
+                logs = {name: log_of(noted) for name, noted in self.noted("decided").items()}
+                if not any(logs.values()):
+                    self.say(
+                        "unknown: no node noted a decision (a protocol without a log notes none)"
+                    )
+                    return UNKNOWN
+                fine, lines = diff(logs) if how == "diff" else cmp(logs)
+                for line in lines:
+                    self.say(line)
+                return DONE if fine else FAILED
+            case _:
+                raise UsageError("it takes print, diff or cmp")
+
+    def log_print(self, rest: list[str]) -> int:
+        """``[NODE] [LAST]``: of each node, or of one; all of it, or the end."""
+        names = list(self.names)
+        if rest and not rest[0].isdecimal():
+            names = [self.names[words.node(rest.pop(0), self.names)]]
+        if rest and not rest[0].isdecimal():
+            raise UsageError(f"not a whole number: {rest[0]!r}")
+        noted = self.noted("decided")
+        for name in names:
+            lines = list(log_of(noted[name]).items())
+            for slot, what in lines[-int(rest[0]) :] if rest else lines:
+                self.say(f"{name}  {slot}  {what}")
+        return DONE if any(noted[name] for name in names) else UNKNOWN
+
     def on(self, rest: list[str]) -> int:
         if len(rest) < 2:
             raise UsageError("it takes a node and a command")
@@ -285,6 +318,7 @@ class Shell:
                 "keys": list(self.keys) if len(known) == 1 else [],
                 "faults": list(FAULTS) if len(known) == 1 else [],
                 "verbs": list(VERBS),
+                "log": ["print", "diff", "cmp"] if len(known) == 1 else list(self.names),
             }.get(verb.follows, [])
         return sorted(each for each in candidates if each.startswith(begun))
 
@@ -343,6 +377,8 @@ VERBS: dict[str, Verb] = {
                   Shell.fault, "faults"),
     "heal": Verb("heal", "end all faults, and see it", Shell.heal),
     "restart": Verb("restart NODE..", "kill -9 if it runs, and start", Shell.restart, "nodes"),
+    "log": Verb("log print [NODE] [LAST] | diff | cmp", "what was decided, slot by slot; whether it"
+                " is the same where it is known; whether it is the same", Shell.log, "log"),
     "nodes": Verb("nodes", "the nodes and the open faults", Shell.nodes),
     "leader": Verb("leader", "who leads, by the nodes' own word", Shell.leader),
     "state": Verb("state NODE", "all that a replica has in memory", Shell.state, "nodes"),

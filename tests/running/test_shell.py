@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
+from harness.running.logs import slots
 from harness.running.shell import VERBS, Shell
 from nemesis.actions import Cut, Fault, Kill, Pause, Shape, Weather, Wipe
 from nemesis.encoding import fault_from_json
@@ -130,6 +131,8 @@ def test_a_fault_that_did_not_bite_is_told_and_is_no_success() -> None:
         ("fault partition soon", "not a time: 'soon'"),
         ("heal now", "it takes no 'now'"),
         ("restart n1 5s", "a restart takes no time"),
+        ("log", "print, diff or cmp"),
+        ("log print n1 all", "not a whole number"),
         ("help dance", "no command 'dance'"),
     ],
 )
@@ -172,6 +175,48 @@ def test_consensus_of_what_nobody_noted_is_unknown() -> None:
     holder = Holder(notes=notes([["y", "a"]], []))
     assert holder.shell.run("consensus x") == 2
     assert "unknown" in holder.said[0]
+
+
+LOG = [[1, "a"], [2, ["b", "c"]], [3, None]]
+
+
+@pytest.mark.parametrize(
+    ("logs", "diff", "cmp"),
+    [
+        ((LOG, LOG, LOG), (0, "all 3 slots agree"), (0, "equal: 3 slots")),
+        ((LOG, LOG, LOG[1:]), (0, "all 3 slots agree"), (1, 'n1: "a", n2: "a", n3: (nothing)')),
+        (
+            (LOG, [*LOG[:2], [3, "x"]], LOG),
+            (1, 'slot 3: null, but n2: "x"'),
+            (1, "slot 3 is the first"),
+        ),
+        (
+            (LOG, [*LOG, [2, "x"]], LOG),
+            (1, 'slot 2: ["b", "c"], but n2'),
+            (1, "slot 2 is the first"),
+        ),
+        (([], [], []), (2, "unknown"), (2, "unknown")),
+    ],
+)
+def test_logs_are_compared(logs: Any, diff: tuple[int, str], cmp: tuple[int, str]) -> None:
+    holder = Holder(notes=notes(*logs))
+    for line, (status, words) in (("log diff", diff), ("log cmp", cmp)):
+        holder.said.clear()
+        assert holder.shell.run(line) == status
+        assert words in holder.said[0]
+
+
+def test_a_log_is_printed() -> None:
+    holder = Holder(notes=notes(LOG, [], [["n1.4", "z"]]))
+    assert holder.shell.run("log print; log print n1 1; log print n2") == 2
+    assert holder.said == [
+        'n1  1  "a"', 'n1  2  ["b", "c"]', "n1  3  null", 'n3  "n1.4"  "z"', "n1  3  null",
+    ]  # fmt: skip
+
+
+def test_slots_are_in_order_whatever_they_are() -> None:
+    logs = {"n1": {"10": "a", "9": "b", '"n1.2"': "c"}}
+    assert slots(logs) == ["9", "10", '"n1.2"']
 
 
 def test_a_lost_host_makes_no_consensus() -> None:
