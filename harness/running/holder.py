@@ -1,13 +1,11 @@
 """The process behind a running cluster: it makes the hosts, puts the nodes there, and stays.
 
-Started by ``harness up`` with the cluster's directory as its argument and the directory's lock as its
-file descriptor, which every process that keeps it alive has open. It ends when it is told so, on SIGTERM, or
-when what it holds cannot be had; then all is taken down, and what could not be is in ``ended.json``.
+It ends when it is told so, on SIGTERM, or when what it holds cannot be had; then all is taken down, and what
+could not be is in ``ended.json``.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from contextlib import ExitStack
@@ -18,7 +16,6 @@ from types import FrameType
 from harness.deployment import Deployment
 from harness.errors import HarnessError
 from harness.node.config import UNIX
-from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.distances import words
 from harness.remote.seam import Host, on_all
@@ -112,17 +109,8 @@ class Holder:
         ]
 
 
-def main() -> None:
-    """Given the directory and the file descriptor of its lock."""
-    entry, lock = Entry(Path(sys.argv[1])), int(sys.argv[2])
-    asked = entry.asked()
-    if asked.on == LOCAL and not sandbox.inside():
-        os.set_inheritable(lock, True)
-        entry.write("holder.json", {"pid": os.getpid()})
-        sandbox.enter([sys.executable, *sys.orig_argv[1:]])
-    os.set_inheritable(lock, False)
-    if asked.on != LOCAL:
-        entry.write("holder.json", {"pid": os.getpid()})
+def hold(entry: Entry, asked: Asked) -> int:
+    """Hold it until its end; the exit code."""
     sys.path.insert(0, str(Path.cwd()))  # where the user's own package.module:Class is
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -132,7 +120,8 @@ def main() -> None:
         sys.stderr.write(f"harness: {error}\n")
         for note in getattr(error, "__notes__", ()):
             sys.stderr.write(f"harness: {note}\n")
-        sys.exit(error.exit_code)
+        return error.exit_code
+    return 0
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -16,7 +16,7 @@ from harness.running.gone import Traces, links_and_mounts, traces_of
 from harness.running.registry import LOCAL, Asked, Entry
 
 END_S = 60.0
-_HOLD = "from harness.running.holder import main; main()"
+_HOLD = "from harness.running.start import main; main()"
 _POLL_S = 0.02
 
 
