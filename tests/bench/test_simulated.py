@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.bench.result import ALL, Benched, read, write
-from harness.bench.simulated import Asked, bench
+from harness.bench.simulated import Asked, bench, played_bench
 from harness.errors import UsageError
+from harness.simulated import play
+from nemesis.actions import Window
 
 WIDE = Asked(
     wan="wan5", clients=25, rate=50, time_ms=4_000, keys=40,
@@ -96,3 +98,23 @@ def test_a_benchmark_under_faults_counts_what_failed() -> None:
     whole = bench("multipaxos", asked).measured.of()
     assert whole.ok + whole.fail + whole.info == whole.ops
     assert whole.fail + whole.info > 0
+
+
+@pytest.mark.parametrize("rate", [200, 0])
+def test_a_stall_is_in_the_latency_of_all_that_it_held_up_in_an_open_loop_alone(rate: int) -> None:
+    """Tene's coordinated omission: of 4 s all nodes stand still for 2, and a closed loop hides it."""
+    asked = Asked(
+        nodes=3, clients=6, rate=rate, time_ms=4_000, warmup_ms=100, load={"load": "false"}
+    )
+    trial = asked.trial("abd").with_plan((Window(1_000, 2_000, "pause-all"),))
+    whole = played_bench(trial, play(trial)).measured.of()
+    assert whole.latency is not None
+    assert whole.service is not None
+    assert whole.service.p99 < 10
+    if rate:
+        assert abs(whole.ops - 4 * rate) < 60
+        assert whole.latency.p50 > 300
+        assert whole.latency.p99 > 1_800
+    else:
+        assert whole.latency.p99 < 10
+        assert whole.latency.max > 2_000
