@@ -73,7 +73,7 @@ class Asked:
             network=self.network,
             zones=zones,
             wan=wan,
-            workload_options=load,
+            workload_options={k: v for k, v in load.items() if v != DEFAULTS.get(k)},
             transport=self.transport,
         )
 
@@ -97,22 +97,22 @@ def command(trial: Trial, on: str) -> str:
     >>> command(Asked(nodes=3, clients=8, rate=0, time_ms=3_000).trial("abd"), "local")
     'harness bench -p abd --nodes 3 --concurrency 8 --closed --time 3 --warmup 2 --seed 0'
     """
-    load = trial.workload_options
+    load = {**DEFAULTS, **trial.workload_options}
     protocol = "+".join([trial.protocol, *(f"{k}={v}" for k, v in trial.options.items())])
     words = ["harness", "bench", "-p", protocol, *(["--on", on] if on != "local" else [])]
     words += ["--nodes", str(trial.nodes), "--concurrency", str(trial.threads)]
     words += ["--rate", str(trial.rate)] if trial.rate else ["--closed"]
-    if load.get("throttle", "0") != "0":
+    if load["throttle"] != DEFAULTS["throttle"]:
         words += ["--throttle", load["throttle"]]
-    if "time" in load:
+    if load["time"] != DEFAULTS["time"]:
         words += ["--time", seconds(int(load["time"]))]
     words += ["--warmup", seconds(int(load["warmup"]))]
     if trial.keys != Asked.keys:
         words += ["--keys", str(trial.keys)]
     for name, flag in _FLAGS.items():
-        if load.get(name, DEFAULTS[name]) != DEFAULTS[name]:
+        if load[name] != DEFAULTS[name]:
             words += [flag, load[name]]
-    words += ["--no-load"] if load.get("load") == "false" else []
+    words += ["--no-load"] if load["load"] == "false" else []
     words += _trial_words(trial, on)
     return shlex.join([*words, "--seed", trial.seed])
 

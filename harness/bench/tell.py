@@ -84,7 +84,7 @@ def compared(benched: Sequence[Benched], then: Sequence[Benched]) -> None:
 
 def about(benched: Sequence[Benched]) -> list[str]:
     """When, of what and where this was run, as sentences."""
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count()
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     where = "in the simulator" if benched[0].on == "sim" else f"on {benched[0].on} hosts"
     machine = (

@@ -68,7 +68,7 @@ ALL_PROTOCOLS = "all"
 )  # fmt: skip
 @click.option("--ops", type=click.IntRange(1), help="How many ops are measured, instead of --time.")
 @click.option(
-    "--warmup", "warmup_ms", type=Duration(), default="1", show_default=True,
+    "--warmup", "warmup_ms", type=Duration(zero=True), default="1", show_default=True,
     help="Load before that, which is not measured.",
 )  # fmt: skip
 @click.option(

@@ -24,9 +24,12 @@ _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "": 1000}
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in new releases only
-    """``300``, ``300s``, ``5m``, ``500ms``: a positive time, as ms."""
+    """``300``, ``300s``, ``5m``, ``500ms``: a time, as ms; positive, unless ``zero`` is one, too."""
 
     name = "seconds"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self.zero = zero
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -38,7 +41,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic in new rel
         if match is None:
             self.fail(f"{value!r} is not a time: write 300, 300s, 5m or 500ms", param, ctx)
         ms = round(float(match[1]) * _UNITS[match[2]])
-        if ms <= 0:
+        if ms <= 0 and not self.zero:
             self.fail(f"{value!r} is no time at all: it must be more than 0", param, ctx)
         return ms
 

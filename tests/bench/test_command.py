@@ -52,7 +52,7 @@ def test_protocols_stand_side_by_side_and_each_run_can_be_checked_and_reported(
 @pytest.mark.parametrize(
     "words",
     [
-        "-p abd --rate 200",
+        "-p abd --rate 200 --warmup 0",
         "-p epaxos+batch=4 --closed --throttle 300 -d zipfian:1.1,1 --write-ratio 0.2 --min 5",
         "-p wpaxos --wan wan5 --nodes 5 -d locality:80 --no-load --nemesis partition",
         "-p raft --zones eu,us -d normal:10,2,speed=100 --network hostile --timeout 700",
