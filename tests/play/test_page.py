@@ -134,9 +134,7 @@ def test_what_is_wrong_is_red(browse: Callable[[Trial], Browser]) -> None:
     browser.run(
         "(() => { const e = document.querySelector('#event'); e.value = 1e9; e.dispatchEvent(new Event('change')) })()"
     )
-    browser.wait(
-        "document.querySelector('#verdict').textContent", lambda said: said == "invalid so far"
-    )
+    browser.wait("document.querySelector('#verdict').textContent", lambda said: said == "invalid")
     browser.wait(
         "document.querySelectorAll('#history .bar.against').length", lambda bars: bars >= 2
     )

@@ -10,14 +10,22 @@ async function told(response) {
   return body;
 }
 
+let waiting = 0;
+
+/** A long run takes seconds to be played to another place: that is shown, where it is not over at once. */
 async function reach(path, options) {
-  let response;
+  waiting += 1;
+  const slow = setTimeout(() => document.body.classList.add("busy"), 250);
   try {
-    response = await fetch(path, options);
-  } catch {
-    throw new Error("the playground does not answer any more: was it ended?");
+    return await told(await fetch(path, options));
+  } catch (error) {
+    if (error instanceof TypeError) throw new Error("the playground does not answer any more: was it ended?");
+    throw error;
+  } finally {
+    clearTimeout(slow);
+    waiting -= 1;
+    if (!waiting) document.body.classList.remove("busy");
   }
-  return told(response);
 }
 
 export function get(path, query = {}) {

@@ -34,14 +34,15 @@ function faultsOf(rows, upto, now) {
 }
 
 /** Where each moment stands: in proportion to time, but no gap is long, and no words stand on others. */
-function scale(ops, faults, now) {
+function scale(ops, faults, now, wrong) {
+  const apart = new Set(ops.filter((op) => wrong.has(op.row)).map((op) => op.begin)); // room for what points there
   const times = [...new Set([...ops.flatMap((op) => [op.begin, op.end ?? now]), ...faults.flatMap((f) => [f.begin, f.end]), now])].sort((a, b) => a - b);
   const begins = new Map();
   for (const op of ops) begins.set(op.begin, [...(begins.get(op.begin) ?? []), op]);
   const free = new Map(), x = new Map();
   let at = LEFT + 8, before = times[0];
   for (const time of times) {
-    at += time === before ? 0 : clamp(((time - before) / 1e6) * 9, 12, 64);
+    at += time === before ? 0 : clamp(((time - before) / 1e6) * 9, apart.has(time) ? 64 : 12, 84);
     for (const op of begins.get(time) ?? []) at = Math.max(at, free.get(op.thread) ?? 0);
     for (const op of begins.get(time) ?? []) free.set(op.thread, at + opWords(op).length * CHAR + 14);
     x.set(time, at);
@@ -63,7 +64,7 @@ export class History {
     const faults = faultsOf(rows, moment.rows, moment.time_ns).filter((fault) => fault.end >= first);
     for (const fault of faults) fault.begin = Math.max(fault.begin, first);
     const lanes = [...new Set(ops.map((op) => op.thread))].sort((a, b) => a - b);
-    const { x, right } = scale(ops, faults, moment.time_ns);
+    const { x, right } = scale(ops, faults, moment.time_ns, wrong);
     const [width, height] = [Math.max(right, this.scroll.clientWidth - NAMES - 4), TOP + ROW * Math.max(1, lanes.length) + 8];
     const y = (op) => TOP + ROW * lanes.indexOf(op.thread) + 17;
     this.root.setAttribute("width", width);
@@ -112,9 +113,11 @@ export class History {
       const [tail, head] = [byRow.get(edge.tail), byRow.get(edge.head)];
       if (!tail || !head) return [];
       const kind = edge.against ? "" : " along";
-      const from = { x: tail.end === null ? now : x.get(tail.end), y: y(tail) + 8 };
-      const to = { x: x.get(head.begin), y: y(head) + 8 };
-      const lift = from.y === to.y ? -24 - 5 * place : from.x > to.x ? 14 : -8;
+      const [ended, begun] = [tail.end === null ? now : x.get(tail.end), x.get(head.begin)];
+      const back = ended > begun && tail.begin > head.begin; // what should come first came later
+      const from = { x: back ? x.get(tail.begin) : ended, y: y(tail) + 8 };
+      const to = { x: back ? (head.end === null ? now : x.get(head.end)) : begun, y: y(head) + 8 };
+      const lift = from.y === to.y ? -24 - 5 * place : back ? 20 : -9;
       const middle = { x: (from.x + to.x) / 2 + 22 * (place % 3 - 1), y: (from.y + to.y) / 2 + lift };
       const control = { x: 2 * middle.x - (from.x + to.x) / 2, y: 2 * middle.y - (from.y + to.y) / 2 };
       const angle = (Math.atan2(to.y - control.y, to.x - control.x) * 180) / Math.PI;

@@ -19,12 +19,12 @@ let initial = null, verdict = null, judged = null, judging = false, toasting = n
 
 // --- what is drawn -------------------------------------------------------------------------------------
 
-function draw(jumped) {
+function draw(passed = []) {
   const { now } = player;
   const ops = opsOf(player.rows, now.rows).filter((op) => op.end === null || op.end > now.time_ns - ANSWERED_FOR_NS);
   const pending = tools.mine().filter((input) => input.time_ns > now.time_ns);
   stage.show(now, tools.chosen, ops, pending);
-  if (!jumped) stage.happen(now.events);
+  stage.happen(passed);
   cards.show(now, initial, tools.chosen);
   if (!byId("events").hidden) showEvents(byId("events"), player);
   tools.show();
@@ -88,7 +88,7 @@ async function judge() {
 
 function showVerdict() {
   const { outcome, checks, anomalies } = verdict;
-  const words = outcome === "vacuous" ? "nothing to judge yet" : `${outcome} so far`;
+  const words = outcome === "vacuous" ? "nothing to judge yet" : player.now.over ? outcome : `${outcome} so far`;
   Object.assign(byId("verdict"), { textContent: words, className: `badge ${outcome}` });
   const said = checks.find((check) => check.outcome === outcome && check.name !== "stats") ?? checks[0];
   const past = byId("past-words");
@@ -209,10 +209,10 @@ function connect() {
   const drag = (event) => attempt(() => player.goTo(player.stepAt(event.clientX - byId("line").getBoundingClientRect().left)));
   byId("line").addEventListener("pointerdown", drag);
   byId("line").addEventListener("pointermove", (event) => event.buttons && drag(event));
-  player.addEventListener("event", ({ detail }) => draw(detail.jumped));
+  player.addEventListener("event", ({ detail }) => draw(detail.passed));
   player.addEventListener("time", drawTime);
-  player.addEventListener("chosen", () => draw(true));
-  player.addEventListener("changed", () => draw(true));
+  player.addEventListener("chosen", () => draw());
+  player.addEventListener("changed", () => draw());
   player.addEventListener("trouble", ({ detail }) => trouble(detail));
   player.addEventListener("waits", () => { if (!player.now.over) toast("Nothing more happens by itself: ask a node something, break something, or end it."); });
   player.addEventListener("running", () => {

@@ -19,6 +19,7 @@ export class Player extends EventTarget {
     this.running = false;
     this.stopAfter = null; // pause when this says so of a moment
     this.frame = null;
+    this.passed = []; // the events since we last told of some
     this.furthest = 0; // of the moments that are known
     this.visited = 0; // of those where we stood
   }
@@ -27,7 +28,8 @@ export class Player extends EventTarget {
   get next() { return this.moments.get(this.step + 1); }
   get atEnd() { return this.last !== null && this.step >= this.last; }
 
-  say(kind, detail) { this.dispatchEvent(new CustomEvent(kind, { detail })); }
+  say(kind, detail) {
+    if (kind === "event") this.told = this.step; this.dispatchEvent(new CustomEvent(kind, { detail })); }
 
   // --- what the server tells -------------------------------------------------------------------------
 
@@ -89,7 +91,7 @@ export class Player extends EventTarget {
     this.step = step;
     this.time = this.now.time_ns;
     this.visited = Math.max(this.visited, step);
-    this.say("event", { jumped: true });
+    this.say("event", {});
     this.say("time");
   }
 
@@ -112,7 +114,7 @@ export class Player extends EventTarget {
     else this.pause();
     if (this.atEnd) { this.say("waits"); return; }
     if (!this.next) await this.lookAhead();
-    if (!this.next) { this.say("waits"); this.say("event", { jumped: true }); return; }
+    if (!this.next) { this.say("waits"); this.say("event", {}); return; }
     if (calm()) { this.stand(this.step + 1); return; }
     this.single = true;
     this.run(() => true);
@@ -153,7 +155,10 @@ export class Player extends EventTarget {
   /** The end of the step that is under way. */
   land() {
     this.pause();
-    if (this.next) this.reach();
+    if (this.next) {
+      this.reach();
+      this.tell();
+    }
   }
 
   move(realMs) {
@@ -177,7 +182,7 @@ export class Player extends EventTarget {
         this.reach();
       }
     }
-    this.say("time");
+    this.tell();
   }
 
   /** The next event happens. */
@@ -185,9 +190,14 @@ export class Player extends EventTarget {
     this.step += 1;
     this.visited = Math.max(this.visited, this.step);
     this.time = this.now.time_ns;
-    const stop = this.stopAfter?.(this.now);
-    if (stop) this.pause();
-    this.say("event", { jumped: false });
+    this.passed.push(this.now.events);
+    if (this.stopAfter?.(this.now)) this.pause();
+  }
+
+  /** Tell once of all the events that were passed. */
+  tell() {
+    const passed = this.passed.splice(0);
+    if (this.told !== this.step) this.say("event", { passed: passed.flat() });
     this.say("time");
   }
 }

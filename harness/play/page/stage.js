@@ -2,7 +2,7 @@
 
 import { calm, clamp, el, name, opWords, svg } from "./dom.js";
 
-const FALL_MS = 900;
+const FALL_MS = 900, TOOLS = 252; // the tools cover so much of the left upper corner
 const PALETTE = ["#58a6ff", "#3fb9a5", "#d2a8ff", "#f778ba", "#e3b341", "#79c0ff", "#7ee787", "#ffa28b", "#a5b4fc", "#c9d1d9"];
 const INK = ["#0969da", "#0b7a6b", "#8250df", "#bf3989", "#9a6700", "#1168b8", "#1a7f37", "#bc4c00", "#4f46e5", "#57606a"];
 
@@ -30,9 +30,9 @@ export class Stage {
     const { width, height } = this.root.getBoundingClientRect();
     const [w, h] = [Math.max(width, 320), Math.max(height, 240)];
     this.root.setAttribute("viewBox", `0 0 ${w} ${h}`);
-    const left = w > 720 ? 210 : 0;
+    const left = w > 720 ? 240 : 0; // where the tools are
     this.r = clamp(Math.min(40, (Math.min(w, h) * 1.05) / about.nodes), 13, 40);
-    const room = { x: (w - left) / 2 - this.r - 96, y: h / 2 - this.r - 30 };
+    const room = { x: (w - left) / 2 - this.r - 128, y: h / 2 - this.r - 30 };
     const size = clamp(room.y, 70, 330);
     const [cx, cy] = [left + (w - left) / 2, h / 2 + (about.nodes === 3 ? size * 0.14 : 6)];
     const wide = clamp(room.x, 70, size * 1.35);
@@ -103,7 +103,7 @@ export class Stage {
     const small = this.r < 30;
     group.querySelector(".role").textContent = small ? "" : role;
     group.querySelector(".name").setAttribute("y", small || !(role || node.ballot) ? 6 : -6);
-    group.querySelector(".ballot").textContent = small || !node.up ? "" : node.paused ? `${node.waiting} wait` : node.ballot ? node.ballot.join(" ").slice(0, 12) : "";
+    group.querySelector(".ballot").textContent = small || !node.up ? "" : node.paused ? `${node.waiting} wait` : node.ballot ? node.ballot.join(" ").replace("ballot ", "").slice(0, 11) : "";
     group.setAttribute("aria-label", `${name(node.id)}, ${role || "up"}`);
     group.querySelector("title").textContent = `${name(node.id)} ${role}: incarnation ${node.incarnation}`;
   }
@@ -147,11 +147,12 @@ export class Stage {
       some.slice(-3).forEach((op, place) => {
         const words = `c${op.process} ${opWords(op)}${op.end === null ? " …" : op.type === 1 ? " ✓" : op.type === 2 ? " refused" : " ?"}`.slice(0, 30);
         const width = words.length * 6.7 + 14;
-        const x = at.x + side * (this.r + 18) - (side < 0 ? width : 0);
-        const y = at.y + (dy < 0 ? -10 : 10) + (place - (Math.min(3, some.length) - 1) / 2) * 25 - 10;
+        let x = at.x + side * (this.r + 18) - (side < 0 ? width : 0);
+        let y = at.y + (dy < 0 ? -10 : 10) + (place - (Math.min(3, some.length) - 1) / 2) * 25 - 10;
+        if (x < TOOLS && y < TOOLS && side < 0) [x, y] = [at.x - width / 2, at.y + this.r + 10 + 25 * place];
         const kind = op.end === null ? "" : ["", "ok", "fail", "info"][op.type];
         this.asks.append(svg("g", { class: `ask ${kind}` },
-          svg("path", { d: `M${at.x + side * this.r} ${at.y} L${side < 0 ? x + width : x} ${y + 10}` }),
+          y > at.y + this.r ? null : svg("path", { d: `M${at.x + side * this.r} ${at.y} L${side < 0 ? x + width : x} ${y + 10}` }),
           svg("rect", { x, y, width, height: 20, rx: 6 }), svg("text", { x: x + 7, y: y + 14 }, words)));
       });
     }
@@ -221,7 +222,7 @@ export class Stage {
 
   /** What has just happened: nodes that it touched light up, what did not arrive falls. */
   happen(events) {
-    for (const event of events) {
+    for (const event of events.slice(-40)) {
       const group = this.nodes.children[event.node];
       if (["lost", "cut", "to dead"].includes(event.kind)) this.fall(event);
       else if (group && !calm()) {
