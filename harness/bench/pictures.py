@@ -7,7 +7,7 @@ from html import escape
 
 from harness.bench.result import ALL, Benched
 from harness.bench.table import HEAD, SITES, html, row, site_rows
-from harness.report.plot import Axis, Bars, Series, bars, lines
+from harness.report.plot import Axis, Bars, Series, Shade, bars, lines
 
 MOST_LINES = 12
 
@@ -52,7 +52,7 @@ def _over_time(benched: Sequence[Benched]) -> str:
         series.append(Series(name=name, points=list(zip(middle, line.ok, strict=True))))
     begin = min(one.measured.timeline.measured_s[0] for one in benched)
     title = "Ok ops a second over time (warm-up shaded)"
-    shades = [(0.0, begin)] if begin else []
+    shades = [Shade(0.0, begin, "warm-up")] if begin else []
     return lines(title, series, x=Axis("s after loading"), y=Axis("ok ops/s"), shades=shades)
 
 

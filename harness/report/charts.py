@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, TypeAlias
-from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,43 +11,17 @@ from numpy.typing import NDArray
 from checker.history import FAIL, INFO, INVOKE, OK, TYPES, History
 from checker.values import Ints
 from checker.windows import FaultWindow, last_ns, windows
-from harness.report import svg
+from harness.report.plot import Axis, Series, Shade, lines
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 1120, 210, 64, 34, 26
+HEIGHT = 230
 _MOST_BINS = 140
 _STEPS = (1, 2, 5)
 _NICE_NS = tuple(step * 10**power for power in range(7, 14) for step in _STEPS)
 QUANTILES = (("p50", 0.5), ("p95", 0.95), ("max", 1.0))
-
-_RULES = """
-text { font: 11px %s; fill: #57606a; } .name { font-size: 13px; font-weight: 600; fill: #24292f; }
-.axis { stroke: #8c959f; } .grid { stroke: #eaeef2; }
-.ok { stroke: #1a7f37; } .fail { stroke: #9a6700; } .info { stroke: #d1242f; }
-.p50 { stroke: #0969da; } .p95 { stroke: #8250df; } .max { stroke: #8c959f; }
-path { fill: none; stroke-width: 1.6; } .fault { fill: #f5a623; fill-opacity: 0.16; } .key { stroke-width: 3; }
-""".replace("%s", svg.SANS)
-STYLE = svg.scoped("chart", _RULES)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Axes:
-    """``top`` is the value at the upper edge; where ``log``, ``low`` is that at the lower one."""
-
-    end_ns: int
-    top: float
-    low: float = 0.0
-    log: bool = False
-
-    def x(self, time_ns: float) -> float:
-        return LEFT + (WIDTH - LEFT - 12) * min(1.0, max(0.0, time_ns / max(1, self.end_ns)))
-
-    def y(self, value: float) -> float:
-        share = value / self.top
-        if self.log:
-            share = np.log10(max(value, self.low) / self.low) / np.log10(self.top / self.low)
-        return float(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share)
+_COLOURS = {"ok": 2, "fail": 4, "info": 10, "p50": 0, "p95": 6, "max": 7}
+"""Of the plots' palette."""
 
 
 def charts(history: History) -> list[str]:
@@ -76,16 +48,13 @@ def _rates(  # noqa: PLR0917  two columns, and how they are cut
     end_ns: int,
     faults: Sequence[FaultWindow],
 ) -> str:
-    lines = {
+    found = {
         TYPES[kind]: np.bincount(bins[kinds == kind], minlength=count) / (wide / 1e9)
         for kind in (OK, FAIL, INFO)
     }
-    top = _nice(max(float(line.max()) for line in lines.values()))
-    axes = _Axes(end_ns=end_ns, top=top)
     middle = (np.arange(count) + 0.5) * wide
-    ticks = [top * share for share in (0, 0.25, 0.5, 0.75, 1)]
-    marks = {name: (middle, line) for name, line in lines.items() if name == "ok" or line.any()}
-    return _chart("Ops a second, by how they ended", axes, ticks, marks, faults)
+    marks = [_line(n, middle, line) for n, line in found.items() if n == "ok" or line.any()]
+    return _chart("Ops a second, by how they ended", marks, Axis("ops/s"), end_ns, faults)
 
 
 def _latencies(
@@ -103,66 +72,21 @@ def _latencies(
     bins, ms = bins[order], ms[order]
     present, first, counts = np.unique(bins, return_index=True, return_counts=True)
     middle = (present + 0.5) * wide
-    marks = {
-        name: (middle, ms[first + np.minimum(counts - 1, (counts * share).astype(np.int64))])
+    marks = [
+        _line(name, middle, ms[first + np.minimum(counts - 1, (counts * share).astype(np.int64))])
         for name, share in QUANTILES
-    }
-    low = 10.0 ** np.floor(np.log10(ms.min()))
-    top = 10.0 ** np.ceil(np.log10(ms.max()))
-    axes = _Axes(end_ns=end_ns, top=max(top, low * 10), low=low, log=True)
-    powers = np.arange(round(np.log10(axes.low)), round(np.log10(axes.top)) + 1)
-    return [_chart("Latency of ok ops in ms", axes, [10.0**p for p in powers], marks, faults)]
+    ]
+    return [_chart("Latency of ok ops in ms", marks, Axis("ms", log=True), end_ns, faults)]
+
+
+def _line(name: str, times_ns: Floats, values: Floats) -> Series:
+    points = zip((times_ns / 1e9).tolist(), values.tolist(), strict=True)
+    return Series(name=name, points=list(points), colour=_COLOURS[name])
 
 
 def _chart(
-    name: str,
-    axes: _Axes,
-    ticks: Sequence[float],
-    marks: Mapping[str, tuple[Floats, Floats]],
-    faults: Sequence[FaultWindow],
+    name: str, marks: Sequence[Series], y: Axis, end_ns: int, faults: Sequence[FaultWindow]
 ) -> str:
-    parts = [svg.text(LEFT, 16, name, "name")]
-    for fault in faults:
-        x, end = axes.x(fault.begin_ns), axes.x(fault.end_ns)
-        title = f"<title>{escape(fault.fault)}</title></rect>"
-        parts.append(
-            svg.rect(x, TOP, max(1, end - x), HEIGHT - TOP - BOTTOM, "fault").replace(
-                "/>", f">{title}"
-            )
-        )
-    for tick in ticks:
-        y = axes.y(tick)
-        parts += [
-            svg.line(LEFT, y, WIDTH - 12, y, "grid"),
-            svg.text(LEFT - 6, y + 4, f"{tick:,.6g}", "", "end"),
-        ]
-    parts += list(_time_axis(axes))
-    x = WIDTH - 12.0
-    for kind, (times, values) in reversed(list(marks.items())):
-        points = [
-            (axes.x(t), axes.y(v)) for t, v in zip(times.tolist(), values.tolist(), strict=True)
-        ]
-        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
-        parts.append(f'<path class="{kind}" d="M{path}"/>')
-        parts += [svg.text(x, 16, kind, "", "end"), svg.line(x - 46, 12, x - 30, 12, f"{kind} key")]
-        x -= 64
-    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
-    style = f"<style>{STYLE}</style>"
-    return f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" {size} role="img">{style}{"".join(parts)}</svg>'
-
-
-def _time_axis(axes: _Axes) -> Iterator[str]:
-    y = HEIGHT - BOTTOM
-    yield svg.line(LEFT, y, WIDTH - 12, y, "axis")
-    every = next((n for n in _NICE_NS if axes.end_ns / n <= 12), _NICE_NS[-1])
-    for time_ns in range(0, axes.end_ns + 1, every):
-        yield svg.text(axes.x(time_ns), y + 16, f"{time_ns / 1e9:g} s", "", "middle")
-
-
-def _nice(most: float) -> float:
-    """A round number that is not less."""
-    for power in range(-3, 12):
-        for step in (1, 2, 4, 8):
-            if step * 10.0**power >= most:
-                return step * 10.0**power
-    return most
+    shades = [Shade(f.begin_ns / 1e9, f.end_ns / 1e9, f.fault) for f in faults]
+    x = Axis("s", most=max(end_ns, 1) / 1e9)
+    return lines(name, marks, x=x, y=y, shades=shades, height=HEIGHT)

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from xml.sax.saxutils import escape
 
 from harness.report import svg
@@ -70,6 +70,14 @@ class Series:
     dashed: bool = False
     dots: bool = False
     colour: int | None = None
+
+
+class Shade(NamedTuple):
+    """A stretch of the axis that is coloured, such as a fault; ``title`` is told where the mouse is."""
+
+    begin: float
+    end: float
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +167,10 @@ def lines(
     *,
     x: Axis,
     y: Axis,
-    shades: Sequence[tuple[float, float]] = (),
+    shades: Sequence[Shade] = (),
+    height: int = HEIGHT,
 ) -> str:
-    """Lines over an axis. ``shades`` are stretches of it that are coloured, such as faults."""
+    """Lines over an axis, with parts of it shaded."""
     colours = [one.colour if one.colour is not None else i for i, one in enumerate(series)]
     top, legend = _legend(
         [(one.name, c, one.dashed) for one, c in zip(series, colours, strict=True)]
@@ -172,16 +181,18 @@ def lines(
         across = _Scale(
             x, across.low, max((px for px, _ in points), default=1.0) or 1.0, LEFT, WIDTH - RIGHT
         )
-    up = _scale(y, [py for _, py in points], HEIGHT - BOTTOM, top)
+    low = height - BOTTOM
+    up = _scale(y, [py for _, py in points], low, top)
     parts = [svg.text(LEFT, 18, title, "name"), *legend]
-    for begin, end in shades:
+    for begin, end, words in shades:
         at = across.at(begin)
-        parts.append(svg.rect(at, top, max(1, across.at(end) - at), HEIGHT - BOTTOM - top, "shade"))
-    parts += [*_up_axis(up), *_across_axis(across, top)]
+        shade = svg.rect(at, top, max(1, across.at(end) - at), low - top, "shade")
+        parts.append(shade.replace("/>", f"><title>{escape(words)}</title></rect>"))
+    parts += [*_up_axis(up), *_across_axis(across, top, low)]
     for one, colour in zip(series, colours, strict=True):
         places = [(across.at(px), up.at(py)) for px, py in one.points]
         parts += _drawn(places, f"c{colour % len(COLOURS)}", one)
-    return _whole(parts)
+    return _whole(parts, height)
 
 
 def _drawn(places: Sequence[Point], kind: str, series: Series) -> Iterator[str]:
@@ -213,7 +224,7 @@ def bars(title: str, groups: Sequence[str], series: Sequence[Bars], *, y: Axis) 
             colour = f"c{number % len(COLOURS)}"
             parts += _bar(one, place, (begin + wide * number, wide), colour, up)
     parts.append(svg.line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis"))
-    return _whole(parts)
+    return _whole(parts, HEIGHT)
 
 
 def _bar(
@@ -270,8 +281,7 @@ def _up_axis(up: _Scale) -> Iterator[str]:
     yield label.replace("<text ", f'<text transform="rotate(-90 16 {middle:.1f})" ', 1)
 
 
-def _across_axis(across: _Scale, top: float) -> Iterator[str]:
-    low = HEIGHT - BOTTOM
+def _across_axis(across: _Scale, top: float, low: float) -> Iterator[str]:
     yield svg.line(LEFT, low, WIDTH - RIGHT, low, "axis")
     for tick in across.ticks():
         x = across.at(tick)
@@ -279,10 +289,10 @@ def _across_axis(across: _Scale, top: float) -> Iterator[str]:
         yield svg.line(x, low, x, low + 4, "axis")
         yield svg.text(x, low + 18, f"{tick:,.6g}", "", "middle")
     middle = (LEFT + WIDTH - RIGHT) / 2
-    yield svg.text(middle, HEIGHT - 8, across.axis.label, "", "middle")
+    yield svg.text(middle, low + BOTTOM - 8, across.axis.label, "", "middle")
 
 
-def _whole(parts: Sequence[str]) -> str:
-    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+def _whole(parts: Sequence[str], height: int) -> str:
+    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     style = f"<style>{STYLE}</style>"
     return f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" {size} role="img">{style}{"".join(parts)}</svg>'
