@@ -17,7 +17,7 @@ from harness.running.gone import links_and_mounts, traces_of
 from tests.node.processes import ROOT, wait_until
 from tests.real.conftest import barred
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 Typed = Callable[..., tuple[int, str]]
 
 
@@ -35,7 +35,7 @@ def harness(tmp_path: Path) -> Iterator[Typed]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=500,
             check=False,
         )
         return done.returncode, done.stdout
