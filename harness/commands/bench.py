@@ -89,7 +89,7 @@ ALL_PROTOCOLS = "all"
 )  # fmt: skip
 @click.option("--load/--no-load", "fill", default=True, help="Whether every key is written first.")
 @click.option(
-    "--transport", type=click.Choice(TRANSPORTS), default=Asked.transport, show_default=True,
+    "--transport", type=click.Choice(list(TRANSPORTS)), default=Asked.transport, show_default=True,
     help="How nodes on hosts speak to each other.",
 )  # fmt: skip
 @click.option("--nemesis", default="none", show_default=True, help="Faults meanwhile, by comma.")

@@ -28,7 +28,7 @@ DEFAULT_NODES = 5
 @click.command("test")
 @trial_options
 @click.option(
-    "--transport", type=click.Choice(TRANSPORTS), default=TCP, show_default=True,
+    "--transport", type=click.Choice(list(TRANSPORTS)), default=TCP, show_default=True,
     help="How the nodes speak to each other; unix: hosts made on this machine only.",
 )  # fmt: skip
 @click.option(

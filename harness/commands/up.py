@@ -50,7 +50,7 @@ DEFAULT_NODES = "3"
     help="Round trip in ms that the protocol's time-outs are multiples of.",
 )  # fmt: skip
 @click.option(
-    "--transport", type=click.Choice(TRANSPORTS), default=TCP, show_default=True,
+    "--transport", type=click.Choice(list(TRANSPORTS)), default=TCP, show_default=True,
     help="How the nodes speak to each other; unix: hosts made on this machine only.",
 )  # fmt: skip
 @click.option(

@@ -23,7 +23,12 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 ANSWER_S = 30
 TCP, UNIX = "tcp", "unix"
-TRANSPORTS = (TCP, UNIX, "udp")
+TRANSPORTS: Mapping[str, str] = {
+    TCP: "harness.node.links:over_tcp",
+    UNIX: "harness.node.links:over_unix",
+    "udp": "harness.node.datagrams:Datagrams",
+}
+"""What makes each, of a ``transport.Station``."""
 _PATH_BYTES_MAX = 107
 """Of a Unix socket (unix(7))."""
 
@@ -84,7 +89,7 @@ def read(told: Mapping[str, Json]) -> Config:
     for name in ("id", "protocol", "peers", "http", "data"):
         if told.get(name) in (None, ""):
             raise ConfigError(f"{name} is missing")
-    transport = told.get("transport", TCP)
+    transport = _text("transport", told.get("transport", TCP))
     if transport not in TRANSPORTS:
         raise ConfigError(f"transport is one of {', '.join(TRANSPORTS)}, not {transport!r}")
     peers = _peers(told["peers"], unix=transport == UNIX)

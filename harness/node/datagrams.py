@@ -16,13 +16,13 @@ import secrets
 import socket
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from struct import Struct
 
 from harness.node.config import Address
-from harness.node.counters import Counters
+from harness.node.transport import Station
 from protocols.kernel import NodeId
 from protocols.wire import WireError
 
@@ -73,19 +73,11 @@ class _Parts:
 class Datagrams:
     """A ``transport.Transport``."""
 
-    def __init__(
-        self,
-        id: NodeId,
-        digest: str,
-        *,
-        where: Mapping[NodeId, Address],
-        counters: Counters,
-        receive: Callable[[NodeId, str], None],
-        arrived: Callable[[], None],
-    ) -> None:
-        self.id, self._cluster = id, bytes.fromhex(digest)
-        self._counters, self._receive, self._arrived = counters, receive, arrived
-        self._ways = {dst: _Way(at) for dst, at in where.items() if dst != id}
+    def __init__(self, station: Station) -> None:
+        self.id, self._cluster = station.id, bytes.fromhex(station.digest)
+        self._counters = station.counters
+        self._receive, self._arrived = station.receive, station.arrived
+        self._ways = {dst: _Way(at) for dst, at in station.where.items() if dst != self.id}
         self._incarnation = secrets.randbits(64)
         self._number = 0
         self._parts: OrderedDict[tuple[NodeId, int, int], _Parts] = OrderedDict()

@@ -17,13 +17,12 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import cast
 
 from harness.node.config import Address
-from harness.node.counters import Counters
 from harness.node.frames import FrameReader, Hello, frame, hello_frame, read_hello
 from harness.node.streams import Stream, Tcp, Unix
+from harness.node.transport import Station
 from protocols.kernel import NodeId
 from protocols.wire import WireError
 
@@ -41,27 +40,15 @@ CHECK_EVERY_S = 0.1
 
 
 class Peers:
-    """All links of a node, in both directions.
+    """A ``transport.Transport`` of streams."""
 
-    ``receive`` is given each message's source and text, and raises WireError for what is none;
-    ``arrived`` is called after some were.
-    """
-
-    def __init__(
-        self,
-        id: NodeId,
-        digest: str,
-        *,
-        where: Mapping[NodeId, Address],
-        counters: Counters,
-        receive: Callable[[NodeId, str], None],
-        arrived: Callable[[], None],
-        stream: Stream,
-    ) -> None:
+    def __init__(self, station: Station, stream: Stream) -> None:
         self.stream = stream
-        self.id, self.digest, self.counters = id, digest, counters
-        self.receive, self.arrived = receive, arrived
-        self.links = {dst: Link(self, dst, at) for dst, at in where.items() if dst != id}
+        self.id, self.digest, self.counters = station.id, station.digest, station.counters
+        self.receive, self.arrived = station.receive, station.arrived
+        self.links = {
+            dst: Link(self, dst, at) for dst, at in station.where.items() if dst != self.id
+        }
         self.incoming: dict[NodeId, _Incoming] = {}
         self._all_incoming: set[_Incoming] = set()
         self._server: asyncio.Server | None = None
@@ -297,10 +284,9 @@ class _Incoming(asyncio.Protocol):
         return f"from {self._transport.get_extra_info('peername') or 'a local process'}"
 
 
-def over_tcp(id: NodeId, digest: str, **options: Any) -> Peers:
-    """A ``transport.Transport``; ``options`` are those of ``transport.Make``."""
-    return Peers(id, digest, **options, stream=Tcp())
+def over_tcp(station: Station) -> Peers:
+    return Peers(station, Tcp())
 
 
-def over_unix(id: NodeId, digest: str, **options: Any) -> Peers:
-    return Peers(id, digest, **options, stream=Unix())
+def over_unix(station: Station) -> Peers:
+    return Peers(station, Unix())

@@ -26,7 +26,7 @@ from harness.node.inspect import plain
 from harness.node.journal import Journal
 from harness.node.notes import Notes
 from harness.node.places import Places
-from harness.node.transport import maker
+from harness.node.transport import Station, maker
 from protocols.kernel import Command, Json, NodeId, RequestId
 from protocols.wire import dumps
 
@@ -60,12 +60,14 @@ class Node:
         )
         self.admin = self._made_admin(data / "notes.jsonl") if config.admin else None
         self._peers = maker(config.transport)(
-            config.id,
-            config.digest(),
-            where=config.peers,
-            counters=self.counters,
-            receive=self.engine.receive if self.admin is None else self._receive,
-            arrived=self._schedule,
+            Station(
+                id=config.id,
+                digest=config.digest(),
+                where=config.peers,
+                counters=self.counters,
+                receive=self.engine.receive if self.admin is None else self._receive,
+                arrived=self._schedule,
+            )
         )
         self._places = Places()
         self._began = time.monotonic()

@@ -12,17 +12,12 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol, cast
 
-from harness.node.config import Address
+from harness.node.config import TRANSPORTS, Address
 from harness.node.counters import Counters
 from protocols.kernel import NodeId
-
-TRANSPORTS: Mapping[str, str] = {
-    "tcp": "harness.node.links:over_tcp",
-    "unix": "harness.node.links:over_unix",
-    "udp": "harness.node.datagrams:Datagrams",
-}
 
 
 class Transport(Protocol):
@@ -49,23 +44,24 @@ class Transport(Protocol):
     async def close(self) -> None: ...
 
 
-class Make(Protocol):
-    """``receive`` is given each message's source and text, and raises WireError for what is none;
+@dataclass(frozen=True, kw_only=True)
+class Station:
+    """Where a transport works: whose it is, who else there is, and to whom it gives what arrives.
+
+    ``receive`` is given each message's source and text, and raises WireError for what is none;
     ``arrived`` is called after some were.
     """
 
-    def __call__(
-        self,
-        id: NodeId,
-        digest: str,
-        *,
-        where: Mapping[NodeId, Address],
-        counters: Counters,
-        receive: Callable[[NodeId, str], None],
-        arrived: Callable[[], None],
-    ) -> Transport: ...
+    id: NodeId
+    digest: str
+    """Names the cluster: 16 hexadecimal digits."""
+    where: Mapping[NodeId, Address]
+    """All nodes, this one too."""
+    counters: Counters
+    receive: Callable[[NodeId, str], None]
+    arrived: Callable[[], None]
 
 
-def maker(name: str) -> Make:
+def maker(name: str) -> Callable[[Station], Transport]:
     """What makes the transport of this name, which is one of ``TRANSPORTS``."""
-    return cast("Make", pkgutil.resolve_name(TRANSPORTS[name]))
+    return cast("Callable[[Station], Transport]", pkgutil.resolve_name(TRANSPORTS[name]))

@@ -13,6 +13,7 @@ from harness.node import datagrams
 from harness.node.config import Address
 from harness.node.counters import Counters
 from harness.node.datagrams import MESSAGE_BYTES_MAX, PIECE_BYTES, Datagrams
+from harness.node.transport import Station
 from protocols.wire import WireError
 
 WHERE = {node: Address("127.0.0.1", 7000 + node) for node in range(3)}
@@ -24,10 +25,11 @@ class End:
     def __init__(self, node: int, digest: str = "ab" * 8) -> None:
         self.counters = Counters()
         self.got: list[tuple[int, str]] = []
-        self.link = Datagrams(
-            node, digest, where=WHERE, counters=self.counters,
+        station = Station(
+            id=node, digest=digest, where=WHERE, counters=self.counters,
             receive=lambda src, text: self.got.append((src, text)), arrived=lambda: None,
         )  # fmt: skip
+        self.link = Datagrams(station)
 
     def cut(self, dst: int, text: str) -> list[bytes]:
         return list(self.link._cut(dst, text.encode()))

@@ -15,7 +15,7 @@ import pytest
 from harness.node import links
 from harness.node.config import TRANSPORTS, Address
 from harness.node.counters import Counters
-from harness.node.transport import Transport, maker
+from harness.node.transport import Station, Transport, maker
 from tests.node.processes import ROOT, free_ports
 
 
@@ -73,12 +73,14 @@ class Cluster:
             self.changed.set()
 
         return maker(self.transport)(
-            node,
-            digest,
-            where=self.where,
-            counters=self.counters[node],
-            receive=receive,
-            arrived=arrived,
+            Station(
+                id=node,
+                digest=digest,
+                where=self.where,
+                counters=self.counters[node],
+                receive=receive,
+                arrived=arrived,
+            )
         )
 
     def send(self, src: int, text: str) -> None:
