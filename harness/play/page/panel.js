@@ -28,6 +28,7 @@ export class Cards {
     }
     if (node.data?.length) line("data", { pairs: node.data, old: before?.data }, undefined, true);
     const fields = Object.entries(node.fields).filter(([field, value]) => initial && initial.fields[field] !== value);
+    if (!lines.length) for (const [field, value] of fields.splice(0, 5)) line(field, value, before?.fields[field]);
     const more = el("details", { open: this.open.has(node.id), ontoggle: (e) => this.open[e.target.open ? "add" : "delete"](node.id) },
       el("summary", {}, `${fields.length ? `${fields.length} more that changed, ` : ""}timers, disk`),
       el("dl", {}, ...fields.flatMap(([field, value]) => [el("dt", { title: field }, field),

@@ -191,7 +191,7 @@ export class Stage {
   }
 
   fly(moment, time) {
-    const labels = moment.flights.length <= 16;
+    const labels = moment.flights.length <= 14;
     const there = new Set();
     for (const flight of moment.flights) {
       there.add(flight.id);
