@@ -10,7 +10,8 @@ from pkgutil import resolve_name
 from random import Random
 from typing import cast
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
+from harness.inventory import load
 from harness.node.config import TCP
 from harness.options_asked import unknown_options
 from harness.tables import find, nearest
@@ -202,6 +203,14 @@ class Trial:
         named = self.zones.split(",") if self.zones else []
         return tuple(named[i % len(named)] for i in range(self.nodes)) if named else ()
 
+    def _zones_of_wan(self) -> bool:
+        """Whether the nodes are where the hosts of ``wan`` are."""
+        try:
+            hosts = load(self.wan).hosts if self.wan else ()
+        except HarnessError:  # its file is gone since
+            return False
+        return bool(hosts) and self.places() == tuple(host.zone for host in hosts[: self.nodes])
+
     def with_plan(self, plan: Plan) -> Trial:
         """The same trial with these very windows, for reproducing it."""
         return replace(self, plan=compact(plan_to_json(plan)))
@@ -248,7 +257,7 @@ class Trial:
             words += ["--network", self.network]
         if self.wan:
             words += ["--wan", self.wan]
-        elif self.zones and verb == "sim":
+        if self.zones and not self._zones_of_wan():
             words += ["--zones", self.zones]
         if self.heal != default.heal and verb == "sim":
             words += ["--heal", self.heal]

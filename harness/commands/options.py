@@ -143,7 +143,8 @@ _SIMULATED = [
     ),
     click.option(
         "--zones", metavar="A,B,...",
-        help="The nodes' zones, given out in turn; for partition-zone, kill-zone and the protocol.",
+        help="The nodes' zones, given out in turn, if not as --wan has them; for partition-zone,"
+        " kill-zone and the protocol.",
     ),
     click.option(
         "--heal", type=click.Choice(["all", "core"]), default=Trial.heal, show_default=True,
@@ -175,8 +176,6 @@ def _with(options: Sequence[Callable[[F], F]], function: F) -> F:
 
 def simulated_trial(given: dict[str, Any]) -> Trial:
     """The simulated trial that the options ask for. Raises UsageError."""
-    if given["wan"] and given["zones"]:
-        raise UsageError("--zones: those of --wan are the inventory's")
     size = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
     return trial_from(given, given["nodes"] or size)
 

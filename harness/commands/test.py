@@ -41,6 +41,10 @@ DEFAULT_NODES = 5
     " --wan has, or all.",
 )  # fmt: skip
 @click.option(
+    "--zones", metavar="A,B,...",
+    help="The hosts' zones, given out in turn, if not as the inventory or --wan has them.",
+)  # fmt: skip
+@click.option(
     "--test-count", type=click.IntRange(1), default=1, show_default=True,
     help="Run this many trials, each with the next seed; stop at the first failure.",
 )  # fmt: skip
@@ -80,7 +84,8 @@ def command(**given: Any) -> int:
     zones = [host.zone for host in hosts] if any(host.zone for host in hosts) else []
     if inventory.rtt_ms and not given["wan"] and given["rtt_ms"] is None:
         given["rtt_ms"] = longest_ms(on, zones)
-    trial = for_hosts(trial_from({**given, "zones": ",".join(zones)}, len(hosts)), on)
+    given["zones"] = given["zones"] or ",".join(zones)
+    trial = for_hosts(trial_from(given, len(hosts)), on)
     return on_hosts(trial, hosts, given, Progress(), tunnel=inventory.tunnel)
 
 

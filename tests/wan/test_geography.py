@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from statistics import median
 
 import pytest
@@ -42,10 +43,13 @@ def test_a_trial_has_them_as_zones_links_and_the_round_trip_to_expect() -> None:
 
 
 def test_the_command_line_of_a_trial_names_its_geography() -> None:
-    far = Trial(protocol="abd", wan="wan9", nodes=9, zones="x", seed="1")
+    zones = ",".join(zones_of("wan9", 9))
+    far = Trial(protocol="abd", wan="wan9", nodes=9, zones=zones, seed="1")
+    moved = replace(far, zones="oregon,ireland")
     for verb in ("sim", "test"):
         assert "--wan wan9" in far.command(verb)
         assert "--zones" not in far.command(verb), "the inventory has them"
+        assert "--wan wan9 --zones oregon,ireland" in moved.command(verb)
     assert "--zones a,b" in Trial(protocol="abd", zones="a,b").command("sim")
 
 
