@@ -31,16 +31,22 @@ def check(history: History) -> Verdict:
     """*Invalid-harness* where any probe failed; valid where none did, or none was needed."""
     failed: list[tuple[int, Mapping[str, Json]]] = []
     probes: Counter[str] = Counter()
+    later = 0
     for row in history.of_nemesis():
         proof = value_of(history, row).get("proof")
         for probe in proof if isinstance(proof, (list, tuple)) else ():
             probes[history.f[row]] += 1
-            if not isinstance(probe, Mapping) or probe.get("bit") is not True:
-                failed.append((row, probe if isinstance(probe, Mapping) else {"probe": probe}))
+            if not isinstance(probe, Mapping):
+                failed.append((row, {"probe": probe}))
+            elif "bit" in probe and probe["bit"] is None:
+                later += 1
+            elif probe.get("bit") is not True:
+                failed.append((row, probe))
     total = probes.total()
     details: dict[str, Json] = {
         "probes": total,
         "failed": len(failed),
+        "later": later,
         "by fault": dict(sorted(probes.items())),
     }
     if failed:
@@ -52,7 +58,8 @@ def check(history: History) -> Verdict:
             explanation=tuple(_sentence(history, *one) for one in failed[:_MOST_SHOWN]),
             details=details,
         )
-    summary = f"{plural(total, 'probe')} saw every fault bite and heal"
+    seen = f"{plural(total - later, 'probe')} saw every fault bite and heal"
+    summary = f"{seen}; {later} saw no change of membership yet" if later else seen
     if not total:
         summary = "no fault needed a proof"
     return Verdict(outcome=Outcome.VALID, summary=summary, details=details)

@@ -11,6 +11,7 @@ from typing import Protocol
 from checker.history import INFO, NEMESIS, Row
 from nemesis.actions import Action, Fault, Plan, Window
 from nemesis.plan import actions_to_json, resolve
+from nemesis.resolution import by_members
 
 Json = object
 
@@ -43,6 +44,8 @@ class NemesisThread:
     say: Callable[[str], None] = lambda _: None
     zones: Sequence[str] = ()
     """Of each node, by its number, where they are known."""
+    standing: Callable[[], tuple[Sequence[int] | None, Sequence[int]]] = lambda: (None, ())
+    """The members now, where anybody knows, and the nodes that are down."""
 
     def run(self) -> None:
         """Play the plan. Raises what the breaker raises (a host that is gone); windows then stay open."""
@@ -64,7 +67,16 @@ class NemesisThread:
         fault = window.fault
         if isinstance(fault, str):
             random = Random(f"{self.seed}/window/{index}")
-            fault = resolve(fault, random, range(self.nodes), self.leaders(), self.zones)
+            members, down = self.standing() if by_members(fault) else (None, ())
+            fault = resolve(
+                fault,
+                random,
+                range(self.nodes),
+                self.leaders(),
+                self.zones,
+                members=members,
+                down=down,
+            )
         self.resolved.append(Window(window.at_ms, window.for_ms, fault))
         self.opened[str(index)] = fault.name
         self.act(index, fault, "begin", fault.begin)
@@ -86,8 +98,9 @@ class NemesisThread:
             "proof": proof,
         }
         self.record(Row(self.clock_ns(), NEMESIS, INFO, fault.name, None, value))
-        bitten = "it bit" if phase == "begin" else "it healed"
-        shown = bitten if all(p["bit"] for p in proof) else "NOT PROVED"
+        shown = "it bit" if phase == "begin" else "it healed"
+        if not all(p["bit"] for p in proof):
+            shown = "NOT PROVED" if any(p["bit"] is False for p in proof) else "not seen yet"
         self.say(f"{fault.name} {phase}: {shown}")
 
 

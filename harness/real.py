@@ -39,6 +39,9 @@ STOP_S = 5.0
 GRACE_S = 2.0
 """How much longer than a client's time-out an op in flight may take at the end."""
 
+RESTORE_S = 30.0
+"""How long the first members may take to become members again, with nothing in the way."""
+
 _WAIT_FOR_END = """
 kill -TERM "$1" 2>/dev/null
 tries=0
@@ -145,7 +148,11 @@ class RealTrial:
                     self.stop.clear()
                     final = self.workload.final(
                         Random(f"{self.trial.seed}/final"),
-                        replace(self.trial.load(), touched=touched.keys),
+                        replace(
+                            self.trial.load(),
+                            touched=touched.keys,
+                            members=self.trial.members(),
+                        ),
                     )
                     driver.run(final)
             return driver.stats
@@ -175,6 +182,7 @@ class RealTrial:
             opened=self.meter.faults,
             say=self.progress.say,
             zones=self.trial.places(),
+            standing=self.injector.standing,
         )
         thread = threading.Thread(target=self.guard, args=(nemesis, record), name="nemesis")
         generator = self.workload.main(Random(f"{self.trial.seed}/client"), self.trial.load())
@@ -214,13 +222,19 @@ class RealTrial:
     def heal(self, record: Record) -> None:
         """Undo every fault, prove it, and wait until all nodes serve (or say which do not)."""
         with self.progress.phase("healed"):
-            proof = self.injector.heal()
-            value = {"phase": "heal", "proof": proof}
+            value: dict[str, object] = {"phase": "heal", "proof": self.injector.heal()}
             record(Row(self.clock_ns(), NEMESIS, INFO, "heal", None, value))
             try:
                 self.deployed.wait_ready()
             except NotReadyError as error:
                 self.progress.say(str(error))
+        members = self.injector.members
+        if members is not None and members.asked:
+            first = self.trial.members()
+            with self.progress.phase("the first members are members again"):
+                proof = members.restore(first, RESTORE_S)
+            value = {"phase": "heal", "proof": proof, "members": list(first)}
+            record(Row(self.clock_ns(), NEMESIS, INFO, "heal", None, value))
 
     # --- after ------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TypeAlias, cast
 
@@ -70,8 +70,21 @@ def resolve(
         "members": tuple(sorted(nodes if members is None else members)),
         "down": tuple(sorted(down)),
     }
-    wanted = inspect.signature(make).parameters
+    wanted = parameters(make)
     fault = make(*told, **{name: value for name, value in more.items() if name in wanted})
     if not isinstance(fault, Fault):
         raise NotAFault(f"fault {name!r} made {fault!r}, which is no Fault")
     return fault
+
+
+def parameters(make: Factory) -> Mapping[str, object]:
+    return inspect.signature(make).parameters
+
+
+def by_members(name: str) -> bool:
+    """Whether this fault depends on who is a member now.
+
+    >>> by_members("membership-leave"), by_members("kill-one")
+    (True, False)
+    """
+    return "members" in parameters(factory(name))

@@ -35,7 +35,6 @@ from nemesis.actions import (
     Kill,
     Leave,
     LoseUnsynced,
-    MemberAction,
     Mend,
     Pause,
     Plan,
@@ -71,9 +70,7 @@ __all__ = ["MOST_NODES", "Argv", "Command", "Facts", "HostFacts", "shell"]
 
 _ON_HOSTS = (Wipe,)
 SIMULATED_ONLY: tuple[type, ...] = tuple(
-    action
-    for action in (*get_args(DiskAction), *get_args(ClockAction), *get_args(MemberAction))
-    if action not in _ON_HOSTS
+    action for action in (*get_args(DiskAction), *get_args(ClockAction)) if action not in _ON_HOSTS
 )
 """Actions that have no command. Give one its ``case`` in :func:`commands`, then take it out here."""
 

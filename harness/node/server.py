@@ -206,6 +206,7 @@ class Node:
             "protocol": self.config.protocol,
             "incarnation": engine.incarnation,
             "leader": engine.replica.leader(),
+            "members": list(engine.replica.membership()),
             "uptime_ms": int((time.monotonic() - self._began) * 1000),
             "connected": self._peers.connected(),
             "counters": {

@@ -19,17 +19,19 @@ from typing import Any
 from harness.errors import CapabilityError, RemoteError
 from harness.remote import distances
 from harness.remote.faults_agent import Agents, distinct_addresses
+from harness.remote.faults_members import Members
 from harness.remote.faults_process import Processes
 from harness.remote.faults_proof import Network, Prober
 from harness.remote.faults_record import Json, Proof, complaints, proof
 from harness.remote.seam import Completed, Remote, on_all, raise_first
-from harness.systems.kernel import System
+from harness.systems.kernel import HasMembers, System
 from nemesis import shell
 from nemesis.actions import (
     CLEAR,
     Action,
     Cut,
     Link,
+    MemberAction,
     Mend,
     Resume,
     Shape,
@@ -75,6 +77,7 @@ class Injector:
         self.agents = Agents(self.remotes, tag, ledgers=ledgers, lease_s=lease_s)
         self.prober = Prober(self.agents, self.network)
         self.processes = Processes(self.remotes, system, self.agents)
+        self.members = Members(system) if isinstance(system, HasMembers) else None
         self._pid_files = pid_files or {n: f"{directory}/n{n + 1}/pid" for n in self.remotes}
         self._leave_running = leave_running
         self._netem = False
@@ -195,16 +198,19 @@ class Injector:
         """
         with self._lock:
             proofs: list[Proof] = []
-            for kind, group in groupby(actions, type):
+            for kind, group in groupby(actions, _sort):
                 proofs += self._perform_alike(kind, list(group))
             return proofs
 
-    def _perform_alike(self, kind: type[Action], actions: list[Any]) -> list[Proof]:
+    def _perform_alike(self, kind: object, actions: list[Any]) -> list[Proof]:
         began = time.monotonic()
         if kind in (Cut, Mend):
             proofs = self._links(actions)
         elif kind is Shape:
             proofs = [self._shape(action) for action in actions]
+        elif kind is MemberAction:
+            assert self.members is not None, "changes of membership of a system that has none"
+            proofs = self.members.change(actions)
         elif kind is Start:
             proofs = self.processes.start_all(actions)
         elif kind is Wipe:
@@ -213,6 +219,10 @@ class Injector:
             proofs = self.processes.signal(actions, self._send)
         ms = round((time.monotonic() - began) * 1000)
         return [{**each, "ms": ms} for each in proofs]
+
+    def standing(self) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+        """The members, and who is down, as far as the system says (``Members.standing``)."""
+        return (None, ()) if self.members is None else self.members.standing()
 
     def _send(
         self, actions: Iterable[Action], pids: Mapping[int, int] | None = None
@@ -365,6 +375,8 @@ class Injector:
 
         What could not be undone, a sentence each. The system's processes are left as they are.
         """
+        if self.members is not None:
+            self.members.close()
         with self._lock:
             problems = []
             for node, texts in self.agents.close().items():
@@ -379,6 +391,11 @@ class Injector:
 
     def _name(self, node: int) -> str:
         return self.remotes[node].host.name
+
+
+def _sort(action: Action) -> object:
+    """Neighbours of one sort are done at once: all of a class, and all changes of membership."""
+    return MemberAction if isinstance(action, MemberAction) else type(action)
 
 
 def _one_after_the_other(commands: Sequence[shell.Argv]) -> shell.Argv:

@@ -12,10 +12,10 @@ from nemesis.encoding import action_to_json
 Json: TypeAlias = object
 Proof: TypeAlias = dict[str, Json]
 """``action`` (its JSON), ``probe`` (how it was looked at), ``saw`` (what was seen), ``bit``
-(whether that is what the action is for), ``ms`` (from the command to the proof)."""
+(whether that is what the action is for; null: that will be seen later), ``ms`` (from the command to the proof)."""
 
 
-def proof(action: Action, probe: str, saw: Json, bit: bool) -> Proof:
+def proof(action: Action, probe: str, saw: Json, bit: bool | None) -> Proof:
     return {"action": action_to_json(action), "probe": probe, "saw": saw, "bit": bit}
 
 

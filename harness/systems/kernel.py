@@ -55,6 +55,21 @@ class HasDisk(Protocol):
 
 
 @runtime_checkable
+class HasMembers(Protocol):
+    """A system whose members can be changed while it runs (``protocols.membership``)."""
+
+    def nodes(self) -> tuple[int, ...]: ...
+
+    def membership(self) -> dict[int, tuple[int, tuple[int, ...]]]:
+        """By node that answers: the newest configuration that it knows, its version and members."""
+        ...
+
+    def change(self, node: int, f: str, value: list[int]) -> None:
+        """Ask a node for a change. Raises where it cannot be asked."""
+        ...
+
+
+@runtime_checkable
 class HasLeaders(Protocol):
     def leaders(self) -> tuple[int, ...]:
         """Nodes that believe to lead now, by asking them; () if nobody says so."""

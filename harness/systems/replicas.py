@@ -26,6 +26,8 @@ HTTP_PORT = 8000
 """Node i listens on these plus i, so that several nodes may share a host."""
 
 HEALTH_TIMEOUT_S = 1.0
+ADMINISTRATOR = -1
+"""The process that asks for changes of membership."""
 _POLL_S = 0.05
 _LOG_LINES = 20
 
@@ -95,7 +97,7 @@ _REMOVE = _STOP + 'rm -rf -- "$1" && { rmdir -- "${1%/*}" 2>/dev/null || true; }
 
 
 class Replicas:
-    """A cluster of one protocol. Implements ``System``, ``HasDisk`` and ``HasLeaders``.
+    """A cluster of one protocol. Implements ``System``, ``HasDisk``, ``HasLeaders`` and ``HasMembers``.
 
     ``directory`` is absolute, and the same on all hosts. ``extra_modules`` ship along; the module
     of a ``protocol`` given as ``package.module:Class`` does so by itself. ``connect`` opens
@@ -239,6 +241,26 @@ class Replicas:
             for node, health in answers.items()
             if isinstance(health, dict) and health.get("leader") == node
         )
+
+    def nodes(self) -> tuple[int, ...]:
+        return tuple(self._hosts)
+
+    def membership(self) -> dict[int, tuple[int, tuple[int, ...]]]:
+        """What each node that answers says of who is a member."""
+        nobody: dict[int, dict[str, object]] = {node: {} for node in self._hosts}
+        found = {}
+        for node, health in on_all(nobody, self.health).items():
+            match health:
+                case {"members": [int(version), [*members]]}:
+                    found[node] = (version, tuple(members))
+        return found
+
+    def change(self, node: int, f: str, value: list[int]) -> None:
+        client = self.client(node, ADMINISTRATOR, HEALTH_TIMEOUT_S)
+        try:
+            client.invoke(f, "", value)
+        finally:
+            client.close()
 
     def _connect_directly(self, node: int, port: int, timeout_s: float) -> Connect:
         return http_client.connect_to(self._hosts[node].address, port, timeout_s)
