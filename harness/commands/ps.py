@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.running import registry
 from harness.running.control import NotThereError
 from harness.running.gone import pids_of_nodes
@@ -39,6 +39,8 @@ def command(as_json: bool) -> None:
             seen.append(look(entry))
         except NotThereError as error:
             words.append(without_answer(entry, error))
+        except HarnessError as error:
+            words.append(f"{entry.name}: {error}")
     if as_json:
         for each in seen:
             click.echo(json.dumps(each))
@@ -68,9 +70,13 @@ def without_answer(entry: Entry, error: HarnessError) -> str:
     """What to say of a cluster that does not answer; forgets one that has left nothing."""
     if entry.alive():
         return f"{entry.name} starts, or ends: {error}"
-    if entry.on_hosts_of_others():
+    try:
+        asked = entry.asked()
+    except UsageError as torn:
+        return str(torn)
+    if asked.on != LOCAL:
         return (
-            f"{entry.name}: its holder has died, and hosts of {entry.asked().on} may have something"
+            f"{entry.name}: its holder has died, and hosts of {asked.on} may have something"
             f" of it: `harness down {entry.name}` cleans them"
         )
     how = "was ended by a signal" if entry.read("ended.json") else "has died"

@@ -32,16 +32,16 @@ class NotThereError(HarnessError):
 class Control:
     """One connection to a holder."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises NotThereError."""
-        self._path = path
+    def __init__(self, path: Path, *, answer_s: float = ANSWER_S) -> None:
+        """``answer_s``: give a holder up that says nothing for so long. Raises NotThereError."""
+        self._path, self._answer_s = path, answer_s
         self._waits = False
         """Whether an answer is due that nobody waited for."""
         self._connect()
 
     def _connect(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(ANSWER_S)
+        self._socket.settimeout(self._answer_s)
         try:
             with _short(self._path) as address:
                 self._socket.connect(address)

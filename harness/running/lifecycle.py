@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +18,9 @@ from harness.running.gone import Traces, links_and_mounts, traces_of
 from harness.running.registry import LOCAL, Asked, Entry
 
 END_S = 60.0
+"""After so long a holder that was told to end is killed."""
+KILLED_S = 20.0
+LOOK_S = 15.0
 _HOLD = "from harness.running.start import main; main()"
 _POLL_S = 0.02
 
@@ -69,7 +74,7 @@ def _await_serving(
 
 def status(entry: Entry) -> Answer:
     """Raises NotThereError where nobody answers: it starts, ends, or its holder is stuck."""
-    control = Control(entry.control)
+    control = Control(entry.control, answer_s=LOOK_S)
     try:
         return control.ask("status")
     finally:
@@ -127,22 +132,35 @@ def _end_holder(entry: Entry) -> Traces | None:
     pid = entry.read("holder.json").get("pid")
     traces = traces_of(pid) if pid is not None else None
     try:
-        control = Control(entry.control)
+        control = Control(entry.control, answer_s=LOOK_S)
         try:
             control.ask("down")
         finally:
             control.close()
     except (NotThereError, FileNotFoundError):  # it starts, or ends, or is stuck
-        if pid is not None:
-            os.kill(pid, 15)
-    deadline = time.monotonic() + END_S
-    while entry.alive():
-        if time.monotonic() > deadline:
+        _signal(pid, signal.SIGTERM)
+    if not _has_ended(entry, END_S):
+        _signal(pid, signal.SIGKILL)  # all that it made here dies with it
+        if not _has_ended(entry, KILLED_S):
             raise HarnessError(
-                f"{entry.name} does not end: `kill -9 {pid}`, then `harness down {entry.name}` again;"
-                f" its log is {entry.log}"
+                f"{entry.name} does not end: see {entry.log}, and processes below {pid}"
             )
-        time.sleep(_POLL_S)
+    deadline = time.monotonic() + KILLED_S
     while traces is not None and traces.left() and time.monotonic() < deadline:
         time.sleep(_POLL_S)  # what dies with the sandbox dies soon, but not at once
     return traces
+
+
+def _signal(pid: int | None, number: signal.Signals) -> None:
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _has_ended(entry: Entry, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while entry.alive():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True

@@ -118,7 +118,9 @@ class Entry:
         try:
             return Asked.from_json(json.loads((self.path / "asked.json").read_text()))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{self.path}: not a cluster's directory: {error!r}") from error
+            raise UsageError(
+                f"{self.path}: not a cluster's directory ({error!r}): remove it if nothing of it runs"
+            ) from error
 
     def hosts(self) -> tuple[Host, ...]:
         """Once it serves; () before."""
