@@ -30,6 +30,27 @@ class PreAccept:
 
 
 @record
+class Timed:
+    """Phase 1 of ``timed``: hold it until your clock says ``open_ms``. ``sent_ms``: by the owner's."""
+
+    row: int
+    number: int
+    command: Command
+    sent_ms: int
+    open_ms: int
+
+
+@record
+class TimedOk:
+    """What the sender knew when it opened the command; by both clocks, it had come after ``delay_ms``."""
+
+    row: int
+    number: int
+    deps: Deps
+    delay_ms: int
+
+
+@record
 class PreAcceptOk:
     row: int
     number: int
@@ -120,11 +141,12 @@ class ValidateOk:
 
 @record
 class Waiting:
-    """A recovery waits, having seen ``witnesses`` replicas that pre-accepted the initial deps."""
+    """A recovery waits, having seen ``witnesses`` replicas that pre-accepted these dependencies."""
 
     row: int
     number: int
     witnesses: int
+    deps: Deps
 
 
 @record
@@ -171,6 +193,8 @@ class Install:
 Msg: TypeAlias = (
     PreAccept
     | PreAcceptOk
+    | Timed
+    | TimedOk
     | Accept
     | AcceptOk
     | Commit

@@ -101,6 +101,12 @@ class Pace:
         asleep = max(0, self.stride - 1)
         self.resends[iid] = Resend(self.ticks, self.ticks + RESEND, asleep=asleep)
 
+    def begin(self, iid: InstanceId) -> None:
+        """What is led is waited for from the next tick on, not from when it was announced."""
+        resend = self.resends[iid]
+        resend.since = self.ticks + self.stride
+        resend.due = resend.since + RESEND
+
     def give_up(self, iid: InstanceId) -> None:
         """Somebody with a higher ballot is at it."""
         self.leading.pop(iid, None)
@@ -241,13 +247,14 @@ class Pace:
     def _resend(self, iid: InstanceId, lead: Lead) -> None:
         match lead:
             case Proposal():
+                silent = [n for n in self.replica.peers if n not in lead.answers]
+                if self.replica.timed is not None:
+                    self.replica.timed.resend(iid, silent)
+                    return
                 i = self.replica.instances.touch(iid)
                 assert i.command is not None
                 assert i.initial is not None
-                ask = PreAccept(*iid, i.command, i.initial)
-                self.replica.broadcast(
-                    ask, [n for n in self.replica.peers if n not in lead.answers]
-                )
+                self.replica.broadcast(PreAccept(*iid, i.command, i.initial), silent)
             case Acceptance():
                 accept = Accept(*iid, lead.ballot, lead.command, lead.deps)
                 self.replica.broadcast(

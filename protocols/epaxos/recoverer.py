@@ -74,7 +74,7 @@ class Recoverer:
         r.broadcast(Recover(*iid, ballot), [n for n in r.peers if n not in recovery.promises])
         if recovery.stage is Stage.WAITING:
             assert recovery.examined is not None
-            r.broadcast(Waiting(*iid, recovery.examined.witnesses), r.peers)
+            r.broadcast(self._waits(iid, recovery.examined), r.peers)
 
     def on_recover_ok(self, src: NodeId, msg: RecoverOk) -> None:
         """Answers to an older ballot are not counted (error E-2)."""
@@ -139,11 +139,14 @@ class Recoverer:
         recovery.stage = Stage.WAITING
         self.waiting.add(iid)
         assert recovery.examined is not None
-        r.broadcast(Waiting(*iid, recovery.examined.witnesses), r.peers)
+        r.broadcast(self._waits(iid, recovery.examined), r.peers)
         for other in recovery.conflicts:
             if not r.instances.forgotten(other):
                 r.pace.hurry(other)
         self._look(iid, recovery)
+
+    def _waits(self, iid: InstanceId, examined: Examine) -> Waiting:
+        return Waiting(*iid, examined.witnesses, examined.deps)
 
     def on_waiting(self, msg: Waiting) -> None:
         """The deadlock of recoveries that wait for each other ends here."""
@@ -151,7 +154,8 @@ class Recoverer:
         other = (msg.row, msg.number)
         if overrules(msg.witnesses, r.size):
             for iid, recovery in self._waiting_for(other):
-                r.choose(iid, recovery.ballot, None, r.instances.none)
+                if iid[1] > msg.deps[iid[0]]:
+                    r.choose(iid, recovery.ballot, None, r.instances.none)
 
     def on_committed(self, other: InstanceId) -> None:
         """A commit may be what a recovery waits for."""

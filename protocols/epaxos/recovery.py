@@ -10,7 +10,7 @@ interfering commands blind to each other, is argued in the package's docstring.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -22,11 +22,15 @@ from protocols.kernel import Cluster, Command, NodeId, record
 
 @record
 class Sizes:
-    """How many of ``total`` replicas must answer, the asker included."""
+    """How many of ``total`` replicas must answer, the asker included.
+
+    ``blind``: PreAccept did not carry what the owner knew (``timed``).
+    """
 
     total: int
     slow: int
     fast: int
+    blind: bool = False
 
     @property
     def lacking(self) -> int:
@@ -39,15 +43,19 @@ class Sizes:
         return self.slow - self.lacking
 
 
-def sizes(n: int) -> Sizes:
+def sizes(n: int, *, blind: bool = False) -> Sizes:
     """The quorums of ``n`` replicas; for odd n the fast one is SOSP'13's F + ⌊(F+1)/2⌋.
 
     >>> [(sizes(n).slow, sizes(n).fast) for n in (1, 2, 3, 4, 5, 7, 9)]
     [(1, 1), (2, 2), (2, 2), (3, 3), (3, 3), (4, 5), (5, 6)]
+    >>> [sizes(n, blind=True).fast for n in (1, 2, 3, 4, 5, 7, 9)]
+    [1, 2, 3, 3, 4, 6, 8]
     """
     f = (n - 1) // 2
     e = min(f, (n - f + 1) // 2)
-    return Sizes(n, n - f, n - e)
+    if blind:
+        e = 1 if n > 3 else 0
+    return Sizes(n, n - f, n - e, blind)
 
 
 def fast_quorum(cluster: Cluster) -> int:
@@ -57,7 +65,7 @@ def fast_quorum(cluster: Cluster) -> int:
     ValueError for fewer, and for more than there are.
     """
     n = len(cluster.nodes)
-    least = sizes(n).fast
+    least = sizes(n, blind=cluster.truth("toq", default=False)).fast
     size = cluster.number("fast_quorum", least, least=least)
     if size > n:
         raise ValueError(f"fast_quorum={size}: there are {n} nodes")
@@ -119,11 +127,21 @@ def decide(
     if owner in replies:
         return Choice(None, none)
     agreeing = [r for r in replies.values() if r.phase == PREACCEPTED and r.deps == r.initial]
+    if size.blind:
+        agreeing = _most_alike(agreeing)
     if agreeing and len(agreeing) >= len(replies) - size.lacking:
         command = agreeing[0].command
         assert command is not None
         return Examine(command, agreeing[0].deps, len(agreeing))
     return Choice(None, none)
+
+
+def _most_alike(replies: Sequence[RecoverOk]) -> list[RecoverOk]:
+    """The greatest number of replies with the same dependencies."""
+    alike: dict[Deps, list[RecoverOk]] = {}
+    for reply in replies:
+        alike.setdefault(reply.deps, []).append(reply)
+    return max(alike.values(), key=len, default=[])
 
 
 def conflicts(
@@ -154,7 +172,7 @@ def judge(recovery: Recovery, owners: tuple[NodeId, ...], size: Sizes, none: Dep
     No-op is right if a conflicting instance is committed, for the two could not both be. It is right
     also if the witnesses are as few as can be and the owner of a conflicting instance is outside
     the quorum: a fast quorum would have to include that owner, which would then have put this
-    instance into its own initial dependencies.
+    instance into its own initial dependencies (if those were told).
     """
     examined = recovery.examined
     assert examined is not None
@@ -164,7 +182,7 @@ def judge(recovery: Recovery, owners: tuple[NodeId, ...], size: Sizes, none: Dep
     if any(found.values()):
         return Choice(None, none)
     least = examined.witnesses == len(recovery.quorum) - size.lacking
-    if least and any(owners[row] not in recovery.quorum for row, _ in found):
+    if least and not size.blind and any(owners[row] not in recovery.quorum for row, _ in found):
         return Choice(None, none)
     return None
 
@@ -173,8 +191,9 @@ def overrules(witnesses: int, size: Sizes) -> bool:
     """Whether a waiting recovery with so many witnesses shows that those it waits for are no-ops.
 
     Its witnesses and its owner left the other instance out; together they meet every fast quorum.
+    (So do the witnesses alone, where what the owner left out is not known.)
     """
-    return witnesses > size.witnesses
+    return witnesses > (size.lacking if size.blind else size.witnesses)
 
 
 def resolved(

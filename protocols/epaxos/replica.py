@@ -35,6 +35,8 @@ from protocols.epaxos.messages import (
     Recover,
     RecoverOk,
     Refused,
+    Timed,
+    TimedOk,
     Validate,
     ValidateOk,
     Waiting,
@@ -43,6 +45,7 @@ from protocols.epaxos.pace import Acceptance, Pace, Proposal
 from protocols.epaxos.recoverer import Recoverer
 from protocols.epaxos.recovery import Choice, Examine, decide, fast_quorum, sizes
 from protocols.epaxos.sometimes import FINISHED_AS_NOOP, RECOVERED, SLOW, SOMETIMES
+from protocols.epaxos.timed import Queue
 from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
 from protocols.statemachine import OUTDATED, READS, KeyValue, name_of
 
@@ -52,12 +55,15 @@ class EPaxos(Replica[Msg]):
 
     Options: ``checkpoint_every`` and ``retain``, in executed instances; ``batch``, the most commands
     in an instance; ``fast_quorum``, how many must agree on the fast path where that is to be more than
-    need be; ``patient``, whether phase 2 waits while a fast quorum may still come together.
+    need be; ``patient``, whether phase 2 waits while a fast quorum may still come together; ``toq``:
+    commands are opened at the same time everywhere (``timed``).
     """
 
     messages = (
         PreAccept,
         PreAcceptOk,
+        Timed,
+        TimedOk,
         Accept,
         AcceptOk,
         Commit,
@@ -83,7 +89,8 @@ class EPaxos(Replica[Msg]):
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
         self.row = self.nodes.index(id)
-        self.size = sizes(len(self.nodes))
+        timed = cluster.truth("toq", default=False)
+        self.size = sizes(len(self.nodes), blind=timed)
         self.fast_quorum = fast_quorum(cluster)
         self.patient = cluster.truth("patient", default=True)
         self.instances = Instances(len(self.nodes))
@@ -97,11 +104,13 @@ class EPaxos(Replica[Msg]):
         """What waits to be proposed."""
         self.requests: dict[InstanceId, tuple[Asked, ...]] = {}
         self.pace = Pace(self)
+        self.timed = self.make_queue() if timed else None
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
         fast_quorum(cluster)
         cluster.truth("patient", default=True)
+        cluster.truth("toq", default=False)
 
     # --- start ---
 
@@ -174,6 +183,12 @@ class EPaxos(Replica[Msg]):
         command = together([command for _, command in asked])
         iid = (self.row, self.next)
         self.next += 1
+        if self.timed is not None:
+            self.requests[iid] = asked
+            self.pace.watch(iid)
+            self.pace.lead(iid, Proposal())
+            self.timed.announce(iid, command)
+            return
         deps = self.instances.deps(command, self.row)
         instance = self.instances.touch(iid)
         instance.initial = instance.deps = deps
@@ -190,26 +205,33 @@ class EPaxos(Replica[Msg]):
     def on_pre_accept(self, src: NodeId, msg: PreAccept) -> None:
         """Figure 2, steps 5-9; EPaxos*, where the answer compares with what the owner knew."""
         iid = (msg.row, msg.number)
-        if self.instances.forgotten(iid):
-            return
+        if not self.instances.forgotten(iid):
+            deps = self.instances.deps(msg.command, msg.row, msg.deps)
+            instance = self.pre_accept(src, iid, msg.command, msg.deps, deps)
+            if instance is not None:
+                self.send(src, PreAcceptOk(*iid, instance.deps))
+
+    def pre_accept(
+        self, src: NodeId, iid: InstanceId, command: Command, initial: Deps, deps: Deps
+    ) -> Instance | None:
+        """The instance if it is pre-accepted, now or since long; else say why it is not."""
         instance = self.instances.touch(iid)
         if instance.phase >= COMMITTED:
             self.send(src, Commit(*iid, instance.value, instance.deps))
-            return
+            return None
         if instance.promised > ZERO:
             self.send(src, Refused(*iid, instance.promised))
-            return
+            return None
         if instance.phase == UNKNOWN:
             instance.phase = PREACCEPTED
-            instance.initial = msg.deps
-            instance.deps = self.instances.deps(msg.command, msg.row, msg.deps)
-            self.learn(iid, instance, msg.command)
+            instance.initial = initial
+            instance.deps = deps
+            self.learn(iid, instance, command)
             self.save(iid, instance)
             self.pace.watch(iid)
-        if instance.phase == PREACCEPTED:
-            self.send(src, PreAcceptOk(*iid, instance.deps))
+        return instance if instance.phase == PREACCEPTED else None
 
-    def on_pre_accept_ok(self, src: NodeId, msg: PreAcceptOk) -> None:
+    def on_pre_accept_ok(self, src: NodeId, msg: PreAcceptOk | TimedOk) -> None:
         iid = (msg.row, msg.number)
         lead = self.pace.leading.get(iid)
         if isinstance(lead, Proposal) and src not in lead.answers:
@@ -225,6 +247,8 @@ class EPaxos(Replica[Msg]):
         that would have been enough for a fast quorum, and are not for they differ.
         """
         instance = self.instances.touch(iid)
+        if instance.phase == UNKNOWN:
+            return  # it is held here, and was opened elsewhere
         command, initial = instance.command, instance.initial
         assert command is not None
         assert initial is not None
@@ -244,7 +268,8 @@ class EPaxos(Replica[Msg]):
     def unanimous(self, iid: InstanceId, lead: Proposal) -> bool:
         """Whether nobody so far has anything to add."""
         initial = self.instances.touch(iid).initial
-        assert initial is not None
+        if initial is None:
+            return True  # it is held here, so that nobody can be said to add anything
         return all(self.agrees(deps, initial) for deps in lead.answers.values())
 
     def fast(self, agreeing: int) -> bool:
@@ -401,6 +426,9 @@ class EPaxos(Replica[Msg]):
     def make_executor(self) -> Executor:
         return Executor(self.instances, self.run)
 
+    def make_queue(self) -> Queue:
+        return Queue(self)
+
     # --- what recovery and catching up use ---
 
     def promise(self, instance: Instance, ballot: Ballot) -> None:
@@ -455,9 +483,15 @@ class EPaxos(Replica[Msg]):
     # --- dispatch ---
 
     def on_timer(self, timer: str) -> None:
+        if timer == "open":
+            assert self.timed is not None
+            self.timed.open_due()
+            return
         assert timer == "tick"
         self.propose_queued()
         self.pace.tick()
+        if self.timed is not None:
+            self.timed.tick(self.pace.ticks)
         self.catchup.tick(self.pace.ticks)
         self.pace.again(busy=self.catchup.behind)
 
@@ -468,6 +502,13 @@ class EPaxos(Replica[Msg]):
                 self.on_pre_accept(src, msg)
             case PreAcceptOk():
                 self.on_pre_accept_ok(src, msg)
+            case Timed():
+                if self.timed is not None:
+                    self.timed.on_timed(src, msg)
+            case TimedOk():
+                if self.timed is not None:
+                    self.timed.on_timed_ok(src, msg)
+                    self.on_pre_accept_ok(src, msg)
             case Commit():
                 self.on_commit(msg)
             case Accept():

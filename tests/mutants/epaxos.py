@@ -15,7 +15,8 @@ from protocols.epaxos.batching import concerned
 from protocols.epaxos.execution import Executor
 from protocols.epaxos.instances import COMMITTED, Instance, Instances
 from protocols.epaxos.messages import Deps, InstanceId, RecoverOk
-from protocols.epaxos.recovery import Choice, Examine
+from protocols.epaxos.recovery import Choice, Examine, sizes
+from protocols.epaxos.timed import Queue
 from protocols.kernel import Cluster, Command, NodeId
 
 
@@ -116,6 +117,40 @@ class FirstKey(EPaxos):
         self.executor = self.make_executor()
 
 
+class _ByStamp(Queue):
+    def __init__(self, replica: EPaxos) -> None:
+        super().__init__(replica)
+        self.stamps: list[tuple[tuple[int, int, int], Command]] = []
+
+    def deps(self, iid: InstanceId, command: Command, stamp_ms: int) -> Deps:
+        deps = list(self.replica.instances.none)
+        for (stamp, row, number), other in self.stamps:
+            mine = (stamp, row, number) < (stamp_ms, *iid)
+            if mine and set(concerned(other)) & set(concerned(command)):
+                deps[row] = max(deps[row], number)
+        self.stamps.append(((stamp_ms, *iid), command))
+        return tuple(deps)
+
+
+class StampsAreOrder(EPaxos):
+    """T1: what has a later stamp is left out, though it was opened first: "it comes after, anyway"."""
+
+    def make_queue(self) -> Queue:
+        return _ByStamp(self)
+
+
+class BlindAndSmall(EPaxos):
+    """Timestamp-ordered queuing with the fast quorum of SOSP'13, as the paper has it.
+
+    Who recovers cannot tell what the owner knew, and takes the first answer for it.
+    """
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.size = sizes(len(self.nodes))
+        self.fast_quorum = self.size.fast
+
+
 MUTANTS: dict[str, type[EPaxos]] = {
     "one-ballot": OneBallot,
     "no-components": NoComponents,
@@ -124,4 +159,6 @@ MUTANTS: dict[str, type[EPaxos]] = {
     "noop-over-pre-accepted": NoopOverPreAccepted,
     "no-tie-break": NoTieBreak,
     "first-key": FirstKey,
+    "stamps-are-order": StampsAreOrder,
+    "blind-and-small": BlindAndSmall,
 }

@@ -203,7 +203,7 @@ def test_every_phase_survives_a_restart(phase):
         RecoverOk(0, 1, B1, ZERO, COMMITTED, C, NONE, None),
         ValidateOk(0, 1, B1, ()),
         Refused(0, 1, B2),
-        Waiting(0, 1, 2),
+        Waiting(0, 1, 2, NONE),
     ],
     ids=lambda m: type(m).__name__,
 )

@@ -5,10 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.mutants.epaxos import MUTANTS
-from tests.mutants.trials import BRIDGE, CALM, RACES, kin
+from tests.mutants.trials import BRIDGE, CALM, RACES, STORM, kin
 
 TRANSFERS = replace(CALM, workload="bank", keys=4)
 """Transfers between a few accounts, from every node at once."""
+
+TIMED = {"toq": "true"}
+CLOCKS = replace(CALM, options=TIMED, nemesis="clock", time_ms=2_000, interval_ms=300)
+"""Clocks jump and drift, by which commands are opened."""
+
+ORPHANS = replace(
+    STORM,
+    options=TIMED,
+    nemesis="kill-one,partition-one,packet-jitter",
+    rate=400,
+    threads=12,
+    interval_ms=150,
+    rtt_ms=2,
+)
+"""Owners die with what they alone knew to be committed, while commands are opened in any order."""
 
 ZOO = (
     *kin(
@@ -23,6 +38,8 @@ ZOO = (
             "leaders-deps": (CALM, 10),
             "no-tie-break": (CALM, 10),
             "first-key": (TRANSFERS, 10),
+            "stamps-are-order": (CLOCKS, 10),
+            "blind-and-small": (ORPHANS, 150),
         },
     ),
 )
