@@ -24,6 +24,9 @@ Every command takes a slot, and a replica executes slots in order: linearizable.
   said how far it has voted (``quorum``, in ``reads``); or by it as it is (``any``), which is *not*
   linearizable. With ``leader`` and ``quorum`` a read that is not answered so takes a slot after all.
 
+- **Without its disk** (option ``rejoin``) a node comes back passive, and votes again when nothing that
+  it forgot can matter (``rejoining``).
+
 Departures, and why they are safe:
 
 - A replica that has heard of its leader lately ignores another's Prepare, and a candidate promises
@@ -38,7 +41,7 @@ Departures, and why they are safe:
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
 their disk; clocks are not used, but for ``read=leader``: there timers of any two nodes must keep the
-same pace within a fifth each. A node that comes back with an empty disk must not take part.
+same pace within a fifth each. A node that comes back with an empty disk takes no part, but as ``rejoin`` says.
 """
 
 from protocols.multipaxos.replica import MultiPaxos

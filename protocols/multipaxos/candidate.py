@@ -11,7 +11,7 @@ from protocols.kernel import Cluster, Command, Json, NodeId
 from protocols.log import Vote
 from protocols.multipaxos.leadership import Campaign, Leadership, fill, highest
 from protocols.multipaxos.learner import Learner
-from protocols.multipaxos.messages import Preempted, Prepare, Promise
+from protocols.multipaxos.messages import Message, Preempted, Prepare, Promise
 from protocols.statemachine import NOOP
 from protocols.wire import read_as
 
@@ -76,7 +76,7 @@ class Candidate(Learner):
             if msg.ballot > self.promised:
                 self.retire()
                 self.promise(msg.ballot)
-            self.send(src, self.testimony(msg))
+            self.send(src, self.swear(self.testimony(msg)))
 
     def refuses(self, ballot: Ballot) -> bool:
         return ballot < self.promised
@@ -97,6 +97,10 @@ class Candidate(Learner):
         close = msg.slot > self.log.base and chosen - msg.slot < self.batch
         first = msg.slot if close else chosen + 1
         return Promise(msg.ballot, chosen, tuple(self.log.since(first)))
+
+    def swear(self, promise: Promise) -> Message:
+        """What is sent to a candidate: more than the promise, where that might be forgotten."""
+        return promise
 
     def on_promise(self, src: NodeId, msg: Promise) -> None:
         campaign = self.campaign

@@ -37,6 +37,11 @@ class Campaign:
         self.promises.setdefault(src, promise)
         self.voters |= 1 << src
 
+    def drop(self, src: NodeId) -> None:
+        """It turned out that this promise is void: ask for it again."""
+        self.promises.pop(src, None)
+        self.voters &= ~(1 << src)
+
     def donor(self) -> tuple[int, NodeId]:
         """How far some answerer knows what was chosen, and which one."""
         return max((promise.chosen, node) for node, promise in self.promises.items())

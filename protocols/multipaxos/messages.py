@@ -133,6 +133,35 @@ class Told:
     slot: int
 
 
+@record
+class Rejoin:
+    """The sender has lost its disk. ``life``: how often that has come to pass by now; 0 asks for it."""
+
+    nonce: int
+    life: int
+
+
+@record
+class Known:
+    """The answer: the last ``life`` of the asker that is known, and what the sender has promised. If it
+    leads, in ballot ``leads``, it has used the slots up to ``last``.
+    """
+
+    nonce: int
+    life: int
+    promised: Ballot
+    leads: Ballot
+    last: int
+
+
+@record
+class Sworn:
+    """A Promise, with the lives of all nodes as the sender knows them; of its own it is certain."""
+
+    promise: Promise
+    lives: tuple[int, ...]
+
+
 Message: TypeAlias = (
     Prepare
     | Promise
@@ -150,6 +179,9 @@ Message: TypeAlias = (
     | Granted
     | Inquire
     | Answered
+    | Rejoin
+    | Known
+    | Sworn
 )
 MESSAGES: tuple[type, ...] = (
     Prepare,
@@ -168,4 +200,7 @@ MESSAGES: tuple[type, ...] = (
     Granted,
     Inquire,
     Answered,
+    Rejoin,
+    Known,
+    Sworn,
 )

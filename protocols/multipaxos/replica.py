@@ -15,7 +15,6 @@ from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.leadership import Campaign, Leadership
 from protocols.multipaxos.learner import INSTALLED
 from protocols.multipaxos.leases import GRANTED, NOBODY, Lease
-from protocols.multipaxos.members import Reconfiguring
 from protocols.multipaxos.messages import (
     MESSAGES,
     Accept,
@@ -27,13 +26,17 @@ from protocols.multipaxos.messages import (
     Forward,
     Granted,
     Inquire,
+    Known,
     Lend,
     Message,
     Preempted,
     Prepare,
     Promise,
+    Rejoin,
+    Sworn,
     Told,
 )
+from protocols.multipaxos.rejoining import Returner, mode_of
 from protocols.preferred import preferred
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
@@ -44,16 +47,19 @@ TICK = 5
 WATCH = 8, 15
 """Round trips between two looks at whether a leader is alive: two in vain make a candidate."""
 
+HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known)
+"""What a passive replica listens to (``multipaxos.rejoining``)."""
+
 READ_MODES = ("log", "leader", "quorum", "any")
 """Reads take a slot; or are answered by the leader, which has a lease (``multipaxos.leases``); or by who
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
-class MultiPaxos(Reconfiguring):
+class MultiPaxos(Returner):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
     ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
     is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,
-    and ``alpha``: in how many slots a change of these takes effect.
+    ``alpha``: in how many slots a change of these takes effect, and ``rejoin``: no, passive or force.
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -91,6 +97,7 @@ class MultiPaxos(Reconfiguring):
             first_members(cluster)
         cluster.truth("thrifty", default=False)
         preferred(cluster)
+        mode_of(cluster)
         if (mode := cluster.options.get("read", "log")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
 
@@ -107,6 +114,8 @@ class MultiPaxos(Reconfiguring):
             self.run_for_leader()  # whoever has a leader by now does not listen
 
     def on_message(self, src: NodeId, msg: Message) -> None:
+        if self.back is not None and not isinstance(msg, HEARD_IN_PASSING):
+            return
         match msg:
             case Accept():
                 self.on_accept(src, msg)
@@ -139,6 +148,12 @@ class MultiPaxos(Reconfiguring):
                 self.lease.granted(src, msg.ballot, msg.number)
             case Inquire():
                 self.on_inquire(src, msg)
+            case Rejoin():
+                self.on_rejoin(src, msg)
+            case Known():
+                self.on_known(src, msg)
+            case Sworn():
+                self.on_sworn(src, msg)
             case Answered():
                 if self.clients.waits(msg.request, msg.command):
                     self.answer(self.clients.pop(msg.command), Answer(msg.value, msg.ok))
@@ -149,7 +164,9 @@ class MultiPaxos(Reconfiguring):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
-        if self.changes_members and command.f in CHANGES:
+        if self.rejoining == "passive" and command.f in CHANGES:
+            self.reply(request, "refused: with rejoin=passive members do not change", ok=False)
+        elif self.changes_members and command.f in CHANGES:
             self.submit([command])
             self.reply(request, None)
         elif command.f not in self.reads and self.store.ran(command):
@@ -160,7 +177,7 @@ class MultiPaxos(Reconfiguring):
             self.answer(request, self.run(command))
         elif command.f not in self.served or not self.clients.add(request, command):
             self.reply(request, "refused: no such command, or too many", ok=False)
-        elif command.f in self.reads and self.read_mode == "quorum":
+        elif command.f in self.reads and self.read_mode == "quorum" and self.back is None:
             self.questions.ask(request, command, self.id, self.log.last)
             self.broadcast(Ask(request), self.peers)
             self.answer_reads()
@@ -297,6 +314,9 @@ class MultiPaxos(Reconfiguring):
 
     def on_accept(self, src: NodeId, msg: Accept) -> None:
         """Lamport 2001, section 2.2, phase 2b."""
+        if self.back is not None:
+            self.look_on(src, msg)
+            return
         if self.refuses(msg.ballot):
             self.send(src, Preempted(self.promised))
             return
@@ -311,6 +331,13 @@ class MultiPaxos(Reconfiguring):
             if slot > log.chosen:
                 self.vote(slot, msg.ballot, command)
         self.send(src, Accepted(msg.ballot, msg.first, count))
+        self.learn(msg.ballot, msg.chosen)
+
+    def look_on(self, src: NodeId, msg: Accept) -> None:
+        """A passive replica follows, and casts no vote."""
+        if self.following != src:
+            self.follow(src)
+        self.silence = 0
         self.learn(msg.ballot, msg.chosen)
 
     def follow(self, node: NodeId) -> None:
@@ -341,6 +368,8 @@ class MultiPaxos(Reconfiguring):
 
     def tick(self) -> None:
         """Send again whatever may have been lost since the last tick."""
+        if self.back is not None:
+            self.ask_back(self.back)
         campaign = self.campaign
         if self.leadership is not None:
             self.keep_time()
@@ -380,7 +409,7 @@ class MultiPaxos(Reconfiguring):
                 self.silence = 0
             lead.alive = 0
         if self.silence >= 2:
-            if lead is not None:
+            if lead is not None or self.back is not None:
                 self.retire()
             elif self.bound in (None, self.id):
                 self.run_for_leader()

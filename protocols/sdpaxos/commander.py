@@ -53,6 +53,11 @@ class Commander(MultiPaxos):
         self.index = 0
         """The last of this node's own C-instances that was used, by anybody."""
 
+    @classmethod
+    def rejoins(cls, cluster: Cluster) -> bool:  # noqa: ARG003
+        """No: the votes in its C-instances are forgotten, too."""
+        return False
+
     @abstractmethod
     def progress(self) -> None:
         """Do what has become possible: called at the end of each step."""

@@ -27,6 +27,7 @@ from tests.mutants.hunts import (
     multipaxos,
     paxos,
     raft,
+    rejoin,
     sdpaxos,
     stopping,
     vpaxos,
@@ -55,6 +56,7 @@ MODULES: Mapping[str, ModuleType] = {
     "stopping": stopping,
     "amnesia": amnesia,
     "leases": leases,
+    "rejoin": rejoin,
 }
 
 ZOO: tuple[Mutant, ...] = tuple(mutant for module in MODULES.values() for mutant in module.ZOO)

@@ -1,0 +1,88 @@
+"""Where nodes that come back too early without their disk are hunted, by which check, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations
+from json import dumps
+
+from nemesis.actions import Cut, Fault, Mend, Window
+from nemesis.disk import wipe_node
+from nemesis.plan import plan_to_json
+from tests.mutants.rejoin import MUTANTS
+from tests.mutants.trials import STORM, kin
+
+
+def alone(node: int, at_ms: int, for_ms: int, nodes: int = 3) -> Window:
+    """A node is cut off from all others."""
+    links = tuple((a, b) for a in range(nodes) for b in range(nodes) if a != b and node in (a, b))
+    return Window(at_ms, for_ms, Fault("cut", (Cut(links),), (Mend(links),)))
+
+
+def forgotten(back_ms: int, both_ms: int, every_ms: int) -> Iterator[Window]:
+    """Of three nodes two decide what the third does not hear. One of them loses its disk, and is back
+    for ``back_ms`` when the third hears again; ``both_ms`` later the other of the two is cut off.
+    """
+    for turn, (deaf, lost, knows) in enumerate(permutations(range(3))):
+        at_ms = 500 + every_ms * turn
+        yield alone(deaf, at_ms, 300)
+        yield Window(at_ms + 270 - back_ms, 30, wipe_node("wipe", lost))
+        yield alone(knows, at_ms + 300 + both_ms, 350)
+
+
+def plan(back_ms: int, both_ms: int, *, every_ms: int = 1_200) -> str:
+    windows = sorted(forgotten(back_ms, both_ms, every_ms), key=lambda window: window.at_ms)
+    return dumps(plan_to_json(tuple(windows)))
+
+
+SOON = replace(
+    STORM,
+    rate=200,
+    rtt_ms=3,
+    time_ms=8_000,
+    nemesis="",
+    interval_ms=None,
+    options={
+        "rejoin": "passive",
+        "batch": "2",
+        "pipeline": "1",
+        "snapshot_every": "40",
+        "keep": "0",
+    },
+    plan=plan(10, 0),
+)
+"""It has hardly heard of anybody."""
+
+LATER = replace(
+    SOON,
+    time_ms=15_000,
+    rate=60,
+    options={"rejoin": "passive", "batch": "2", "pipeline": "1"},
+    plan=plan(150, 0, every_ms=2_400),
+)
+"""It has heard of the beginning of a long log."""
+
+MET = replace(SOON, plan=plan(100, 40))
+"""It has heard of both for a moment."""
+
+ZOO = tuple(
+    replace(mutant, name=mutant.name.replace("multipaxos/", "rejoin/"))
+    for mutant in kin(
+        "multipaxos",
+        MUTANTS,
+        "agreement",
+        {
+            "active-at-once": (SOON, 20),
+            "leaves-on-any-commit": (LATER, 40),
+            "skips-the-slots": (MET, 40),
+        },
+    )
+)
+
+ELUSIVE = {
+    "rejoin/counts-old-promises": "a promise of a former life must come late, after its node has voted"
+    " again; tests/protocols/test_rejoining.py plays it step by step",
+}
+
+__all__ = ["ELUSIVE", "MUTANTS", "ZOO"]
