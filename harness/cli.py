@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "replay": "Play a simulated run again, and look at what happened.",
     "play": "Watch a simulated cluster on a page, break it by mouse, go back.",
     "list": "List protocols, workloads and faults.",
+    "log": "Print or compare what the nodes of a run decided.",
     "runs": "List the runs in the store.",
     "hosts": "Make hosts on this machine and run a command that uses them.",
     "doctor": "Say what this machine can do, what is missing, and what to type.",
