@@ -90,6 +90,7 @@ class RequestReader:
     def next(self) -> Request | None:
         """The next whole request, if there is one. Raises BadRequest, always fatal."""
         buffer = self._buffer
+        self.waits = False
         if not buffer:
             return None
         end = buffer.find(b"\r\n\r\n")

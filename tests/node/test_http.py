@@ -146,6 +146,17 @@ def test_a_client_that_asks_whether_to_go_on_is_told_to(web: Web) -> None:
         assert client.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
+def test_who_was_told_to_go_on_is_told_so_once(web: Web) -> None:
+    """Also where the answer needs no replica: a refusal, and then nothing."""
+    with socket.create_connection(("127.0.0.1", web.port), 20) as client:
+        client.sendall(b"PUT /e HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"{")
+        client.sendall(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
+        rest = b"".join(iter(lambda: client.recv(65536), b""))
+    assert [part[:3] for part in rest.split(b"HTTP/1.1 ")[1:]] == [b"400", b"200"]
+
+
 def test_pipelined_requests_are_answered_in_order_whatever_they_are(web: Web) -> None:
     """Commands wait for the replica, histories for a file, refusals for nothing."""
     asked = [
