@@ -63,7 +63,7 @@ def looked_at(seen: Ended) -> list[str]:
         words.append(f"{' and '.join(gone)} gone")
     else:
         words.append("its holder had died")
-    words.append("no link or mount of it is on this machine")
+    words.append("no link, mount or file of it is on this machine")
     if seen.hosts:
         words.append(f"no file, process, ledger or rule of it is on {seen.hosts} hosts")
     return words

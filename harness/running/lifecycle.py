@@ -9,9 +9,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.errors import HarnessError, NotReadyError
 from harness.remote import sandbox
+from harness.remote.homes import home_of
 from harness.running import registry
 from harness.running.control import Answer, Control, NotThereError
 from harness.running.gone import Traces, links_and_mounts, traces_of
@@ -111,6 +113,8 @@ def end(entry: Entry, say: Callable[[str], None]) -> Ended:
         ended.left += traces.left()
     before = entry.read("before.json").get("there", [])
     ended.left += [each for each in links_and_mounts() if each not in before]
+    home = home_of(asked.tag)
+    ended.left += [f"the directory {home}"] if Path(home).exists() and asked.on == LOCAL else []
     said = entry.read("ended.json")
     ended.left += said.get("problems", [])
     if asked.on != LOCAL:
