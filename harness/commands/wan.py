@@ -22,7 +22,7 @@ from harness.wan.table import cells, markdown, predictions, text
 WITHIN = {SIMULATED: 10, LOCAL: 15}
 """Percent. Processors and disks, which are in no closed form, take time on hosts."""
 SLACK_MS = {SIMULATED: 2.0, LOCAL: 6.0}
-FAR, UNKNOWN = 1, 2
+FAR, UNKNOWN, INTERRUPTED = 1, 2, 130
 
 
 @click.command("wan")
@@ -86,10 +86,14 @@ def command(**given: Any) -> int:
     if on == LOCAL and not sandbox.inside():
         sandbox.enter([sys.executable, "-m", "harness", *again(given["seed"])])
     share = (given["within"] or WITHIN[on]) / 100
-    results = list(measured(rows, zones, given, len(places)))
-    head = [f"{wan}, {'simulated' if on == SIMULATED else 'on hosts'}", *zones, "mean", "off"]
-    tell(head, [cells(one) for one in results], page)
-    return judged(results, share, SLACK_MS[on])
+    results: list[Result] = []
+    try:
+        results += measured(rows, zones, given, len(places))
+    except KeyboardInterrupt:
+        to_stdout("interrupted: what is not below was not measured")
+    how = "means, simulated" if on == SIMULATED else "medians, on hosts"
+    tell([f"{wan}: {how}", *zones, "mean", "off"], [cells(one) for one in results], page)
+    return judged(results, share, SLACK_MS[on]) if len(results) == len(rows) else INTERRUPTED
 
 
 def drawn(maker: Maker, folder: Path, seed: str, on: str) -> int:

@@ -16,7 +16,7 @@ from harness.remote.faults_proof import Prober, Round
 from harness.remote.faults_record import Json, Proof
 from nemesis.actions import Link
 
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 _COUNT, _GAPS_US = 30, (1_000, 3_000, 9_000, 15_000)
 _SHARE = 0.05
 _SLACK_MS, _QUARTILE_SLACK_MS = 2.0, 10.0

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checker.history import History
+from checker.verdict import Outcome
 from harness.bench.measure import measure
 from harness.bench.result import ALL, Group
-from harness.errors import HarnessError
+from harness.errors import HarnessError, NothingMeasured
 from harness.remote.seam import Host
 from harness.report.progress import Progress
 from harness.simulated import play
@@ -45,7 +46,7 @@ class Result:
         Near is ``share`` of it or, where that is less, ``slack_ms``: what clients, disks and processors
         take is in no closed form.
         """
-        if self.why or self.outcome in ("invalid", "invalid-harness"):
+        if self.why or self.outcome not in ("valid", "vacuous"):  # vacuous: writes alone
             return False
         pairs = zip(self.measured, self.predicted, strict=True)
         return all(m is not None and abs(m - p) <= max(share * p, slack_ms) for m, p in pairs)
@@ -112,14 +113,16 @@ def result(
 ) -> Result:
     """What a history of a row shows."""
     sites = typical(row, history, robust=robust)
-    lacking = [f"n{node + 1}" for node, ms in enumerate(sites) if ms is None]
-    known = [ms if ms is not None else float("nan") for ms in sites]
+    silent = [node for node, ms in enumerate(sites) if ms is None]
+    zonal = by_zone(row, zones, [ms or 0.0 for ms in sites])
+    lacking = {row.places[node] for node in silent}
+    named = ", ".join(f"n{node + 1}" for node in silent)
     return Result(
         row=row,
         predicted=by_zone(row, zones, row.predicted),
-        measured=[None if ms != ms else ms for ms in by_zone(row, zones, known)],  # noqa: PLR0124  NaN
+        measured=[None if z in lacking else ms for z, ms in zip(zones, zonal, strict=True)],
         outcome=outcome,
-        why=f"not all ops were answered at {', '.join(lacking)}" if lacking else "",
+        why=f"not all ops were answered at {named}" if silent else "",
     )
 
 
@@ -140,7 +143,10 @@ class Place:
 
 
 def on_hosts(row: Row, wan: str, zones: Sequence[str], seed: str, place: Place) -> Result:
-    """Run it, kept as a run. A host that fails is the row's problem alone."""
+    """Run it, kept as a run. A host that fails is the row's problem alone.
+
+    Raises KeyboardInterrupt where somebody interrupted the run, after it has healed.
+    """
     from harness.on_hosts import Wanted, execute  # noqa: PLC0415  a second of imports
 
     trial = trial_of(row, wan, seed)
@@ -148,14 +154,24 @@ def on_hosts(row: Row, wan: str, zones: Sequence[str], seed: str, place: Place) 
         on="local", hosts=tuple(place.hosts), count=1, store=place.store, tunnel=False,
         leave_running=False,
     )  # fmt: skip
+    for last in (False, True):
+        try:
+            done = execute(trial, wanted, place.progress)
+        except HarnessError as error:
+            return _nothing(row, zones, "unknown", str(error))
+        if done.real.interrupted:
+            raise KeyboardInterrupt
+        # Where the distances could not be proved, the machine may have been too busy for a moment.
+        if done.results.outcome is not Outcome.INVALID_HARNESS or last:
+            break
+    outcome = done.results.outcome.value
     try:
-        done = execute(trial, wanted, place.progress)
-        return result(row, zones, done.history, done.results.outcome.value, robust=True)
-    except HarnessError as error:
-        return Result(
-            row=row,
-            predicted=by_zone(row, zones, row.predicted),
-            measured=[None] * len(zones),
-            outcome="unknown",
-            why=str(error),
-        )
+        return result(row, zones, done.history, outcome, robust=True)
+    except NothingMeasured as error:
+        return _nothing(row, zones, outcome, str(error))
+
+
+def _nothing(row: Row, zones: Sequence[str], outcome: str, why: str) -> Result:
+    predicted = by_zone(row, zones, row.predicted)
+    measured: list[float | None] = [None] * len(zones)
+    return Result(row=row, predicted=predicted, measured=measured, outcome=outcome, why=why)

@@ -71,7 +71,7 @@ def test_an_invalid_history_is_never_near() -> None:
     row = one(FIVE, "ABD")
     exact = Result(row=row, predicted=row.predicted, measured=list(row.predicted), outcome="valid")
     assert exact.within(0.0, 0.0)
-    for outcome in ("invalid", "invalid-harness"):
+    for outcome in ("invalid", "invalid-harness", "unknown"):
         assert not replace(exact, outcome=outcome).within(1.0, 1000)
 
 
@@ -132,13 +132,26 @@ def test_it_prints_the_table_and_ends_with_0(run, tmp_path) -> None:
     assert code == 0, said
     assert "3 of 3 rows are within 10% or 2 ms of their forms at each site" in said
     assert "177 / 176" in said or "178 / 176" in said
-    assert page.read_text().splitlines()[0].startswith("| wan5, simulated | virginia |")
+    assert page.read_text().splitlines()[0].startswith("| wan5: means, simulated | virginia |")
 
 
 def test_what_is_not_near_enough_is_named_and_ends_with_1(run) -> None:
     code, said = run("abd", "--rounds", "4", "--within", "1")
     assert code == 1
     assert "not: ABD (valid)" in said
+
+
+def test_who_interrupts_it_is_shown_what_there_is(run, monkeypatch) -> None:
+    def stop(row, *_):
+        if row.name == "Mencius":
+            raise KeyboardInterrupt
+        return Result(row=row, predicted=[1.0] * 5, measured=[1.0] * 5, outcome="valid")
+
+    monkeypatch.setattr("harness.commands.wan.simulated", stop)
+    code, said = run("abd", "mencius")
+    assert code == 130
+    assert "interrupted" in said
+    assert "ABD" in said
 
 
 def test_it_predicts_without_measuring(run) -> None:
