@@ -7,7 +7,8 @@ nor as candidate. Grants of a quorum of phase 2 make the lease: every quorum of 
 there is no other leader meanwhile.
 
 - The holder counts from before it asked, the grantor from after it was asked. ``Lease.held`` is less
-  than ``GRANTED`` by what clocks may differ in pace: 20 % fast and 20 % slow (the dilation margin).
+  than ``GRANTED`` by what clocks may differ in pace: the *dilation margin*, ``--option dilation=PERCENT``.
+  The default of 40 is for 20 % slow and 20 % fast: 0.6 is less than 0.8 / 1.2. With 0 they must not differ.
 - A grantor that restarts has forgotten what it granted, and keeps still for a whole ``GRANTED``.
 - A promise and a grant exclude each other: who promised a higher ballot grants nothing to a lower
   one, and who grants ends its own campaign.
@@ -21,17 +22,26 @@ to its old ticks, but a timer that ran down is told before any request that came
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from protocols.ballots import ZERO, Ballot
-from protocols.kernel import NodeId
+from protocols.kernel import Cluster, NodeId
 from protocols.quorum_systems import Quorums
 
 GRANTED = 20
 """Round trips for which a grantor keeps still."""
 
+DILATION = 40
+"""By how many per cent the holder's time is shorter than the grantors'."""
+
 NOBODY = -1
 """Whom a grantor is bound to that does not know any more whom it was bound to."""
+
+
+def margin(cluster: Cluster) -> int:
+    """Option ``dilation``. Raises ValueError for what leaves next to nothing of a lease."""
+    percent = cluster.number("dilation", DILATION, least=0)
+    if percent > 70:
+        raise ValueError(f"dilation={percent}: it is at most 70 (per cent of a lease)")
+    return percent
 
 
 class Lease:
@@ -40,12 +50,11 @@ class Lease:
     Requests are numbered upward; the timer of one is ``timer(number)``.
     """
 
-    held: ClassVar[int] = 12
-    """Round trips for which it is good."""
-    open: ClassVar[int] = 4
-    """How many of those asked for may be good at the same time: more than ticks in ``held``."""
-
-    def __init__(self, quorums: Quorums, node: NodeId) -> None:
+    def __init__(self, quorums: Quorums, node: NodeId, dilation: int = DILATION) -> None:
+        self.held = GRANTED * (100 - dilation) // 100
+        """Round trips for which it is good."""
+        self.open = self.held // 5 + 2
+        """How many of those asked for may be good at the same time: more than ticks in ``held``."""
         self._quorums, self._node = quorums, node
         self._ballot = ZERO
         self._asked = 0
@@ -61,13 +70,9 @@ class Lease:
         self._grants[self._asked] = 1 << self._node
         return self._asked
 
-    @classmethod
-    def timer(cls, number: int) -> str:
-        """
-        >>> Lease.timer(1), Lease.timer(5)
-        ('lease1', 'lease1')
-        """
-        return f"lease{number % cls.open}"
+    def timer(self, number: int) -> str:
+        """The same name only for requests of which the first has long run out."""
+        return f"lease{number % self.open}"
 
     def granted(self, src: NodeId, ballot: Ballot, number: int) -> None:
         """Count a grant; one of a request that has run out changes nothing."""

@@ -14,7 +14,7 @@ from protocols.multipaxos.candidate import CAUGHT_UP, CONTESTED, FILLED
 from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.leadership import Campaign, Leadership
 from protocols.multipaxos.learner import INSTALLED
-from protocols.multipaxos.leases import GRANTED, NOBODY, Lease
+from protocols.multipaxos.leases import GRANTED, NOBODY, Lease, margin
 from protocols.multipaxos.messages import (
     MESSAGES,
     Accept,
@@ -59,7 +59,8 @@ class MultiPaxos(Returner):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
     ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
     is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,
-    ``alpha``: in how many slots a change of these takes effect, and ``rejoin``: no, passive or force.
+    ``alpha``: in how many slots a change of these takes effect, ``rejoin``: no, passive or force, and
+    ``dilation``: per cent by which a lease is shorter for its holder.
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -83,7 +84,7 @@ class MultiPaxos(Returner):
         self.thrifty = cluster.truth("thrifty", default=False)
         self.read_mode = str(cluster.options.get("read", "log"))
         self.preferred = preferred(cluster)
-        self.lease = Lease(self.quorums, id)
+        self.lease = Lease(self.quorums, id, margin(cluster))
         """What it holds as a leader."""
         self.timekeeper = Timekeeper(TICK * cluster.rtt_ms)
         self.timed = LEASES if issubclass(self.machine, KeyValue) else frozenset[str]()
@@ -98,6 +99,7 @@ class MultiPaxos(Returner):
         cluster.truth("thrifty", default=False)
         preferred(cluster)
         mode_of(cluster)
+        margin(cluster)
         if (mode := cluster.options.get("read", "log")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
 

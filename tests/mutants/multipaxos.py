@@ -13,7 +13,7 @@ from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.log import Log, Vote
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.leadership import Leadership
-from protocols.multipaxos.leases import Lease
+from protocols.multipaxos.leases import NOBODY, Lease
 from protocols.multipaxos.messages import Prepare, Promise
 from protocols.multipaxos.reads import Questions
 from protocols.quorum_systems import QuorumSystem, count
@@ -106,6 +106,31 @@ class RunsTwice(MultiPaxos):
         return self.store.run(Command(command.f, command.key, command.value))
 
 
+class DedupsAtTheLeader(MultiPaxos):
+    """D2: the leader knows which commands ran; a follower runs whatever it learns, twice if it comes twice."""
+
+    def run(self, command: Command) -> Answer:
+        if self.leadership is None and self.campaign is None:
+            return self.store.run(Command(command.f, command.key, command.value))
+        return super().run(command)
+
+
+class ForgetsByItsClock(MultiPaxos):
+    """D4: a replica drops a session that it has not heard of for a while, by its own clock, and runs a
+    command of it again that others do not."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.heard: dict[str, int] = {}
+
+    def run(self, command: Command) -> Answer:
+        last = self.heard.get(command.session, self.now_ms)
+        self.heard[command.session] = self.now_ms
+        if abs(self.now_ms - last) > 4 * self.cluster.rtt_ms:
+            return self.store.run(Command(command.f, command.key, command.value))
+        return super().run(command)
+
+
 class LosesSessions(MultiPaxos):
     """M14, D3: the sessions are not in the snapshot, so that a retry runs again after it."""
 
@@ -161,16 +186,49 @@ class _LeaseMutant(MultiPaxos):
         self.read_mode = "leader"
 
 
-class _Long(Lease):
-    held, open = 40, 16
-
-
 class HoldsTooLong(_LeaseMutant):
     """Z1: the holder's lease ends after the grantors' promise to keep still."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.lease = _Long(self.quorums, id)
+        self.lease = Lease(self.quorums, id, dilation=-100)
+
+
+class NoMargin(_LeaseMutant):
+    """Z1: the holder's lease is as long as the grantors' promise, by clocks that go at another pace."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.lease = Lease(self.quorums, id, dilation=0)
+
+
+class ExemptsTheFirst(_LeaseMutant):
+    """Z3, K-2: who keeps still makes an exception for the leader, and goes on to make it for the first
+    that it ever had."""
+
+    first: NodeId | None = None
+
+    def keep_still(self, holder: NodeId) -> None:
+        if self.first is None and holder != NOBODY:
+            self.first = holder
+        super().keep_still(holder)
+
+    def follow(self, node: NodeId) -> None:
+        if self.first is None:
+            self.first = node
+        super().follow(node)
+
+    def watch(self) -> None:
+        bound = self.bound
+        if self.first in (None, self.id):
+            self.bound = None
+        super().watch()
+        self.bound = bound if self.campaign is None else None
+
+    def on_prepare(self, src: NodeId, msg: Prepare) -> None:
+        if src == self.first and self.leadership is None:
+            self.bound = self.following = None
+        super().on_prepare(src, msg)
 
 
 class RestartsAtOnce(_LeaseMutant):
@@ -184,10 +242,9 @@ class RestartsAtOnce(_LeaseMutant):
 class _ByTheWall(Lease):
     """Its end is a time of day."""
 
-    held, open = 12, 16
-
     def __init__(self, replica: MultiPaxos) -> None:
         super().__init__(replica.quorums, replica.id)
+        self.open = 16
         self._replica = replica
         self._ends: dict[int, int] = {}
 
@@ -242,7 +299,11 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "snapshot-drops-votes": SnapshotDropsVotes,
     "reads-locally": ReadsLocally,
     "reads-unrinsed": ReadsUnrinsed,
+    "dedups-at-the-leader": DedupsAtTheLeader,
+    "forgets-by-its-clock": ForgetsByItsClock,
     "holds-too-long": HoldsTooLong,
+    "no-margin": NoMargin,
+    "exempts-the-first": ExemptsTheFirst,
     "restarts-at-once": RestartsAtOnce,
     "trusts-the-wall-clock": TrustsTheWallClock,
     "needs-no-lease": NeedsNoLease,

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from harness.errors import UsageError
 from harness.trial import Trial
 from harness.zoo.hunt import judged
 from protocols.kernel import Command
 from protocols.multipaxos import MultiPaxos
+from protocols.multipaxos.leases import GRANTED, Lease
 from protocols.multipaxos.messages import Answered, Granted, Inquire, Promise
+from protocols.quorum_systems import by_majority
 from tests.mutants.hunts.multipaxos import HASTY, OUSTED, TURNED_BACK
 from tests.transcript import Stage
 
@@ -144,6 +147,17 @@ def test_who_has_promised_a_higher_ballot_grants_nothing():
     stage.fire(0, "tick")
     stage.deliver(0, 1)
     assert not sent(stage, Granted, 1, 0)
+
+
+def test_the_margin_is_an_option_and_leaves_the_holder_less_than_the_grantors_keep():
+    assert Lease(by_majority((0, 1, 2)), 0).held == 12
+    assert staged(dilation="50").replicas[0].lease.held == 10
+    for percent in range(71):
+        lease = Lease(by_majority((0, 1, 2)), 0, percent)
+        assert lease.held <= GRANTED
+        assert lease.open > lease.held // 5, "no two requests that may be good share a timer"
+    with pytest.raises(UsageError, match="dilation=71: it is at most 70"):
+        Trial(protocol="multipaxos", options={"dilation": "71"}).replica()
 
 
 @pytest.mark.parametrize("trial", [OUSTED, HASTY, TURNED_BACK], ids=["ousted", "hasty", "clock"])

@@ -27,6 +27,11 @@ OUSTED = replace(
 TURNED_BACK = replace(OUSTED, nemesis="partition-leader,clock-bump")
 """The same, and its clock says that it is earlier than before."""
 
+SLOW_AND_FAST = replace(
+    OUSTED, time_ms=5_000, nemesis="partition-leader,clock-drift", interval_ms=500
+)
+"""The same, and clocks run too fast or too slow."""
+
 HASTY = replace(OUSTED, nemesis="partition-leader,kill-leader", interval_ms=400)
 """The same, and leaders follow each other soon."""
 
@@ -45,6 +50,28 @@ def bridges() -> Iterator[Window]:
             kill = Fault("restart", (Kill(middle),), (Start(middle),))
             yield Window(at_ms + 200 + 100 * restart, 25, kill)
 
+
+def cut(at_ms: int, for_ms: int, a: int, *others: int) -> Window:
+    links = tuple(link for b in others for link in ((a, b), (b, a)))
+    return Window(at_ms, for_ms, Fault("cut", (Cut(links),), (Mend(links),)))
+
+
+def deposed() -> Iterator[Window]:
+    """Each of three nodes in turn is alone, so that another leads; and is then cut off from each of the
+    others: it does not hear that one, which may lead, and is heard by the third.
+    """
+    for turn, old in enumerate(range(3)):
+        at_ms = 500 + 2_200 * turn
+        b, c = (node for node in range(3) if node != old)
+        yield cut(at_ms, 600, old, b, c)
+        yield cut(at_ms + 900, 500, old, b)
+        yield cut(at_ms + 1_600, 500, old, c)
+
+
+DEPOSED = replace(
+    OUSTED, time_ms=7_500, nemesis="", interval_ms=None, plan=dumps(plan_to_json(tuple(deposed())))
+)
+"""Who led once is heard again, and does not hear who leads now."""
 
 BRIDGED = replace(
     OUSTED,
@@ -79,6 +106,10 @@ ZOO = (
         "linearizable",
         {
             "runs-twice": (STORM, 20),
+            "dedups-at-the-leader": (STORM, 40),
+            "forgets-by-its-clock": (STORM, 40),
+            "no-margin": (SLOW_AND_FAST, 150),
+            "exempts-the-first": (DEPOSED, 40),
             "reads-locally": (CALM, 10),
             "reads-unrinsed": (replace(CALM, options={"read": "quorum"}), 10),
             "holds-too-long": (OUSTED, 20),
