@@ -26,6 +26,7 @@ Every command takes a slot, and a replica executes slots in order: linearizable.
 
 - **Without its disk** (option ``rejoin``) a node comes back passive, and votes again when nothing that
   it forgot can matter (``rejoining``).
+- **Verification** (option ``verify``): states are compared, and one that differs is ejected (``verifying``).
 
 Departures, and why they are safe:
 

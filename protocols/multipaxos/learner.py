@@ -210,6 +210,10 @@ class Learner(Replica[Message]):
         for old in self.log.jump(slot):
             self.forget(key_of(old))
         self.restored()
+        self.answer_what_ran()
+
+    def answer_what_ran(self) -> None:
+        """Another's state was taken over: tell the clients whose commands it has executed."""
         for command in self.clients.commands():
             if command.f not in self.reads and self.store.ran(command):
                 self.answer(self.clients.pop(command), self.store.run(command))

@@ -162,6 +162,24 @@ class Sworn:
     lives: tuple[int, ...]
 
 
+@record
+class Digest:
+    """What the sender's state is after ``slot``, in short."""
+
+    slot: int
+    value: str
+
+
+@record
+class Restore:
+    """The sender has ejected its state, and asks for the receiver's (a ``Snapshot``). It has ``offset``
+    characters of the one at slot ``snapshot``.
+    """
+
+    snapshot: int
+    offset: int
+
+
 Message: TypeAlias = (
     Prepare
     | Promise
@@ -182,6 +200,8 @@ Message: TypeAlias = (
     | Rejoin
     | Known
     | Sworn
+    | Digest
+    | Restore
 )
 MESSAGES: tuple[type, ...] = (
     Prepare,
@@ -203,4 +223,6 @@ MESSAGES: tuple[type, ...] = (
     Rejoin,
     Known,
     Sworn,
+    Digest,
+    Restore,
 )

@@ -23,6 +23,7 @@ from protocols.multipaxos.messages import (
     Ask,
     Chosen,
     Commit,
+    Digest,
     Forward,
     Granted,
     Inquire,
@@ -33,10 +34,12 @@ from protocols.multipaxos.messages import (
     Prepare,
     Promise,
     Rejoin,
+    Restore,
     Sworn,
     Told,
 )
-from protocols.multipaxos.rejoining import Returner, mode_of
+from protocols.multipaxos.rejoining import mode_of
+from protocols.multipaxos.verifying import Verifying
 from protocols.preferred import preferred
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
@@ -55,12 +58,12 @@ READ_MODES = ("log", "leader", "quorum", "any")
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
-class MultiPaxos(Returner):
+class MultiPaxos(Verifying):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
     ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
     is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,
-    ``alpha``: in how many slots a change of these takes effect, ``rejoin``: no, passive or force, and
-    ``dilation``: per cent by which a lease is shorter for its holder.
+    ``alpha``: in how many slots a change of these takes effect, ``rejoin``: no, passive or force,
+    ``verify``: after how many slots replicas compare their states, and ``dilation``: per cent by which a lease is shorter for its holder.
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -156,6 +159,10 @@ class MultiPaxos(Returner):
                 self.on_known(src, msg)
             case Sworn():
                 self.on_sworn(src, msg)
+            case Digest():
+                self.compare(src, msg.slot, msg.value)
+            case Restore():
+                self.on_restore(src, msg)
             case Answered():
                 if self.clients.waits(msg.request, msg.command):
                     self.answer(self.clients.pop(msg.command), Answer(msg.value, msg.ok))
@@ -166,7 +173,9 @@ class MultiPaxos(Returner):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
-        if self.rejoining == "passive" and command.f in CHANGES:
+        if self.ejected:
+            self.reply(request, "refused: this replica has ejected its state", ok=False)
+        elif self.rejoining == "passive" and command.f in CHANGES:
             self.reply(request, "refused: with rejoin=passive members do not change", ok=False)
         elif self.changes_members and command.f in CHANGES:
             self.submit([command])
@@ -372,6 +381,8 @@ class MultiPaxos(Returner):
         """Send again whatever may have been lost since the last tick."""
         if self.back is not None:
             self.ask_back(self.back)
+        if self.ejected:
+            self.ask_state()
         campaign = self.campaign
         if self.leadership is not None:
             self.keep_time()

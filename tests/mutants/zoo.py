@@ -30,6 +30,7 @@ from tests.mutants.hunts import (
     rejoin,
     sdpaxos,
     stopping,
+    verifying,
     vpaxos,
     wankeeper,
     wpaxos,
@@ -57,6 +58,7 @@ MODULES: Mapping[str, ModuleType] = {
     "amnesia": amnesia,
     "leases": leases,
     "rejoin": rejoin,
+    "verifying": verifying,
 }
 
 ZOO: tuple[Mutant, ...] = tuple(mutant for module in MODULES.values() for mutant in module.ZOO)

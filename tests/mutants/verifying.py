@@ -1,0 +1,40 @@
+"""Replicas whose state goes wrong by itself: what no protocol is about, and ``verify`` finds."""
+
+from __future__ import annotations
+
+from protocols.kernel import Cluster, Command, Json, NodeId
+from protocols.multipaxos import MultiPaxos
+from protocols.statemachine import Answer, KeyValue
+
+EVERY = 60
+"""At the last node a bit flips after each so many slots."""
+
+
+def flipped(value: Json) -> Json:
+    return value ^ 1 if type(value) is int else value
+
+
+class FlipsABit(MultiPaxos):
+    """A bit of one replica's memory flips, now and then, and nobody compares (Google's Paxos had checksums
+    for it: Chandra 2007, section 6.2)."""
+
+    def apply(self, slot: int, command: Command) -> Answer:
+        answer = super().apply(slot, command)
+        if slot % EVERY == 0 and self.id == self.nodes[-1] and isinstance(self.store, KeyValue):
+            for key, value in self.store.values.items():
+                self.store.values[key] = flipped(value)
+        return answer
+
+
+class FlippedAndVerified(FlipsABit):
+    """The same, and states are compared, every so often: as it should be, so that it is no mutant. What is
+    answered between a flip and the next comparison is wrong all the same."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.verify_every = EVERY // 3
+
+
+MUTANTS: dict[str, type[MultiPaxos]] = {
+    "flips-a-bit": FlipsABit,
+}
