@@ -10,8 +10,8 @@ EVERY = 60
 """At the last node a bit flips after each so many slots."""
 
 
-def flipped(value: Json) -> Json:
-    return value ^ 1 if type(value) is int else value
+def flipped(value: Json, bit: int) -> Json:
+    return value ^ 1 << bit if type(value) is int else value
 
 
 class FlipsABit(MultiPaxos):
@@ -22,7 +22,7 @@ class FlipsABit(MultiPaxos):
         answer = super().apply(slot, command)
         if slot % EVERY == 0 and self.id == self.nodes[-1] and isinstance(self.store, KeyValue):
             for key, value in self.store.values.items():
-                self.store.values[key] = flipped(value)
+                self.store.values[key] = flipped(value, slot // EVERY)
         return answer
 
 
