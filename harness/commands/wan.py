@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def drawn(maker: Maker, folder: Path, seed: str, on: str) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--plots {folder}: {error.strerror}") from error
-    scene, failed = shapes.Scene(maker=maker, seed=seed), 0
+    scene, failed = shapes.Scene(maker=replace(maker, rounds=shapes.ROUNDS), seed=seed), 0
     for measure in shapes.ALL:
         shape = measure(scene)
         path = folder / f"{shape.name}.svg"

@@ -9,7 +9,7 @@ from harness.wan import load, shapes, zones_of
 from harness.wan.rows import Maker
 from harness.wan.shapes import Scene, Shape, near
 
-SCENE = Scene(maker=Maker("wan5", zones_of("wan5", 5), rounds=6), seed="5", steps=2, bench_ms=6_000)
+SCENE = Scene(maker=Maker("wan5", zones_of("wan5", 5), rounds=6), seed="5", steps=2, bench_ms=4_000)
 
 
 @pytest.mark.parametrize("measure", shapes.ALL, ids=lambda measure: measure.__name__)
