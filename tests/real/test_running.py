@@ -96,11 +96,15 @@ def test_a_cluster_outlives_its_command_and_leaves_nothing(harness: Typed, tmp_p
 
 
 def test_a_holder_that_is_killed_takes_all_with_it(harness: Typed, tmp_path: Path) -> None:
-    code, out = harness("up", "-p", "abd", "-n", "2", "--name", "a")
+    """Over Unix sockets, where a partition could not bite."""
+    code, out = harness("up", "-p", "abd", "-n", "2", "--name", "a", "--transport", "unix")
     assert code == 0, out
     code, out = harness("up", "-p", "abd", "-n", "2", "--name", "a")
     assert code == 254
     assert "a cluster a runs already: `harness down a` ends it" in out
+    code, out = harness("shell", "-c", "put x 1; get x @n2; partition n1")
+    assert (code, out.count("ok  1")) == (254, 2), out
+    assert "no packet passes a network between the nodes" in out
     top = holder(tmp_path, "a")
     traces = traces_of(top)
     assert len(traces.left()) > 10

@@ -140,15 +140,12 @@ def test_faults_come_and_go_under_the_round_trips_of_a_wan(tmp_path: Path) -> No
     assert zones == "virginia,california,oregon,ireland,tokyo"
 
 
-@pytest.mark.parametrize(
-    ("transport", "nemesis"), [("udp", "partition,kill"), ("unix", "kill,pause")]
-)
-def test_over_other_transports(transport: str, nemesis: str, tmp_path: Path) -> None:
-    words = f"test -p multipaxos -n 3 --transport {transport} --nemesis {nemesis} --time 5".split()
-    code, out, err = harness(tmp_path, *words, "--seed", "2")
+def test_over_udp(tmp_path: Path) -> None:
+    words = ["test", "-p", "multipaxos", "-n", "3", "--transport", "udp", "--seed", "2"]
+    code, out, err = harness(tmp_path, *words, "--nemesis", "partition,kill", "--time", "4")
 
     assert code == 0, out + err
-    assert f"--transport {transport}" in out.splitlines()[-1]
+    assert "--transport udp" in out.splitlines()[-1]
     results = json.loads((tmp_path / "latest" / "results.json").read_text())
     assert results["checks"]["proofs"]["outcome"] == "valid"
 
