@@ -49,6 +49,8 @@ class Clients:
         return True
 
     def pop(self, command: Command) -> RequestId | None:
+        if not self._waiting:
+            return None
         waiting = self._waiting.pop(name(command), None)
         return None if waiting is None else waiting.request
 

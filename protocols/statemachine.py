@@ -147,11 +147,13 @@ class KeyValue:
         A command whose session has since done more on this key has long been answered; nobody
         waits for it, and it is not run again: ``OUTDATED``, which must not be told to a client.
         """
+        if command.f in READS:
+            return ONE_KEY[command.f](self.values.get(command.key), command.value)[1]
         if command.f not in TIMED_COMMANDS:
             return Answer(
                 None if command.f == "noop" else f"no such command: {command.f}", ok=False
             )
-        if command.f in READS or not command.session:
+        if not command.session:
             return self._execute(command)
         answers = self._answers.setdefault(home_of(command), {})
         last = answers.get(command.session)
@@ -173,8 +175,6 @@ class KeyValue:
                 return self.leases.run(command)
             return MULTI[command.f](self.values, command)
         key = command.key
-        if command.f in READS:
-            return execute(self.values.get(key), command.value)[1]
         self.values[key], answer = execute(self.values.get(key), command.value)
         return answer
 

@@ -146,15 +146,19 @@ class Leadership:
         self.next += len(commands)
         self._batches.append(self.next - 1)
 
-    def vote(self, src: NodeId, first: int, count: int) -> None:
-        """Count votes; those for slots that are closed already change nothing."""
-        bit, proposals = 1 << src, self.open
+    def vote(self, src: NodeId, first: int, count: int) -> bool:
+        """Count votes; say whether any is for a slot that is not closed already: others change
+        nothing.
+        """
+        bit, proposals, counts = 1 << src, self.open, False
         self.alive |= bit
         self.heard |= bit
         for slot in range(first, first + count):
             proposal = proposals.get(slot)
             if proposal is not None:
                 proposal.voters |= bit
+                counts = True
+        return counts
 
     def is_chosen(self, slot: int, quorums: Quorums) -> bool:
         proposal = self.open.get(slot)

@@ -121,15 +121,21 @@ class MultiPaxos(Verifying):
     def on_message(self, src: NodeId, msg: Message) -> None:
         if self.back is not None and not isinstance(msg, HEARD_IN_PASSING):
             return
+        if type(msg) is Accept:  # these four are nearly all, and patterns take their time
+            self.on_accept(src, msg)
+        elif type(msg) is Accepted:
+            self.on_accepted(src, msg)
+        elif type(msg) is Commit:
+            self.learn(msg.ballot, msg.chosen)
+        elif type(msg) is Forward:
+            self.propose(msg.commands)
+        else:
+            self.on_rare_message(src, msg)
+
+    def on_rare_message(self, src: NodeId, msg: Message) -> None:
         match msg:
-            case Accept():
-                self.on_accept(src, msg)
-            case Accepted():
-                self.on_accepted(src, msg)
-            case Commit():
-                self.learn(msg.ballot, msg.chosen)
-            case Forward():
-                self.propose(msg.commands)
+            case Accept() | Accepted() | Commit() | Forward():
+                raise AssertionError(f"{msg} is not rare")
             case Prepare():
                 self.on_prepare(src, msg)
             case Promise():
@@ -336,12 +342,14 @@ class MultiPaxos(Verifying):
         if self.following != src:
             self.follow(owner(msg.ballot))
         self.silence = 0
-        log, last = self.log, self.log.chosen + self.reach
-        count = max(0, min(len(msg.commands), last - msg.first + 1))
-        for slot, command in enumerate(msg.commands[:count], msg.first):
+        log, commands = self.log, msg.commands
+        within = log.chosen + self.reach - msg.first + 1
+        if len(commands) > within:
+            commands = commands[: max(0, within)]
+        for slot, command in enumerate(commands, msg.first):
             if slot > log.chosen:
                 self.vote(slot, msg.ballot, command)
-        self.send(src, Accepted(msg.ballot, msg.first, count))
+        self.send(src, Accepted(msg.ballot, msg.first, len(commands)))
         self.learn(msg.ballot, msg.chosen)
 
     def look_on(self, src: NodeId, msg: Accept) -> None:
@@ -359,8 +367,8 @@ class MultiPaxos(Verifying):
     def on_accepted(self, src: NodeId, msg: Accepted) -> None:
         lead = self.leadership
         if lead is not None and msg.ballot == lead.ballot:
-            lead.vote(src, msg.first, msg.count)
-            self.work(lead)
+            if lead.vote(src, msg.first, msg.count):
+                self.work(lead)
 
     # --- timers -----------------------------------------------------------------------------------
 
