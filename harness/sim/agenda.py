@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappush
+from itertools import count
 from typing import TypeAlias
 
 (
@@ -38,10 +39,10 @@ class Agenda:
     def __init__(self) -> None:
         self.heap: list[Entry] = []
         self.now_ns = 0
-        self.serial = 0
+        self.serial = count(1).__next__
 
     def at(self, time_ns: int, kind: int, where: int, a: object = None, b: object = None) -> None:
         """Add an entry; one for the past happens now."""
-        self.serial = serial = self.serial + 1
-        time_ns = max(time_ns, self.now_ns)
-        heappush(self.heap, (time_ns, serial, kind, where, a, b))
+        if time_ns < self.now_ns:  # noqa: PLR1730  not max: all but messages come here
+            time_ns = self.now_ns
+        heappush(self.heap, (time_ns, self.serial(), kind, where, a, b))

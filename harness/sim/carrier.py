@@ -16,7 +16,6 @@ from harness.sim.agenda import MESSAGE
 from harness.sim.clients import new_row
 from harness.sim.frozen import kept
 from harness.sim.jsonable import plain
-from harness.sim.network import DELAY_BITS, DELAY_MASK, DRAW_BITS
 from harness.sim.parcel import SAMPLE, Parcel
 from protocols.kernel import NOTE, PERSIST, REPLY, SEND, SET_TIMER, Said
 from protocols.shapes import SCALARS
@@ -37,6 +36,7 @@ def carrier(stage: Stage, node: Node) -> Carry:
     that says when the effects leave.
     """
     agenda, rows, post, trace = stage.agenda, stage.rows, stage.post, stage.trace
+    serial = agenda.serial
     heap, looks, pack, ints, texts = agenda.heap, post.looks, post.pack, trace.ints, trace.texts
     me, wires, process, disk, alarms = node.id, node.wires, node.process, node.disk, node.alarms
     turns = 0
@@ -59,13 +59,11 @@ def carrier(stage: Stage, node: Node) -> Carry:
                             turns = SAMPLE
                 for dst in a:
                     wire = wires[dst]
-                    draw = wire.draw(DRAW_BITS)
-                    if draw >> DELAY_BITS >= wire.odd:
-                        after = wire.base_ns + ((draw & DELAY_MASK) * wire.span_ns >> DELAY_BITS)
-                        agenda.serial = serial = agenda.serial + 1
-                        heappush(heap, (now_ns + after, serial, MESSAGE, dst, wire, packed))
+                    after = wire.take()
+                    if after >= 0 and wire.calm:
+                        heappush(heap, (now_ns + after, serial(), MESSAGE, dst, wire, packed))
                     else:
-                        stage.send_oddly(wire, dst, draw, packed)
+                        stage.send_oddly(wire, dst, after, packed)
             elif kind == NOTE:
                 cls = type(b)
                 if cls in SCALARS:

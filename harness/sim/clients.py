@@ -17,6 +17,7 @@ from harness.sim.jsonable import plain
 from harness.sim.network import DELAY_BITS, MS, US
 from harness.sim.setup import Setup
 from protocols.kernel import Command
+from protocols.shapes import SCALARS
 from workloads.kernel import At, Generator, Invoke, next_process
 
 REQUEST_NS = 20 * US, 120 * US
@@ -44,11 +45,12 @@ class Call:
 class Client:
     """One client thread. ``call`` is its op in flight; ``alarm`` whether its time-out is due."""
 
-    __slots__ = ("alarm", "call", "deadline_ns", "draw", "process", "serial", "thread")
+    __slots__ = ("alarm", "call", "deadline_ns", "draw", "process", "serial", "session", "thread")
 
     def __init__(self, thread: int, seed: int | str) -> None:
         self.thread = self.process = thread
         self.serial = 0
+        self.session = f"c{thread}"
         self.call: Call | None = None
         self.deadline_ns = 0
         self.alarm = False
@@ -118,10 +120,12 @@ class Clients:
             node = thread % self._options.nodes
         client.serial += 1
         process = client.process
-        call = Call(client, Command(f, key, plain(asked), f"c{process}", client.serial), node)
+        value = asked if type(asked) in SCALARS else plain(asked)
+        call = Call(client, Command(f, key, value, client.session, client.serial), node)
         client.call = call
         client.deadline_ns = now_ns + self._timeout_ns
-        fields = now_ns, process, INVOKE, f, key, plain(asked), None, node, intended_ns
+        value = asked if type(asked) in SCALARS else plain(asked)
+        fields = now_ns, process, INVOKE, f, key, value, None, node, intended_ns
         row = new_row(Row, fields)
         self._rows.append(row)
         least, most = REQUEST_NS
@@ -149,7 +153,7 @@ class Clients:
     def answered(self, call: Call, value: object, *, ok: bool) -> None:
         """The node has answered this call."""
         if ok:
-            self.complete(call, OK, plain(value))
+            self.complete(call, OK, value if type(value) in SCALARS else plain(value))
         else:
             self.complete(call, FAIL, error="refused" if value is None else str(value))
 
@@ -175,7 +179,7 @@ class Clients:
         self._rows.append(row)
         if type == INFO:
             client.process = next_process(client.process, len(self._clients))
-            client.serial = 0
+            client.serial, client.session = 0, f"c{client.process}"
         insort(self._idle, client.thread)
         assert self._hears is not None
         self._hears.update(client.thread, row)

@@ -1,6 +1,6 @@
 """Python's search for cycles of garbage, put off while a run makes millions of small things.
 
-A run makes hardly a cycle until it is dropped as a whole, so that looking at all its rows for some is
+A run makes hardly a cycle, and undoes its own when it is over, so that looking at all its rows for some is
 in vain: with Python's own thresholds it takes a quarter of the time, and the one search that comes
 when they are restored still a tenth. It changes nothing that a run can see.
 """
@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 PATIENT = 2_000_000, 50, 50
 """Thresholds during a run: what it makes in minutes of virtual time."""
-OWED_EVENTS = 300_000
-"""After runs of so many events together what they left is searched, so that campaigns do not grow."""
+OWED_EVENTS = 5_000_000
+"""After runs of so many events together what they left is searched: nothing of their own (``Simulator.drop``),
+but who knows what a workload or a protocol makes."""
 
 
 class Collector:

@@ -30,6 +30,7 @@ from harness.sim.agenda import (
     Entry,
 )  # fmt: skip
 from harness.sim.clients import Call
+from harness.sim.frozen import jotter
 from harness.sim.garbage import COLLECTOR
 from harness.sim.injection import FaultyStage
 from harness.sim.members import RESTORE_RTT, Settling
@@ -64,6 +65,7 @@ def simulate(setup: Setup, *, observer: Observer | None = None, watch: Watch | N
             raise
         finally:
             COLLECTOR.owe(simulator.trace.count)
+            simulator.drop()
         return run
 
 
@@ -102,7 +104,7 @@ class Simulator(FaultyStage):
         self.phase = 0
         self.in_time = True
         """Whether the phase ended by itself."""
-        self._command_text = writer(Command)
+        self._jot, self._command_text = jotter(Command, 0), writer(Command)
 
     # --- phases -----------------------------------------------------------------------------------
 
@@ -147,6 +149,12 @@ class Simulator(FaultyStage):
             finished=self.in_time,
             counters=self.counters,
         )
+
+    def drop(self) -> None:
+        """The run is over: let go of what holds what, so that it is forgotten at once."""
+        for node in self.nodes:
+            del node.carry
+        vars(self).clear()
 
     def _settle(self) -> None:
         """Leave all alone for a while, and until the members are the first again."""
@@ -276,7 +284,9 @@ class Simulator(FaultyStage):
     def _timer(self, entry: Entry) -> None:
         """A timer that was set again, for later, meanwhile, is put where it belongs."""
         now_ns, _, kind, where, a, b = entry
-        node, timer, alarm = self.nodes[where], cast("str", a), cast("Alarm", b)
+        timer: str = a  # type: ignore[assignment]
+        alarm: Alarm = b  # type: ignore[assignment]
+        node = self.nodes[where]
         if node.alarms.get(timer) is not alarm:
             return
         if alarm.due_ns > now_ns:
@@ -292,7 +302,8 @@ class Simulator(FaultyStage):
 
     def _request(self, entry: Entry) -> None:
         _, _, kind, where, a, b = entry
-        call, node = cast("Call", a), self.nodes[where]
+        call: Call = a  # type: ignore[assignment]
+        node = self.nodes[where]
         if b is not None:
             self.clients.complete(call, FAIL, error=cast("str", b))
             self.clients.poll()
@@ -306,7 +317,13 @@ class Simulator(FaultyStage):
             node.calls[request] = call
             call.request = request
             command = call.command
-            self._note_event(kind, where, f"{request} {self._command_text(command)}")
+            trace, now_ns = self.trace, self.agenda.now_ns
+            trace.events += (now_ns, kind << 16 | where)
+            if not self._jot(command, trace.ints, trace.texts):
+                trace.texts.append(self._command_text(command))
+            if self.watch is not None:
+                text = f"{request} {self._command_text(command)}"
+                self.watch(Seen(now_ns, where, NAMES[kind], text))
             self._step(node, Requested(request, command))
 
     def _time_out(self, thread: int) -> None:

@@ -96,14 +96,14 @@ class Stage:
         self._note(node, "crashed", text)
         self._kill(node)
 
-    def send_oddly(self, wire: Wire, dst: int, draw: int, packed: object) -> None:
+    def send_oddly(self, wire: Wire, dst: int, taken: int, packed: object) -> None:
         """The message may be lost, come twice, or be late; or there is weather. Or it is to oneself."""
         if wire.src == dst:
             after = self.to_itself(32) * TO_ITSELF_NS >> 32
             incarnation = self.nodes[dst].incarnation
             self.agenda.at(self.agenda.now_ns + after, TO_ITSELF, dst, incarnation, packed)
             return
-        arrivals = wire.arrivals(draw)
+        arrivals = wire.arrivals(taken)
         if len(arrivals) != 1:
             self.counters["duplicated" if arrivals else "lost"] += 1
         if not arrivals:
@@ -136,7 +136,8 @@ class Stage:
         call = node.calls.pop(request, None)
         if call is None:
             return False
-        self._note_event(ANSWER, node.id, f"{request} {ok} {dumps(value)}")
+        text = value if type(value) is int else dumps(value)
+        self._note_event(ANSWER, node.id, f"{request} {ok} {text}")
         self.clients.answered(call, value, ok=ok)
         return True
 

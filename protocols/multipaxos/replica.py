@@ -366,9 +366,10 @@ class MultiPaxos(Verifying):
 
     def on_accepted(self, src: NodeId, msg: Accepted) -> None:
         lead = self.leadership
-        if lead is not None and msg.ballot == lead.ballot:
-            if lead.vote(src, msg.first, msg.count):
-                self.work(lead)
+        if lead is None or msg.ballot != lead.ballot:
+            return
+        if lead.vote(src, msg.first, msg.count):
+            self.work(lead)
 
     # --- timers -----------------------------------------------------------------------------------
 
