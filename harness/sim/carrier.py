@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, TypeAlias
 from checker.history import INFO, Row
 from harness.sim.agenda import MESSAGE
 from harness.sim.clients import new_row
-from harness.sim.frozen import kept
+from harness.sim.frozen import SAMPLE
 from harness.sim.jsonable import plain
-from harness.sim.parcel import SAMPLE, Parcel
+from harness.sim.parcel import Parcel
 from protocols.kernel import NOTE, PERSIST, REPLY, SEND, SET_TIMER, Said
 from protocols.shapes import SCALARS
 
 if TYPE_CHECKING:
     from harness.sim.node import Node
     from harness.sim.stage import Stage
+
+scalars = frozenset(SCALARS).issuperset
 
 Carry: TypeAlias = Callable[[list[Said], int], None]
 """(what a step said, the time in ns)."""
@@ -35,14 +37,15 @@ def carrier(stage: Stage, node: Node) -> Carry:
     on the disk before anything that it sends can arrive. Where that takes time it is ``disks``
     that says when the effects leave.
     """
-    agenda, rows, post, trace = stage.agenda, stage.rows, stage.post, stage.trace
+    agenda, rows, post = stage.agenda, stage.rows, stage.post
     serial = agenda.serial
-    heap, looks, pack, ints, texts = agenda.heap, post.looks, post.pack, trace.ints, trace.texts
+    heap, looks, pack, content = agenda.heap, post.looks, post.pack, stage.trace.content
+    checks, keep = stage.keeper.checks, stage.keeper.keep
     me, wires, process, disk, alarms = node.id, node.wires, node.process, node.disk, node.alarms
-    turns = 0
+    turns = kept = 0
 
     def carry(effects: list[Said], now_ns: int) -> None:
-        nonlocal turns
+        nonlocal turns, kept
         last: object = None
         packed: object = None
         replied = False
@@ -50,8 +53,13 @@ def carrier(stage: Stage, node: Node) -> Carry:
             if kind == SEND:
                 if b is not last:
                     last = b
-                    if turns and looks[type(b)](b, ints, texts):
+                    try:
+                        held = looks[type(b)](b) if turns else None
+                    except (AttributeError, TypeError):  # it holds what it is not annotated with
+                        held = None
+                    if held is not None:
                         turns -= 1
+                        content.append(held)
                         packed = b
                     else:
                         packed = pack(b, now_ns)
@@ -65,21 +73,19 @@ def carrier(stage: Stage, node: Node) -> Carry:
                     else:
                         stage.send_oddly(wire, dst, after, packed)
             elif kind == NOTE:
-                cls = type(b)
-                if cls in SCALARS:
-                    value = b
-                elif (
-                    cls is list and len(b) == 2 and type(b[0]) in SCALARS and type(b[1]) in SCALARS
-                ):
-                    value = b[:]
-                else:
-                    value = plain(b)
+                value = b[:] if type(b) is list and scalars(map(type, b)) else plain(b)
                 rows.append(new_row(Row, (now_ns, process, INFO, a, None, value, None, me, None)))
             elif kind == PERSIST:
                 if b is None:
                     disk.pop(a, None)
                 else:
-                    disk[a] = kept(b)
+                    check = checks.get(type(b)) if kept else None
+                    try:
+                        same = check is not None and check(b)
+                    except (AttributeError, TypeError):
+                        same = False
+                    kept = kept - 1 if same else SAMPLE
+                    disk[a] = b if same else keep(b)
                 stage.writer = me
             elif kind == SET_TIMER:
                 stage.set_timer(node, a, *b)

@@ -1,15 +1,14 @@
 """What can be handed to several nodes as it is, since nothing in it can change: told by looking at it.
 
-For each class of records a function is written out and compiled once, as ``protocols.shapes`` does for
-texts and copies. It looks at every field of a record, and of records and tuples in it: each must hold
-what it is annotated with, and that must be an int, a str, a bool, None, a tuple or a record. A field
-annotated ``object`` may hold one of those that are no containers.
+A record is *frozen* if every field holds what it is annotated with, and that is an int, a str, a bool, None,
+or a tuple or record of such; a field annotated ``object`` may hold one of those that are no containers.
+It is the same for whoever has it as what its text would be read as. That records are not assigned
+to is what mypy enforces, and what samples show (``parcel``).
 
-Such a record is the same for whoever has it as what its text would be read as. So the simulator need
-not write and read each (it does for some of them, and compares): to look costs a fifth of that. That
-records are not assigned to is what mypy enforces, and what those samples would show (``parcel``).
-
-On the way ``Jot`` puts all that it saw where the trace's hash finds it.
+For each class two functions are written out and compiled once, as ``protocols.shapes`` does for texts and
+copies. ``frozen`` looks at everything. ``looker`` is for the hot path, and trusts annotations as mypy does
+wherever they say a scalar: it looks at what may be anything, and whether tuples are tuples. It is used for
+classes whose first records were frozen, and samples go on to be looked at as a whole.
 """
 
 from __future__ import annotations
@@ -17,31 +16,65 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from protocols.shapes import SCALARS, copied
 
-Jot: TypeAlias = Callable[[Any, list[int], list[str]], bool]
-"""(record, ints, texts): whether it is frozen. What it holds has been added to both lists then; as far
-as it was looked at, else."""
+Look: TypeAlias = Callable[[Any], tuple[object, ...] | None]
+"""All that a record holds, in plain tuples; None where it cannot be frozen."""
 
-
-@cache
-def jotter(cls: type, number: int) -> Jot:
-    """For records of this class, whose number comes first. Raises TypeError if it is none."""
-    made: Jot = _Source(jots=True).function(cls, "r, ints, texts", str(number))
-    return made
+FIRST, SAMPLE = 16, 61
+"""How many of a class are looked at as a whole, and after how many again one is."""
 
 
 @cache
 def frozen(cls: type) -> Callable[[Any], bool]:
     """Whether a record of this class is frozen. Raises TypeError if it is none."""
-    return _Source(jots=False).function(cls, "r")
+    return _Source().function(cls)
 
 
-_FROZEN: dict[type, Callable[[Any], bool]] = {kind: lambda _: True for kind in (*SCALARS, float)}
-"""By class, those that were asked for."""
+@cache
+def looker(cls: type) -> Look:
+    """The quick look at records of this class. Raises TypeError if it is none."""
+    quick = _Quick()
+    what = f"({cls.__name__!r}, {quick.record(cls, 'r')[1:]}"
+    text = f"lambda r: {what} if {quick.passed()} else None"
+    made: Look = eval(text, quick.names)  # noqa: S307  ours
+    return made
+
+
+@cache
+def glance(cls: type) -> Callable[[Any], bool]:
+    """The quick look that only says whether a record is frozen. Raises TypeError if it is none."""
+    quick = _Quick()
+    quick.record(cls, "r")
+    made: Callable[[Any], bool] = eval(f"lambda r: {quick.passed()}", quick.names)  # noqa: S307  ours
+    return made
+
+
+class Keeper:
+    """Durable values of one run. ``checks`` are for the hot path, which looks at one in ``SAMPLE`` as a
+    whole all the same, by :meth:`keep`.
+    """
+
+    def __init__(self) -> None:
+        self.checks: dict[type, Callable[[Any], bool]] = {}
+        self._left: dict[type, int] = {}
+
+    def keep(self, value: Any) -> Any:
+        """As ``kept`` does."""
+        cls: Any = type(value)
+        same = kept(value)
+        if same is not value:
+            self._left[cls] = FIRST
+            self.checks.pop(cls, None)
+        elif cls not in SCALARS:
+            left = self._left[cls] = self._left.get(cls, FIRST) - 1
+            if left <= 0:
+                self.checks[cls] = glance(cls)
+        return same
 
 
 def kept(value: Any) -> Any:
@@ -53,28 +86,108 @@ def kept(value: Any) -> Any:
     [1, [2]]
     """
     cls = type(value)
-    known = _FROZEN.get(cls)
-    if known is None:
-        if not is_dataclass(cls):
-            return copied(value)
-        known = _FROZEN[cls] = frozen(cls)
-    return value if known(value) else copied(value)
+    if is_dataclass(cls) and frozen(cls)(value):
+        return value
+    return copied(value)
+
+
+class _Quick:
+    """The conditions and the content of a quick look, as expressions, and the names in them."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {"SCALARS": SCALARS, "only": frozenset(SCALARS).issuperset}
+        self.conditions: list[str] = []
+
+    def passed(self) -> str:
+        return " and ".join(self.conditions) or "True"
+
+    def record(self, cls: type, x: str) -> str:
+        """An expression for all that the record ``x`` holds."""
+        hints = _hints(cls)
+        return f"({''.join(self.value(tp, f'{x}.{name}') + ', ' for name, tp in hints.items())})"
+
+    def value(self, tp: Any, x: str) -> str:
+        origin, args = get_origin(tp), get_args(tp)
+        if tp in SCALARS:
+            return x
+        if isinstance(tp, type) and is_dataclass(tp):
+            return self.record(tp, x)
+        if origin is tuple and args and args != ((),):
+            return self._tuple(args, x)
+        if origin in (Union, UnionType) and len(args) == 2 and NoneType in args:
+            only = args[0] if args[1] is NoneType else args[1]
+            inner = _Quick()
+            what = inner.value(only, "r")
+            if not inner.conditions and what == "r":
+                return x
+            return self._apart(f"None if r is None else {what}", inner, x, "r is None or ")
+        self.conditions.append(f"type({x}) in SCALARS")
+        return x
+
+    def _tuple(self, args: tuple[Any, ...], x: str) -> str:
+        self.conditions.append(f"type({x}) is tuple")
+        inner = args[:1] if len(args) == 2 and args[1] is Ellipsis else args
+        if all(tp in SCALARS for tp in inner):
+            return x
+        if len(inner) != len(args):
+            return self._many(inner[0], x)
+        self.conditions.append(f"len({x}) == {len(args)}")
+        return f"({''.join(self.value(tp, f'{x}[{i}]') + ', ' for i, tp in enumerate(args))})"
+
+    def _many(self, tp: Any, x: str) -> str:
+        """Elements of one type. Of most records by functions that are not Python's own."""
+        flat = _flat(tp)
+        if flat is None:
+            inner = _Quick()
+            return self._apart(inner.value(tp, "r"), inner, x, "", each=True)
+        for name in flat:
+            self.conditions.append(f"only(map(type, map({self._name(attrgetter(name))}, {x})))")
+        return f"tuple(map({self._name(attrgetter(*_hints(tp)))}, {x}))"
+
+    def _apart(self, what: str, inner: _Quick, x: str, unless: str, *, each: bool = False) -> str:
+        """What functions of their own say of ``x``, or of each element of it."""
+        check = self._name(eval(f"lambda r: {unless}({inner.passed()})", inner.names))  # noqa: S307  ours
+        content = self._name(eval(f"lambda r: {what}", inner.names))  # noqa: S307  ours
+        if not each:
+            self.conditions.append(f"{check}({x})")
+            return f"{content}({x})"
+        self.conditions.append(f"all(map({check}, {x}))")
+        return f"tuple(map({content}, {x}))"
+
+    def _name(self, thing: object) -> str:
+        """A name for something that the expressions need."""
+        name = f"x{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """The fields' names and types. Raises TypeError if it is no record."""
+    if not is_dataclass(cls):
+        raise TypeError(f"{cls} cannot travel: only JSON values, tuples and records can")
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in fields(cls)}
+
+
+def _flat(tp: Any) -> list[str] | None:
+    """Of a record of several fields without records and tuples in it, which fields may hold anything."""
+    if not (isinstance(tp, type) and is_dataclass(tp)) or len(hints := _hints(tp)) < 2:
+        return None
+    others = [name for name, kind in hints.items() if kind not in SCALARS]
+    return others if all(hints[name] is object for name in others) else None
 
 
 class _Source:
     """The statements of one function, and the names that they use."""
 
-    def __init__(self, *, jots: bool) -> None:
-        self._jots = jots
+    def __init__(self) -> None:
         self._names: dict[str, object] = {"NoneType": NoneType}
         self._lines: list[str] = []
         self._locals = 0
 
-    def function(self, cls: type, arguments: str, *first: str) -> Callable[..., bool]:
-        if not is_dataclass(cls):
-            raise TypeError(f"{cls} cannot travel: only JSON values, tuples and records can")
-        self._record(cls, "r", "    ", *first)
-        text = "\n".join([f"def look({arguments}):", *self._lines, "    return True"])
+    def function(self, cls: type) -> Callable[..., bool]:
+        self._record(cls, "r", "    ")
+        text = "\n".join(["def look(r):", *self._lines, "    return True"])
         exec(text, self._names)  # noqa: S102  ours
         made: Callable[..., bool] = self._names["look"]  # type: ignore[assignment]
         return made
@@ -92,45 +205,22 @@ class _Source:
         self._names[name] = thing
         return name
 
-    def _jot(self, indent: str, ints: list[str], texts: list[str]) -> None:
-        if self._jots and len(ints) == 1:
-            self._say(indent, f"ints.append({ints[0]})")
-        elif self._jots and ints:
-            self._say(indent, f"ints += ({', '.join(ints)})")
-        if self._jots and len(texts) == 1:
-            self._say(indent, f"texts.append({texts[0]})")
-        elif self._jots and texts:
-            self._say(indent, f"texts += ({', '.join(texts)})")
-
-    def _record(self, cls: type, x: str, indent: str, *first: str) -> None:
-        hints = get_type_hints(cls)
+    def _record(self, cls: type, x: str, indent: str) -> None:
         parts: list[tuple[Any, str]] = []
-        for field in fields(cls):
+        for name, tp in _hints(cls).items():
             local = self._local()
-            self._say(indent, f"{local} = {x}.{field.name}")
-            parts.append((hints[field.name], local))
-        self._parts(parts, indent, *first)
+            self._say(indent, f"{local} = {x}.{name}")
+            parts.append((tp, local))
+        self._parts(parts, indent)
 
-    def _parts(self, parts: list[tuple[Any, str]], indent: str, *first: str) -> None:
+    def _parts(self, parts: list[tuple[Any, str]], indent: str) -> None:
         """Values side by side: one look at all that are plain, then those that are not."""
-        ints = list(first)
-        texts: list[str] = []
-        wrong: list[str] = []
-        for tp, x in parts:
-            if tp is int:
-                wrong.append(f"type({x}) is not int")
-                ints.append(x)
-            elif tp is str:
-                wrong.append(f"type({x}) is not str")
-                texts.append(x)
-            elif tp is bool:
-                wrong.append(f"type({x}) is not bool")
-                ints.append(x)
+        plain = {int: "int", str: "str", bool: "bool"}
+        wrong = [f"type({x}) is not {plain[tp]}" for tp, x in parts if tp in plain]
         if wrong:
             self._say(indent, f"if {' or '.join(wrong)}: return False")
-        self._jot(indent, ints, texts)
         for tp, x in parts:
-            if tp not in (int, str, bool):
+            if tp not in plain:
                 self._value(tp, x, indent)
 
     def _value(self, tp: Any, x: str, indent: str) -> None:
@@ -141,7 +231,6 @@ class _Source:
             self._record(tp, x, indent)
         elif origin is tuple and len(args) == 2 and args[1] is Ellipsis:
             self._say(indent, f"if type({x}) is not tuple: return False")
-            self._jot(indent, [f"len({x})"], [])
             item = self._local()
             self._say(indent, f"for {item} in {x}:")
             self._parts([(args[0], item)], indent + "    ")
@@ -152,27 +241,8 @@ class _Source:
             self._say(indent, f"{', '.join(each)}, = {x}")
             self._parts(list(zip(args, each, strict=True)), indent)
         elif origin in (Union, UnionType) and len(args) == 2 and NoneType in args:
-            self._jot(indent, [f"{x} is None"], [])
             self._say(indent, f"if {x} is not None:")
             only = args[0] if args[1] is NoneType else args[1]
             self._parts([(only, x)], indent + "    ")
-        else:
-            self._anything(x, indent)
-
-    def _anything(self, x: str, indent: str) -> None:
-        """Of this nothing is known: frozen if it is no container."""
-        more = indent + "    "
-        kind = self._local()
-        self._say(indent, f"{kind} = type({x})")
-        if not self._jots:
-            self._say(indent, f"if {kind} not in {self._name(SCALARS)}: return False")
-            return
-        self._say(indent, f"if {kind} is int:")
-        self._jot(more, ["1", x], [])
-        self._say(indent, f"elif {kind} is str:")
-        self._jot(more, ["2"], [x])
-        self._say(indent, f"elif {x} is None:")
-        self._jot(more, ["3"], [])
-        self._say(indent, f"elif {kind} is bool:")
-        self._jot(more, ["4", x], [])
-        self._say(indent, "else: return False")
+        else:  # of this nothing is known: frozen if it is no container
+            self._say(indent, f"if type({x}) not in {self._name(SCALARS)}: return False")

@@ -15,12 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.sim.frozen import Jot, jotter
+from harness.sim.frozen import FIRST, Look, frozen, looker
 from harness.sim.trace import Trace
 from protocols.shapes import copier
 from protocols.wire import Codec
-
-FIRST, SAMPLE = 16, 61
 
 
 class Parcel:
@@ -36,24 +34,22 @@ class Parcel:
         return self._copy(self._msg)
 
 
-def _young(_msg: object, _ints: list[int], _texts: list[str]) -> bool:
-    """Of this class the first messages have not been sent yet: all are to be packed."""
-    return False
+def _never(_msg: object) -> None:
+    """All messages of this class are to be packed."""
 
 
 class Post:
     """The messages of one run, made ready to be sent. ``watched``: all have a text.
 
-    ``looks`` is for the hot path: what a class' function there says is frozen may be sent as it is.
-    Once in ``SAMPLE`` of a node's messages that path must have them packed all the same.
+    ``looks`` is for the hot path: what a class' function there gives the content of may be sent as it
+    is. Once in ``SAMPLE`` of a node's messages that path must have them packed all the same.
     """
 
     def __init__(
         self, codec: Codec, classes: tuple[type, ...], trace: Trace, *, watched: bool
     ) -> None:
         self._codec, self._trace, self._watched = codec, trace, watched
-        self._jotters = {cls: jotter(cls, i) for i, cls in enumerate(classes)}
-        self.looks: dict[type, Jot] = dict.fromkeys(classes, _young)
+        self.looks: dict[type, Look] = dict.fromkeys(classes, _never)
         self._left = dict.fromkeys(classes, FIRST)
         self._sent: list[tuple[str, object]] = []
 
@@ -63,20 +59,22 @@ class Post:
         Raises KeyError for what is no message of this protocol, WireError and TypeError for what
         cannot travel.
         """
-        cls = type(msg)
-        frozen = self._jotters[cls](msg, self._trace.ints, self._trace.texts)
+        cls: Any = type(msg)
         self._left[cls] -= 1
-        if self._left[cls] == 0 and not self._watched:
-            self.looks[cls] = self._jotters[cls]
         text = self._codec.encode(msg)
         read = self._codec.decode(text)
-        if not frozen:
-            self._trace.texts.append(text)
-        assert not frozen or read == msg, f"{msg} is read as {read}: it does not survive the wire"
-        if frozen and not self._watched:
-            self._sent += ((text, msg), (text, read))
-            return read
-        return Parcel(text, read, copier(cls), now_ns)  # type: ignore[arg-type]  # a class
+        content = looker(cls)(msg) if frozen(cls)(msg) else None
+        self._trace.content.append(text if content is None else content)
+        if content is None:
+            self._left[cls] = FIRST
+            self.looks[cls] = _never
+        elif self._left[cls] <= 0 and not self._watched:
+            self.looks[cls] = looker(cls)
+        if content is None or self._watched:
+            return Parcel(text, read, copier(cls), now_ns)
+        assert read == msg, f"{msg} is read as {read}: it does not survive the wire"
+        self._sent += ((text, msg), (text, read))
+        return read
 
     def check(self) -> None:
         """Raises AssertionError if a sample was changed since it was sent."""

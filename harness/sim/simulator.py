@@ -30,7 +30,7 @@ from harness.sim.agenda import (
     Entry,
 )  # fmt: skip
 from harness.sim.clients import Call
-from harness.sim.frozen import jotter
+from harness.sim.frozen import looker
 from harness.sim.garbage import COLLECTOR
 from harness.sim.injection import FaultyStage
 from harness.sim.members import RESTORE_RTT, Settling
@@ -104,7 +104,7 @@ class Simulator(FaultyStage):
         self.phase = 0
         self.in_time = True
         """Whether the phase ended by itself."""
-        self._jot, self._command_text = jotter(Command, 0), writer(Command)
+        self._look, self._command_text = looker(Command), writer(Command)
 
     # --- phases -----------------------------------------------------------------------------------
 
@@ -319,8 +319,7 @@ class Simulator(FaultyStage):
             command = call.command
             trace, now_ns = self.trace, self.agenda.now_ns
             trace.events += (now_ns, kind << 16 | where)
-            if not self._jot(command, trace.ints, trace.texts):
-                trace.texts.append(self._command_text(command))
+            trace.content.append(self._look(command) or self._command_text(command))
             if self.watch is not None:
                 text = f"{request} {self._command_text(command)}"
                 self.watch(Seen(now_ns, where, NAMES[kind], text))

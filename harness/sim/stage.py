@@ -21,6 +21,7 @@ from harness.sim.carrier import carrier
 from harness.sim.clients import Clients
 from harness.sim.clock import MILLION, Clocks
 from harness.sim.disk import Disks
+from harness.sim.frozen import Keeper
 from harness.sim.network import MS, US, Wire
 from harness.sim.node import Alarm, Node
 from harness.sim.parcel import Parcel, Post
@@ -50,6 +51,7 @@ class Stage:
         self.rows: list[Row] = []
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.post = Post(codec, setup.protocol.messages, self.trace, watched=watch is not None)
+        self.keeper = Keeper()
         self.cluster = Cluster(
             nodes=tuple(range(options.nodes)),
             zones=setup.zones,

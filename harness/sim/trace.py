@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import marshal
 from array import array
 from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import zip_longest
 
-FLUSH_INTS = 16_384
+FLUSH = 8_192
 
 
 class Trace:
     """Gathers each event and what is in each message, and hashes them some thousands at a time.
 
     An event is two numbers in ``events``: its time in ns, and of a message the serial number that it
-    was sent with, else its kind and place. What was in it are numbers in ``ints`` and strings in
-    ``texts``; for a message that is put there once, when it is sent. The hot path appends to these
-    lists itself.
+    was sent with, else its kind and place. What was in it is in ``content``, as plain values; for a
+    message that is put there once, when it is sent. The hot path appends to these lists itself.
     """
 
-    __slots__ = ("_count", "_hash", "events", "ints", "texts")
+    __slots__ = ("_count", "_hash", "content", "events")
 
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=16)
         self._count = 0
         self.events: list[int] = []
-        self.ints: list[int] = []
-        self.texts: list[str] = []
+        self.content: list[object] = []
 
     @property
     def count(self) -> int:
@@ -35,31 +34,31 @@ class Trace:
 
     def add(self, time_ns: int, where: int, text: str) -> None:
         self.events += (time_ns, where)
-        self.texts.append(text)
+        self.content.append(text)
 
     def full(self) -> bool:
         """Whether there is enough to be hashed."""
-        return len(self.events) + len(self.ints) >= FLUSH_INTS
+        return len(self.events) >= FLUSH
 
     def flush(self) -> None:
         """Hash what was gathered; the lists stay the same objects."""
         self._count += len(self.events) // 2
-        for numbers in (self.events, self.ints):
-            self._hash.update(_bytes(numbers))
-            numbers.clear()
-        self._hash.update("\n".join(self.texts).encode("utf-8", "surrogatepass"))
-        self.texts.clear()
+        self._hash.update(array("q", self.events).tobytes())
+        self.events.clear()
+        self._hash.update(_bytes(self.content))
+        self.content.clear()
 
     def digest(self) -> str:
         self.flush()
         return self._hash.hexdigest()
 
 
-def _bytes(numbers: list[int]) -> bytes:
+def _bytes(content: list[object]) -> bytes:
+    """The same for the same values, in every process: version 2 of marshal's format tells no identities."""
     try:
-        return array("q", numbers).tobytes()
-    except OverflowError:  # some protocol's number has more than 64 bits
-        return repr(numbers).encode()
+        return marshal.dumps(content, 2)
+    except ValueError:  # something of a class of its own, such as an enum's member
+        return repr(content).encode("utf-8", "surrogatepass")
 
 
 def divergence(first: Iterable[str], second: Iterable[str]) -> str | None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.sim.frozen import frozen, jotter, kept
+from harness.sim.frozen import FIRST, SAMPLE, Keeper, frozen, glance, kept, looker
 from harness.sim.members import Settling
-from harness.sim.parcel import FIRST, SAMPLE, Parcel, Post
+from harness.sim.parcel import Parcel, Post
 from harness.sim.setup import PERFECT, Setup
 from harness.sim.simulator import Simulator
 from harness.sim.trace import Trace
@@ -44,18 +44,13 @@ def flat(**changed: object) -> Flat:
     return Flat(**{**fields, **changed})  # type: ignore[arg-type]
 
 
-def jotted(msg: object) -> tuple[bool, list[int], list[str]]:
-    ints: list[int] = []
-    texts: list[str] = []
-    return jotter(type(msg), 7)(msg, ints, texts), ints, texts
-
-
 @pytest.mark.parametrize("anything", [None, 3, "x", True])
 def test_a_record_of_what_cannot_change_is_frozen_and_kept_as_it_is(anything):
     msg = flat(anything=anything)
 
     assert frozen(Flat)(msg)
-    assert jotted(msg)[0]
+    assert glance(Flat)(msg)
+    assert looker(Flat)(msg)
     assert kept(msg) is msg
 
 
@@ -80,7 +75,6 @@ def test_a_record_of_what_cannot_change_is_frozen_and_kept_as_it_is(anything):
 )
 def test_whatever_else_is_in_a_field_it_is_not_frozen(changed):
     assert not frozen(Flat)(flat(**changed))
-    assert not jotted(flat(**changed))[0]
 
 
 def test_another_class_with_the_same_fields_is_not_frozen():
@@ -99,10 +93,42 @@ def test_what_is_frozen_is_read_as_it_was_sent_and_nothing_else_is_shared(msg):
     assert not shared or not msg.named  # a dict
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"pair": [2, "x"]},
+        {"many": ([3], ())},
+        {"many": [(3,)]},
+        {"maybe": Command("cas", "k", [1, 2])},
+        {"anything": [1]},
+        {"anything": (1, 2)},
+    ],
+)
+def test_a_quick_look_sees_what_mypy_does_not(changed):
+    assert not glance(Flat)(flat(**changed))
+    assert looker(Flat)(flat(**changed)) is None
+
+
 @given(INNERS, INNERS)
-def test_two_that_differ_are_jotted_down_differently(one, two):
+def test_a_quick_look_sees_all_that_two_differ_in(one, two):
+    assert glance(Inner)(one) == frozen(Inner)(one) == (looker(Inner)(one) is not None)
     if frozen(Inner)(one) and frozen(Inner)(two):
-        assert (jotted(one) == jotted(two)) == (dumps(one) == dumps(two))
+        assert (looker(Inner)(one) == looker(Inner)(two)) == (one == two)
+
+
+def test_durable_values_are_looked_at_as_a_whole_first_and_after_one_that_was_not_frozen():
+    keeper = Keeper()
+    for n in range(FIRST):
+        assert Flat not in keeper.checks
+        value = flat(n=n)
+        assert keeper.keep(value) is value
+    assert keeper.checks[Flat](flat())
+
+    wrong = flat(n=[1])
+    copy = keeper.keep(wrong)
+    assert copy == wrong
+    assert copy is not wrong
+    assert Flat not in keeper.checks
 
 
 @given(st.lists(st.integers() | st.lists(st.integers())))
