@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from itertools import chain
+from typing import ClassVar
 
 from protocols.ballots import ZERO, Ballot, above
 from protocols.kernel import Cluster, Command, Json, NodeId
@@ -12,6 +13,7 @@ from protocols.log import Vote
 from protocols.multipaxos.leadership import Campaign, Leadership, fill, highest
 from protocols.multipaxos.learner import Learner
 from protocols.multipaxos.messages import Message, Preempted, Prepare, Promise
+from protocols.multipaxos.voters import VOTERS, Voter, voter_of
 from protocols.statemachine import NOOP
 from protocols.wire import read_as
 
@@ -22,8 +24,11 @@ FILLED = "a gap was filled with a no-op"
 class Candidate(Learner):
     """Promises, and asks for promises."""
 
+    voters: ClassVar[Mapping[str, Voter]] = VOTERS
+
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
+        self.voter = voter_of(cluster, self.voters)
         self.campaign: Campaign | None = None
         self.leadership: Leadership | None = None
         self.following: NodeId | None = None
@@ -72,7 +77,7 @@ class Candidate(Learner):
             self.send(src, Preempted(self.promised))
         elif self.campaign is not None and msg.ballot < self.campaign.ballot:
             self.send(src, Preempted(self.campaign.ballot))
-        elif self.bound in (None, src) and (src == self.following or not self.has_leader()):
+        elif self.bound in (None, src) and self.voter(self, src):
             if msg.ballot > self.promised:
                 self.retire()
                 self.promise(msg.ballot)

@@ -50,10 +50,12 @@ class Lease:
     Requests are numbered upward; the timer of one is ``timer(number)``.
     """
 
-    def __init__(self, quorums: Quorums, node: NodeId, dilation: int = DILATION) -> None:
+    def __init__(
+        self, quorums: Quorums, node: NodeId, dilation: int = DILATION, tick: int = 5
+    ) -> None:
         self.held = GRANTED * (100 - dilation) // 100
         """Round trips for which it is good."""
-        self.open = self.held // 5 + 2
+        self.open = self.held // tick + 2
         """How many of those asked for may be good at the same time: more than ticks in ``held``."""
         self._quorums, self._node = quorums, node
         self._ballot = ZERO

@@ -40,6 +40,7 @@ from protocols.multipaxos.messages import (
 )
 from protocols.multipaxos.rejoining import mode_of
 from protocols.multipaxos.verifying import Verifying
+from protocols.multipaxos.voters import voter_of
 from protocols.preferred import preferred
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
@@ -47,8 +48,22 @@ from protocols.transfer import Missing, Snapshot
 TICK = 5
 """Round trips between two signs of life of a leader, and before anything is sent again."""
 
-WATCH = 8, 15
-"""Round trips between two looks at whether a leader is alive: two in vain make a candidate."""
+WATCH = 8
+"""Round trips between two looks at whether a leader is alive, at least, and nearly twice as many at most:
+two in vain make a candidate."""
+
+
+def pace(cluster: Cluster) -> tuple[int, int]:
+    """Options ``heartbeat`` and ``patience``: other numbers for these two. Raises ValueError where a
+    leader that lives would be taken for dead between two of its signs.
+    """
+    tick, watch = cluster.number("heartbeat", TICK), cluster.number("patience", WATCH)
+    if watch <= tick:
+        raise ValueError(
+            f"patience={watch}: it is more than heartbeat={tick}, or leaders never last"
+        )
+    return tick, watch
+
 
 HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known)
 """What a passive replica listens to (``multipaxos.rejoining``)."""
@@ -63,7 +78,8 @@ class MultiPaxos(Verifying):
     ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
     is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,
     ``alpha``: in how many slots a change of these takes effect, ``rejoin``: no, passive or force,
-    ``verify``: after how many slots replicas compare their states, and ``dilation``: per cent by which a lease is shorter for its holder.
+    ``verify``: after how many slots replicas compare their states, and ``dilation``: per cent by which a lease is shorter for its holder; ``heartbeat`` and
+    ``patience``: round trips (``pace``), and ``voter``: steady or lax (``multipaxos.voters``).
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -87,9 +103,12 @@ class MultiPaxos(Verifying):
         self.thrifty = cluster.truth("thrifty", default=False)
         self.read_mode = str(cluster.options.get("read", "log"))
         self.preferred = preferred(cluster)
-        self.lease = Lease(self.quorums, id, margin(cluster))
+        self.lease = Lease(self.quorums, id, margin(cluster), pace(cluster)[0])
         """What it holds as a leader."""
-        self.timekeeper = Timekeeper(TICK * cluster.rtt_ms)
+        tick, watch = pace(cluster)
+        self.tick_ms = tick * cluster.rtt_ms
+        self.watch_ms = watch * cluster.rtt_ms, (2 * watch - 1) * cluster.rtt_ms
+        self.timekeeper = Timekeeper(self.tick_ms)
         self.timed = LEASES if issubclass(self.machine, KeyValue) else frozenset[str]()
         self.overdue = 0
         """What ``known`` was at the last tick."""
@@ -103,6 +122,8 @@ class MultiPaxos(Verifying):
         preferred(cluster)
         mode_of(cluster)
         margin(cluster)
+        voter_of(cluster, cls.voters)
+        pace(cluster)
         if (mode := cluster.options.get("read", "log")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
 
@@ -112,9 +133,8 @@ class MultiPaxos(Verifying):
         self.load(durable)
         if self.read_mode == "leader":
             self.keep_still(NOBODY)  # it may have granted a lease before it went down
-        rtt = self.cluster.rtt_ms
-        self.set_timer("tick", TICK * rtt)
-        self.set_timer("watch", WATCH[0] * rtt, WATCH[1] * rtt)
+        self.set_timer("tick", self.tick_ms)
+        self.set_timer("watch", *self.watch_ms)
         if self.preferred == self.id and not durable:
             self.run_for_leader()  # whoever has a leader by now does not listen
 
@@ -374,12 +394,11 @@ class MultiPaxos(Verifying):
     # --- timers -----------------------------------------------------------------------------------
 
     def on_timer(self, timer: str) -> None:
-        rtt = self.cluster.rtt_ms
         if timer == "tick":
-            self.set_timer("tick", TICK * rtt)
+            self.set_timer("tick", self.tick_ms)
             self.tick()
         elif timer == "watch":
-            self.set_timer("watch", WATCH[0] * rtt, WATCH[1] * rtt)
+            self.set_timer("watch", *self.watch_ms)
             self.watch()
         elif timer == "grant":
             self.bound = None
