@@ -299,9 +299,9 @@ def _zones(values: Values, root: Ints, keys: int) -> list[Finding]:
     head = values.parent < 0
     base = values.key * (values.never + 2) + 1 if keys > 1 else np.int64(1)
     low, high = end + base, begin + base
-    ahead = np.flatnonzero(head & (low < high))
-    back = np.flatnonzero(head & (low >= high))
-    ahead = ahead[np.argsort(low[ahead])]
+    ahead = _by_key(values, np.flatnonzero(head & (low < high)), keys)
+    back = _by_key(values, np.flatnonzero(head & (low >= high)), keys)
+    ahead = ahead[np.argsort(low[ahead], kind="stable")]
     overlap = np.flatnonzero(high[ahead[:-1]] > low[ahead[1:]])
     first, second = ahead[overlap], ahead[overlap + 1]
     if keys > 1:
@@ -312,8 +312,20 @@ def _zones(values: Values, root: Ints, keys: int) -> list[Finding]:
         last = np.searchsorted(low[ahead], high[back]) - 1
         outer = ahead[np.maximum(last, 0)]
         inside = (last >= 0) & (low[back] < high[outer]) & (values.key[outer] == values.key[back])
-        findings.append(_stale(values, end, begin, outer[inside], back[inside]))
+        found = np.flatnonzero(inside)
+        found = found[np.argsort(back[found])]  # as they were written
+        findings.append(_stale(values, end, begin, outer[found], back[found]))
     return findings
+
+
+def _by_key(values: Values, some: Ints, keys: int) -> Ints:
+    """These values one key after the other, so that sorting and searching do not jump about: the times
+    within a key are nearly in order already. (Small numbers are sorted by radix.)
+    """
+    if keys == 1:
+        return some
+    key = values.key[some]
+    return some[np.argsort(key.astype(np.uint16) if keys <= 1 << 16 else key, kind="stable")]
 
 
 def _stale(values: Values, end: Ints, begin: Ints, x: Ints, y: Ints) -> Finding:
