@@ -16,7 +16,7 @@ from checker.phrases import of_node, plural
 from checker.shapes import Malformed, answers, integer
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import actions_of, value_of
+from checker.windows import actions_of, left_dead, value_of
 
 CHANGES = ("join", "leave")
 
@@ -32,8 +32,8 @@ def asked(history: History) -> bool:
 
 @answers
 def check(history: History) -> Verdict:
-    """*Invalid* where nodes differ on a version, or the members wanted last did not come to be;
-    *vacuous* where no change was decided. ``details``: ``changes``, and the ``members`` at the end.
+    """*Invalid* where nodes differ on a version, or the members wanted last did not come to be (a node
+    that is left dead may be one or not); *vacuous* where no change was decided. ``details``: ``changes``, and the ``members`` at the end.
     """
     noted: dict[int, tuple[int, int, list[int]]] = {}
     for row, node, value in history.notes("members"):
@@ -53,7 +53,7 @@ def check(history: History) -> Verdict:
         summary = "no change of membership was decided"
         return Verdict(outcome=Outcome.VACUOUS, summary=summary, details=details)
     wanted = _wanted(history)
-    if wanted is not None and sorted(last) != sorted(wanted):
+    if wanted is not None and ({*last} ^ {*wanted}) - {*left_dead(history)}:
         return Verdict(
             outcome=Outcome.INVALID,
             summary=f"the members are {_named(last)} at the end, and not {_named(wanted)}, though no "

@@ -18,7 +18,7 @@ from nemesis.membership import LEAST
 Asked: TypeAlias = tuple[str, list[int]]
 """What to ask a node: ``join`` or ``leave``, and ``[node, version]`` (see ``protocols.membership``)."""
 
-TRIES = 8
+TRIES = 2
 """How often the first change that is not so yet is asked for before the next one has its turn."""
 
 

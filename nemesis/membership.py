@@ -110,8 +110,8 @@ def churn(
         elif len(now) > LEAST:
             now.remove(node)
             begin.append(Leave(node))
-    if not begin:
-        raise _too_few()
+    if not begin:  # only members were drawn, who are too few to leave
+        return _go("membership-churn", random, nodes, members, members[:1])
     return _undoing("membership-churn", begin)
 
 

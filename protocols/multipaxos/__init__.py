@@ -17,6 +17,9 @@ Every command takes a slot, and a replica executes slots in order: linearizable.
   have just answered; the others are told what was chosen (``Chosen``), and reminded at ticks like all.
 - **Catching up** (``Missing``, ``Chosen``, ``Snapshot``): a replica that lacks chosen slots asks for
   them, more of them in a round trip than are decided meanwhile, or a part of a snapshot at a time.
+- **Membership** (``members``, ``electorate``): joins and leaves are commands of the log, in force ``alpha`` slots
+  later, which bounds how many slots are open. Promises are asked of every configuration that may yet
+  decide a slot. The first members are the first ``members`` nodes.
 - **Clients**: a command goes to the leader (``Forward``), again at each tick until it is executed at
   the replica whose client asked, which then answers. Sessions make it run once.
 - **Reads** (option ``read``) take a slot, too (``log``, the default); or are answered by the leader

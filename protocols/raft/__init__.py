@@ -16,6 +16,9 @@ and Practice", dissertation, Stanford, 2014.
   term begins with a no-op, so that this comes soon.
 - **Compaction** (7; ``InstallSnapshot``): a snapshot stands for the log's prefix, and is sent in parts
   to those who lack what was forgotten.
+- **Membership** (dissertation 4; ``members``): changed by one server at a time; a configuration is in force from
+  when it is in the log; whoever joins has caught up first, and a leader that leaves steps down. The
+  first members are the first ``members`` nodes; who is none waits until a leader writes to it.
 - **Clients** (8; dissertation 6): a command goes to the leader (``Forward``), again at each tick until
   it is applied at the server whose client asked, which then answers. Sessions make it run once.
 - **Reads** (dissertation 6.4; ``ReadIndex``, ``ReadAt``): take no entry, but a heartbeat that a
@@ -29,7 +32,6 @@ Departures, and why they are safe:
   alone. It counts no further than this term's messages have shown the logs to be the same.
 - An entry's record on disk has the commitIndex of when it was written: what is committed stays so.
 - A snapshot has no size or offset of bytes; each part is asked for by who installs it.
-- No changes of membership: a cluster is the nodes that it was started with.
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
 their disk. ``read=lease`` alone assumes that no clock runs 8/5 times as fast as another, and that wall

@@ -44,7 +44,8 @@ class Reconfiguring(Candidate):
         elif lead.learner is None or lead.learner.node != node_of(command):
             lead.learner = Learner(node_of(command), members, self.log.last)
             self.write_to_members(lead)
-            self.replicate(lead, [lead.learner.node])
+            self.teach(lead, lead.learner.node)  # it may have left just now, and lack nothing
+            self.replicate(lead, lead.followers)
 
     def is_under_way(self) -> bool:
         """Whether a change is not committed yet."""
