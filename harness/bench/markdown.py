@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.bench.compare import unevenness
-from harness.bench.notes import BUSY, of_the_machine
+from harness.bench.notes import BUSY, MACHINE, of_the_machine
 from harness.bench.result import Benched
 from harness.bench.table import HEAD, by_clients, markdown, row
 
@@ -20,14 +20,17 @@ _READ = f"""## How to read it
 - **client CPU**: the share of a processor that the controller used, which is one Python process with a thread for
   each client. From {BUSY:.0%} on it is marked `!`: then the client is what is measured, and the system may be faster.
 - **µs/op**: what an ok op cost all nodes together, in CPU time: it depends far less on who else used the machine.
+  What nodes do unasked (heartbeats) is in it, so that it is higher where ops are few.
 - Where a throughput has a range, it is the median of several runs, of which these were the least and the most.
 - Every history behind a number was checked (`linearizable`, `agreement` ...). Where it was found wrong, the table
   says so instead of a throughput: what is fast may be so for it is wrong.
 """
 
 
-def page(benched: Sequence[Benched], *, command: str, about: Sequence[str]) -> str:
-    """The text of the page. ``about`` are sentences: when this was run, where, on what."""
+def page(benched: Sequence[Benched], *, command: str, about: Sequence[str], plots: str) -> str:
+    """The text of the page. ``about`` are sentences: when this was run, where, on what; ``plots`` is
+    the file of the plots, beside it.
+    """
     parts = [
         "# Benchmarks\n\n",
         "Throughput and latency of the protocols, as made by this command, which wrote this page:\n\n",
@@ -38,6 +41,7 @@ def page(benched: Sequence[Benched], *, command: str, about: Sequence[str]) -> s
         parts.append(by_clients(benched))
     else:
         parts.append("\n" + markdown(HEAD, [row(one) for one in benched]))
+    parts.append(f"\n![throughput and latency]({plots})\n")
     notes = [
         f"- `{one.name}`, {one.nodes} nodes, {one.clients} clients: {note}\n"
         for one in benched
@@ -63,9 +67,11 @@ def findings(benched: Sequence[Benched]) -> list[str]:
         one.usage.others for one in known if one.usage is not None and one.usage.others is not None
     ]
     if others:
+        full = sum(any(note.startswith(MACHINE) for note in one.notes) for one in benched)
         found.append(
             f"Others than clients and nodes used {sum(others) / len(others):.2f} processors on average"
-            f" while it ran, and {max(others):.2f} at most."
+            f" while it ran, and {max(others):.2f} at most; in {full} of {len(benched)} cells no processor"
+            " was idle. Then throughputs are what was left over, for the client too: compare µs/op first."
         )
     uneven = sorted(unevenness(one) for one in benched)
     runs = max((len(one.repeats) for one in benched), default=0)

@@ -63,7 +63,9 @@ def tell(
     to_stdout(f"numbers:    {base.with_suffix('.json')}")
     to_stdout(f"plot:       {base.with_suffix('.svg')}")
     if markdown is not None:
-        save(markdown, page(benched, command=typed, about=about(benched)))
+        plots = markdown.with_suffix(".svg")
+        save(plots, stack(pictures(benched)))
+        save(markdown, page(benched, command=typed, about=about(benched), plots=plots.name))
         to_stdout(f"page:       {markdown}")
     to_stdout(f"reproduce:  {typed}")
 

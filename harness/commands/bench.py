@@ -118,7 +118,7 @@ ALL_PROTOCOLS = "all"
 )
 @click.option(
     "--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Write the tables there, too.",
+    help="Write the tables there, too, and the plots beside them.",
 )  # fmt: skip
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
 def command(**given: Any) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, log10
 from typing import NamedTuple, TypeAlias
 from xml.sax.saxutils import escape
@@ -172,6 +172,10 @@ def lines(
 ) -> str:
     """Lines over an axis, with parts of it shaded."""
     colours = [one.colour if one.colour is not None else i for i, one in enumerate(series)]
+    series = [  # colours come again: then the line is another
+        replace(one, dashed=one.dashed or colour >= len(COLOURS))
+        for one, colour in zip(series, colours, strict=True)
+    ]
     top, legend = _legend(
         [(one.name, c, one.dashed) for one, c in zip(series, colours, strict=True)]
     )

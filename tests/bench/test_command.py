@@ -94,6 +94,8 @@ def test_sizes_are_gone_through_and_written_as_a_page(capsys: pytest.CaptureFixt
     ]
     assert all(one.measured.of().ops == 50 for one in read(numbers()))
     text = Path("page.md").read_text()
+    assert "(page.svg)" in text
+    assert Path("page.svg").read_text() == numbers().with_suffix(".svg").read_text()
     assert "## 5 nodes" in text
     assert out.splitlines()[-1].removeprefix("reproduce:  ") in text
 

@@ -145,8 +145,9 @@ def test_a_page_has_a_table_for_each_size_and_a_word_for_what_is_wrong() -> None
     assert (
         "| `dynamo` | 5,000 | 2.00 | 6.00 | 20% | - | invalid! | 2.00 | 6.00 | 90% ! | - |" in text
     )
-    whole = page(grid, command="harness bench -p all", about=["A sentence."])
+    whole = page(grid, command="harness bench -p all", about=["A sentence."], plots="p.svg")
     assert "harness bench -p all" in whole
+    assert "![throughput and latency](p.svg)" in whole
     assert "In 4 of 8 cells the client was the bottleneck" in whole
 
 

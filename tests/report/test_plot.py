@@ -10,6 +10,7 @@ import pytest
 
 from harness.report.plot import (
     BOTTOM,
+    COLOURS,
     HEIGHT,
     LEFT,
     RIGHT,
@@ -95,6 +96,15 @@ def test_names_are_escaped_and_a_long_legend_has_rows() -> None:
     words = [node.text or "" for node in ET.fromstring(picture).iter(f"{SVG}text")]
     assert "a < b" in words
     assert all(one.name in words for one in many)
+
+
+def test_lines_of_which_a_colour_comes_again_are_dashed() -> None:
+    many = [Series(name=str(i), points=[(0, 1), (1, i)]) for i in range(len(COLOURS) + 1)]
+    picture = lines("t", many, x=Axis("x"), y=Axis("y"))
+    kinds = [path.get("class") for path in ET.fromstring(picture).iter(f"{SVG}path")]
+    assert kinds[0] == "c0"
+    assert kinds[-1] == "c0 dashed"
+    assert len(set(kinds)) == len(many)
 
 
 def test_several_are_stacked_without_covering_each_other() -> None:
