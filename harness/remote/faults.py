@@ -338,7 +338,13 @@ class Injector:
                 else:
                     proofs += result
             if not any(isinstance(result, Exception) for result in results.values()):
-                proofs += self._prove_healed()
+                try:
+                    proofs += self._prove_healed()
+                except RemoteError as error:  # an agent or its helper is gone: nothing is proved
+                    saw = {"error": str(error)}
+                    proofs.append(
+                        {"action": {"do": "heal"}, "probe": "udp", "saw": saw, "bit": False}
+                    )
             ms = round((time.monotonic() - began) * 1000)
             return [{**each, "ms": ms} for each in proofs]
 

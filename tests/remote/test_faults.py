@@ -179,6 +179,16 @@ def test_a_host_that_cannot_be_healed_is_a_proof_that_did_not_bite(one, remotes)
     assert "h1" in proof["saw"]["error"]
 
 
+def test_a_helper_that_died_is_a_heal_that_was_not_proved(one, monkeypatch) -> None:
+    def gone() -> None:
+        raise RemoteError("h1", "the fault agent: the netem helper ended")
+
+    monkeypatch.setattr(one, "_prove_healed", gone)
+    (*_, proof) = one.heal()
+    assert not proof["bit"]
+    assert "helper ended" in proof["saw"]["error"]
+
+
 def test_a_lost_agent_is_an_error_of_its_host_and_close_goes_on_without_it(one, remotes) -> None:
     one.agents.links[0]._stream.process.kill()
     one.agents.links[0]._stream.process.wait()
