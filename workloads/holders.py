@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from random import Random
 
 from checker.history import INFO, INVOKE, OK, Row
+from workloads.final_reads import reads_at_every_node
 from workloads.generators import SECOND, below
-from workloads.kernel import WAIT, At, Invoke, Poll
+from workloads.kernel import WAIT, At, Generator, Invoke, Options, Poll
 
 MS = 1_000_000
 LEASE_MS = 50, 100, 200, 400, 800
@@ -88,3 +89,10 @@ class Holders:
         elif row.type == OK and row.f == "acquire":
             key, ms = self._asked[thread]
             self._holds[thread] = Hold(key, int(str(row.value)), ms, row.time_ns)
+
+
+def granted_at_every_node(keys: Sequence[str], options: Options) -> Generator:
+    """After all is healed: each node grants each lease, though nobody gives back what it holds."""
+    return reads_at_every_node(
+        keys, threads=options.threads, nodes=options.serving, ask=lambda key: ("acquire", key, 10)
+    )

@@ -12,9 +12,8 @@ from collections import Counter
 from random import Random
 
 from checker.containers import fenced
-from workloads.final_reads import reads_at_every_node
 from workloads.generators import TimeLimit
-from workloads.holders import MS, Hold, Holders, Next
+from workloads.holders import MS, Hold, Holders, Next, granted_at_every_node
 from workloads.kernel import Generator, Options, Workload
 
 USES = 4
@@ -63,13 +62,7 @@ def main(random: Random, options: Options) -> Generator:
 
 
 def final(random: Random, options: Options) -> Generator:  # noqa: ARG001  the seam's signature
-    """After all is healed: each node grants each lock, though nobody gives back what it holds."""
-    return reads_at_every_node(
-        names(options.keys),
-        threads=options.threads,
-        nodes=options.serving,
-        ask=lambda key: ("acquire", key, 10),
-    )
+    return granted_at_every_node(names(options.keys), options)
 
 
 def workload() -> Workload:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from checker.containers.lock import of_tokens
+from checker.containers.lock import of_tokens, overtaken
 from checker.containers.objects import judge_objects
 from checker.history import FAIL, OK, History, Op
-from checker.phrases import before, name_op, show
+from checker.phrases import name_op, show
 from checker.shapes import Malformed, answer_row, answers, expect, integer, listed
 from checker.values import Json, identity
 from checker.verdict import Verdict
@@ -63,7 +63,7 @@ def _resource(history: History, ops: Sequence[Op]) -> list[Witness]:
         elif name in successor:
             found.append(_lost(history, successor[name], op))
         successor[name] = op
-    return found + _against_time(history, written, token)
+    return found + [_against_time(history, *pair) for pair in overtaken(written, token)]
 
 
 def _late(history: History, op: Op) -> Witness:
@@ -95,21 +95,8 @@ def _lost(history: History, first: Op, second: Op) -> Witness:
     return witness
 
 
-def _against_time(history: History, written: Sequence[Op], token: dict[int, int]) -> list[Witness]:
-    """Sweep by the beginnings, keeping the greatest token of the writes that had ended by then."""
-    found: list[Witness] = []
-    ended = sorted(written, key=answer_row)
-    place, greatest = 0, None
-    for op in written:
-        while place < len(ended) and answer_row(ended[place]) < op.invoked:
-            done = ended[place]
-            if greatest is None or token[done.invoked] > token[greatest.invoked]:
-                greatest = done
-            place += 1
-        if greatest is not None and token[op.invoked] < token[greatest.invoked]:
-            witness = Witness("an older token was let in")
-            witness.add(greatest.invoked, op.invoked)
-            witness.lines.append(before(history, greatest.invoked, op.invoked))
-            witness.lines.append("but the second, which succeeded, has the lower token")
-            found.append(witness)
-    return found
+def _against_time(history: History, greatest: Op, op: Op) -> Witness:
+    witness = Witness("an older token was let in")
+    witness.precede(history, answer_row(greatest), op.invoked)
+    witness.lines.append("but the second, which succeeded, has the lower token")
+    return witness

@@ -10,7 +10,7 @@ order of the acquires: Kleppmann, "How to do distributed locking", 2016.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -112,10 +112,7 @@ def _both(history: History, first: Hold, second: Hold) -> Witness:
 
 
 def of_tokens(history: History, ops: Sequence[Op]) -> list[Witness]:
-    """Tokens that were given twice, or against real time. What a holder does meanwhile is no matter.
-
-    Sweep by the beginnings, keeping the greatest token of the acquires that had ended by then.
-    """
+    """Tokens that were given twice, or against real time. What a holder does meanwhile is no matter."""
     expect(ops, _KNOWN | {"refresh"}, "lock")
     acquires = [op for op in ops if op.f == "acquire" and op.type == OK]
     tokens = {op.invoked: integer(op.result, answer_row(op), "a token") for op in acquires}
@@ -124,19 +121,27 @@ def of_tokens(history: History, ops: Sequence[Op]) -> list[Witness]:
         for a, b in pairwise(sorted(acquires, key=lambda op: tokens[op.invoked]))
         if tokens[a.invoked] == tokens[b.invoked]
     ]
-    ended = sorted(acquires, key=lambda op: int(str(op.completed)))
+    for greatest, op in overtaken(acquires, tokens):
+        witness = Witness("token against real time")
+        witness.precede(history, answer_row(greatest), op.invoked)
+        witness.lines.append(f"but the second got {show(op.result)}, which is less")
+        found.append(witness)
+    return found
+
+
+def overtaken(ops: Sequence[Op], tokens: Mapping[int, int]) -> Iterator[tuple[Op, Op]]:
+    """Of ok ops, in order, each that has a lower token than one that ended before it began; and that
+    one. Sweep by the beginnings, keeping the greatest token of the ops that had ended by then.
+    """
+    ended = sorted(ops, key=answer_row)
     place, greatest = 0, None
-    for op in acquires:
-        while place < len(ended) and int(str(ended[place].completed)) < op.invoked:
+    for op in ops:
+        while place < len(ended) and answer_row(ended[place]) < op.invoked:
             if greatest is None or tokens[ended[place].invoked] > tokens[greatest.invoked]:
                 greatest = ended[place]
             place += 1
         if greatest is not None and tokens[op.invoked] < tokens[greatest.invoked]:
-            witness = Witness("token against real time")
-            witness.precede(history, int(str(greatest.completed)), op.invoked)
-            witness.lines.append(f"but the second got {show(op.result)}, which is less")
-            found.append(witness)
-    return found
+            yield greatest, op
 
 
 def _same(history: History, a: Op, b: Op) -> Witness:
