@@ -41,5 +41,6 @@ CHECKS = {
     "liveness": "checker.liveness:check",
     "vacuity": "checker.vacuity:check",
     "proofs": "checker.proofs:check",
+    "membership": "checker.membership:check",
     "crashes": "checker.crashes:check",
 }

@@ -45,9 +45,11 @@ def check(history: History) -> Verdict:
                 summary=f"{of_node(node)} and {of_node(before[1])} differ on who was a member from "
                 f"version {version} on: {_named(members)}, and {_named(before[2])}",
                 evidence=(before[0], row),
+                explanation=(_said(version, *before), _said(version, row, node, members)),
             )
     changes = sum(1 for version in noted if version)
-    row, _, last = noted[max(noted)] if noted else (0, 0, [])
+    newest = max(noted, default=0)
+    row, node, last = noted.get(newest, (0, 0, []))
     details: dict[str, Json] = {"changes": changes, "members": list(last)}
     if not changes:
         summary = "no change of membership was decided"
@@ -59,6 +61,7 @@ def check(history: History) -> Verdict:
             summary=f"the members are {_named(last)} at the end, and not {_named(wanted)}, though no "
             "fault was on any more",
             evidence=(row,),
+            explanation=(_said(newest, row, node, last),),
             details=details,
         )
     again = "" if wanted is None else f"; the members are {_named(last)} again"
@@ -81,6 +84,12 @@ def _wanted(history: History) -> Sequence[int] | None:
         if value.get("phase") == "heal" and isinstance(value.get("members"), (list, tuple)):
             wanted = value["members"]
     return wanted  # type: ignore[return-value]  # numbers, as the nemesis wrote them
+
+
+def _said(version: int, row: int, node: int, members: Sequence[int]) -> str:
+    return (
+        f"{of_node(node)} noted {_named(members)} as the members of version {version} (row {row})"
+    )
 
 
 def _named(members: Sequence[int]) -> str:

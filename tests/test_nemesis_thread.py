@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from checker.history import Row
 from harness.nemesis_thread import NemesisThread
-from nemesis.actions import Action, Cut, Fault, Kill, Mend, Plan, Start, Window
+from nemesis.actions import Action, Cut, Fault, Join, Kill, Leave, Mend, Plan, Start, Window
 
 
 class Breaker:
@@ -82,3 +82,23 @@ def test_when_stopped_it_closes_what_is_open_and_opens_nothing_more() -> None:
     NemesisThread(plan, "7", 3, breaker, tuple, lambda _: None, lambda: 10**12, stop).run()
 
     assert breaker.done == [Cut(((0, 1),)), Mend(((0, 1),))]
+
+
+def test_a_change_of_members_is_drawn_from_who_is_one_now_and_not_seen_at_once() -> None:
+    """It is told of the members when the window opens; what is not seen yet is no failure."""
+    rows: list[Row] = []
+    said: list[str] = []
+
+    class Unsure(Breaker):
+        def perform(self, actions: Sequence[Action]) -> list[dict[str, object]]:
+            return [{**proof, "bit": None} for proof in super().perform(actions)]
+
+    breaker = Unsure()
+    thread = NemesisThread(
+        [Window(0, 5, "membership-replace")], "7", 4, breaker, tuple, rows.append,
+        lambda: 10**12, threading.Event(), say=said.append, standing=lambda: ((0, 1, 3), (1,)),
+    )  # fmt: skip
+    thread.run()
+
+    assert breaker.done == [Join(2), Leave(1), Join(1), Leave(2)]
+    assert said[0] == "membership-replace begin: not seen yet"

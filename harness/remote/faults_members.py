@@ -93,7 +93,7 @@ class Members:
         while not ended:
             self._look()
             with self._lock:
-                due = self._admin.ask(*self._newest)
+                due = self._admin.ask(*self._newest) if self._newest[0] >= 0 else None
                 able = self._able
                 self._lock.notify_all()
             if due is not None and able:
@@ -120,11 +120,11 @@ class Members:
         return told
 
     def _wait(self, patience_s: float) -> tuple[int, ...]:
-        """Until nothing is missing; the members then, or when patience is over."""
+        """Until nothing is missing; the members then, or when patience is over. Nobody, if none said."""
         deadline = time.monotonic() + patience_s
         with self._lock:
             while (
-                self._admin.missing(self._newest[1])
+                (self._newest[0] < 0 or self._admin.missing(self._newest[1]))
                 and (left := deadline - time.monotonic()) > 0
                 and not self._over
             ):
@@ -132,6 +132,6 @@ class Members:
             return self._newest[1]
 
     def _proof(self, action: MemberAction, members: Sequence[int], otherwise: bool | None) -> Proof:
-        so = (action.node in members) is isinstance(action, Join)
+        so = bool(members) and (action.node in members) is isinstance(action, Join)
         saw: dict[str, Json] = {"members": list(members)}
         return proof(action, "members", saw, True if so else otherwise)

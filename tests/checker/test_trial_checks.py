@@ -143,3 +143,13 @@ def test_simulated_faults_need_no_proof() -> None:
 def test_the_table_of_checks_resolves() -> None:
     for check in checker.CHECKS.values():
         assert resolve_name(check)(History.of([])).outcome in Outcome
+
+
+def test_what_was_not_seen_yet_is_no_failed_probe() -> None:
+    """A change of membership may come later: ``checker.membership`` judges that."""
+    value = {"phase": "begin", "proof": [{"bit": True}, {"bit": None}]}
+    verdict = proofs.check(History.of([Row(5, NEMESIS, INFO, "membership-leave", None, value)]))
+    assert verdict.outcome is Outcome.VALID
+    assert verdict.summary == (
+        "1 probe saw every fault bite and heal; 1 saw no change of membership yet"
+    )
