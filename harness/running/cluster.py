@@ -12,7 +12,7 @@ from typing import Any
 
 from harness import transports
 from harness.deployment import READY_S, Deployment
-from harness.errors import RemoteError, UsageError
+from harness.errors import HarnessError, RemoteError, UsageError
 from harness.remote.seam import on_all
 from harness.running.control import Answer
 from harness.running.open_faults import OpenFaults
@@ -149,6 +149,8 @@ class RunningCluster:
         connect = self.deployed.system.connect(node, timeout_s)
         try:
             return {"value": http_client.get(connect, request["path"])}
+        except http_client.StatusError as error:
+            raise HarnessError(f"{self.names[node]}: {error.problem}") from error
         except OSError as error:
             raise RemoteError(self.names[node], f"GET {request['path']}: {error}") from error
 

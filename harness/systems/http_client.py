@@ -41,6 +41,17 @@ class ResponseError(OSError):
     """What came back is no answer of a node."""
 
 
+class StatusError(ResponseError):
+    """A node's answer that is no success: ``problem`` is its sentence, if it has one."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"status {status}: {body[:200]!r}")
+        try:
+            self.problem = str(_parse(body)["error"])
+        except (ResponseError, KeyError):
+            self.problem = str(self)
+
+
 def connect_to(host: str, port: int, timeout_s: float) -> Connect:
     """Over TCP, at once."""
 
@@ -102,7 +113,7 @@ def get(connect: Connect, path: str) -> Any:
     finally:
         connection.close()
     if status != 200:
-        raise ResponseError(f"status {status}: {body[:200]!r}")
+        raise StatusError(status, body)
     return _parse(body)
 
 

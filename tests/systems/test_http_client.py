@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from harness.errors import ConnectError
-from harness.systems.http_client import HttpClient, ResponseError, connect_to, get
+from harness.systems.http_client import HttpClient, ResponseError, StatusError, connect_to, get
 from workloads.kernel import Refused
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"ok":true,"value":7}'
@@ -172,3 +172,13 @@ def test_a_connection_that_the_node_has_closed_meanwhile_is_replaced_before_anyt
 def test_get_raises_for_a_status_that_is_not_200() -> None:
     with serving([answer(404, "{}")]) as (server, _), pytest.raises(ResponseError):
         get(connect_to("127.0.0.1", server.port, 5), "/health")
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [('{"ok":false,"error":"admin is off"}', "admin is off"), ("[", "status 403: b'['")],
+)
+def test_what_a_node_says_of_its_refusal_is_kept(body: str, problem: str) -> None:
+    with serving([answer(403, body)]) as (server, _), pytest.raises(StatusError) as caught:
+        get(connect_to("127.0.0.1", server.port, 5), "/state")
+    assert caught.value.problem == problem
