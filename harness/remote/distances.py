@@ -43,27 +43,40 @@ def apart_us(rtt_ms: Mapping[Link, int], base_us: Mapping[Link, int]) -> dict[Li
 
 
 def prove(prober: Prober, rtt_ms: Mapping[Link, int]) -> Proof:
-    """Measure the round trips, until they are those of the matrix or some seconds have passed."""
+    """Measure the round trips, until each was once that of the matrix, or some seconds have passed.
+
+    What was as it should be is not measured again: a busy machine makes a round trip longer for a moment,
+    and none shorter, and the fewer are measured at once the less it has to do.
+    """
     began = time.monotonic()
-    tries, wrong, seen = 0, {"": "not measured"}, Round(sent=0, heard={}, rtt_us={}, errors={})
-    while wrong and (tries == 0 or time.monotonic() < began + PATIENCE_S):
+    tries, left = 0, dict(rtt_ms)
+    came: dict[Link, list[int]] = {}
+    wrong: dict[Link, str] = {}
+    while left and (tries == 0 or time.monotonic() < began + PATIENCE_S):
         # A slow machine chokes on a burst, and would show its own delays.
         gap_us = _GAPS_US[min(tries, len(_GAPS_US) - 1)]
-        seen = prober.round(rtt_ms, count=_COUNT, need=_COUNT, gap_us=gap_us)
-        wrong = _wrong(rtt_ms, seen)
+        seen = prober.round(left, count=_COUNT, need=_COUNT, gap_us=gap_us)
+        came |= {link: seen.rtt_us.get(link, []) for link in left}
+        wrong = _wrong(left, seen)
+        left = {link: rtt_ms[link] for link in wrong}
         tries += 1
     links: dict[str, Json] = {
-        f"{a}>{b}": {"matrix_ms": ms, **_measured(seen.rtt_us.get((a, b), []))}
-        for (a, b), ms in sorted(rtt_ms.items())
+        _name(link): {"matrix_ms": ms, **_measured(came[link])}
+        for link, ms in sorted(rtt_ms.items())
     }
-    saw: dict[str, Json] = {"sent": seen.sent, "tries": tries, "links": links}
+    saw: dict[str, Json] = {"sent": _COUNT, "tries": tries, "links": links}
+    problems = {_name(link): problem for link, problem in wrong.items()}
     return {
         "action": {"do": "stand-apart"},
         "probe": "udp",
-        "saw": saw | ({"problems": wrong} if wrong else {}),
-        "bit": not wrong,
+        "saw": saw | ({"problems": problems} if problems else {}),
+        "bit": not problems,
         "ms": round((time.monotonic() - began) * 1000),
     }
+
+
+def _name(link: Link) -> str:
+    return f"{link[0]}>{link[1]}"
 
 
 def words(proofs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -96,12 +109,12 @@ def _most_ms(ms: int) -> float:
     return ms * (1 + _SHARE) + _SLACK_MS
 
 
-def _wrong(rtt_ms: Mapping[Link, int], seen: Round) -> dict[str, str]:
+def _wrong(rtt_ms: Mapping[Link, int], seen: Round) -> dict[Link, str]:
     """What is wrong with the links that are not as long as they should be."""
-    problems: dict[str, str] = {}
-    for (a, b), ms in sorted(rtt_ms.items()):
-        came = sorted(us / 1000 for us in seen.rtt_us.get((a, b), []))
-        problem = seen.errors.get((a, b)) or ("" if came else "no datagram came back")
+    problems: dict[Link, str] = {}
+    for link, ms in sorted(rtt_ms.items()):
+        came = sorted(us / 1000 for us in seen.rtt_us.get(link, []))
+        problem = seen.errors.get(link) or ("" if came else "no datagram came back")
         if came and not ms * (1 - _SHARE) - 1 <= came[0] <= _most_ms(ms):
             problem = f"the quickest round trip took {came[0]:.1f} ms, and should take {ms}"
         elif came and came[len(came) // 4] > _most_ms(ms) + _QUARTILE_SLACK_MS:
@@ -109,5 +122,5 @@ def _wrong(rtt_ms: Mapping[Link, int], seen: Round) -> dict[str, str]:
                 f"three quarters took {came[len(came) // 4]:.1f} ms or more, and should take {ms}"
             )
         if problem:
-            problems[f"{a}>{b}"] = problem
+            problems[link] = problem
     return problems

@@ -32,9 +32,11 @@ class Measured:
 
     rounds: list[dict]
     gaps: list[int] = field(default_factory=list)
+    asked: list[list] = field(default_factory=list)
 
     def round(self, links, *, count, need, gap_us) -> Round:
         self.gaps.append(gap_us)
+        self.asked.append(sorted(links))
         rtts = self.rounds.pop(0) if len(self.rounds) > 1 else self.rounds[0]
         return Round(
             sent=count, heard={}, rtt_us={k: rtts[k] for k in links if k in rtts}, errors={}
@@ -67,6 +69,16 @@ def test_a_moment_in_which_the_machine_was_busy_is_measured_again() -> None:
     prober = Measured([there(_0_1=[190_000] * 3), there()])
     assert distances.prove(prober, MATRIX)["bit"] is True
     assert prober.gaps[0] < prober.gaps[1]
+    assert prober.asked == [sorted(MATRIX), [(0, 1)]], "what was right is not measured again"
+
+
+def test_links_need_not_all_be_right_in_the_same_moment() -> None:
+    late = [190_000] * 3
+    prober = Measured([there(_0_1=late), there(_1_0=late)])
+    proof = distances.prove(prober, MATRIX)
+    assert proof["bit"] is True
+    assert proof["saw"]["tries"] == 2
+    assert proof["saw"]["links"]["1>0"]["min_ms"] == 72.2
 
 
 @pytest.mark.parametrize(
