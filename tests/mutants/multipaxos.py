@@ -56,6 +56,14 @@ class IgnoresVotes(MultiPaxos):
         return {}
 
 
+class ClosesTheGap(MultiPaxos):
+    """M11: a slot that no vote was reported for is not filled, but taken by what was adopted for the next."""
+
+    def adopt(self, votes: Iterable[Vote]) -> dict[int, Vote]:
+        best = super().adopt(votes)
+        return {self.log.chosen + 1 + i: best[slot] for i, slot in enumerate(sorted(best))}
+
+
 class ReusesBallot(MultiPaxos):
     """M6, G-2: after a restart ballots are counted from zero again, and what was proposed in them
     is remembered by the other acceptors alone: one ballot, two commands in a slot."""
@@ -290,6 +298,7 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "forgets-vote": ForgetsVote,
     "adopts-lowest": AdoptsLowest,
     "ignores-votes": IgnoresVotes,
+    "closes-the-gap": ClosesTheGap,
     "reuses-ballot": ReusesBallot,
     "accepts-lower": AcceptsLower,
     "half-is-majority": HalfIsMajority,

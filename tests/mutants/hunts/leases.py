@@ -13,6 +13,9 @@ LOCK = replace(CALM, workload="lock", rate=300, time_ms=2_000)
 
 LEASE = replace(LOCK, workload="lease", time_ms=4_000)
 
+SLOW = replace(LEASE, rtt_ms=20)
+"""A leader's ticks are far apart."""
+
 JUMPS = replace(LEASE, nemesis="clock-bump", interval_ms=300)
 """Clocks jump."""
 
@@ -32,7 +35,7 @@ _FOUND = [
             "refreshes-for-others": (LEASE, 20),
             "stamps-the-wall-clock": (JUMPS, 50),
             "applies-by-its-clock": (JUMPS, 50),
-            "rounds-down": (LEASE, 50),
+            "rounds-down": (SLOW, 50),
             "guesses-the-gap": (CHANGES, 100),
         },
     ),

@@ -92,6 +92,7 @@ ZOO = (
             "forgets-vote": (STORM, 20),
             "ignores-votes": (STORM, 20),
             "adopts-lowest": (CHURN, 200),
+            "closes-the-gap": (CHURN, 100),
             "reuses-ballot": (STORM, 100),
             "accepts-lower": (LEADERS, 50),
             "half-is-majority": (STORM, 10),
