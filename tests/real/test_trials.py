@@ -140,6 +140,28 @@ def test_faults_come_and_go_under_the_round_trips_of_a_wan(tmp_path: Path) -> No
     assert zones == "virginia,california,oregon,ireland,tokyo"
 
 
+def test_members_leave_and_join_while_it_runs(tmp_path: Path) -> None:
+    """Nothing else is broken, so that each change is soon seen; a spare joins in a leader's place, too."""
+    words = "test -p multipaxos -n 4 --option members=3 --time 8 --interval 2.5 --seed 5"
+    faults = "membership-replace,membership-leave-leader"
+    code, out, err = harness(tmp_path, *words.split(), "--nemesis", faults)
+
+    assert code == 0, out + err
+    checks = json.loads((tmp_path / "latest" / "results.json").read_text())["checks"]
+    assert checks["membership"]["details"]["members"] == [0, 1, 2]
+    assert checks["membership"]["details"]["changes"] >= 4
+    lines = (tmp_path / "latest" / "history.jsonl").read_text().splitlines()
+    proofs = [
+        proof
+        for row in map(json.loads, lines)
+        if row["process"] == "nemesis"
+        for proof in row["value"]["proof"]
+        if proof["probe"] == "members"
+    ]
+    assert {proof["action"]["do"] for proof in proofs} == {"join", "leave"}
+    assert all(proof["bit"] is not False for proof in proofs)
+
+
 def test_over_udp(tmp_path: Path) -> None:
     words = ["test", "-p", "multipaxos", "-n", "3", "--transport", "udp", "--seed", "2"]
     code, out, err = harness(tmp_path, *words, "--nemesis", "partition,kill", "--time", "4")
