@@ -11,6 +11,7 @@ from harness.bench.result import BENCH, Benched, write
 from harness.bench.simulated import benched
 from harness.bench.usage import Sampler, node_seconds, node_times, used
 from harness.driver import Driver
+from harness.errors import NothingMeasured
 from harness.on_hosts import Wanted, execute
 from harness.real import RealTrial, Record
 from harness.report.progress import Progress
@@ -43,7 +44,8 @@ def bench_on_hosts(trial: Trial, wanted: Wanted, progress: Progress) -> tuple[Be
     """Run one benchmark on these hosts, keep it as a run, and say what it measured; and whether
     somebody interrupted it, which makes the measured time shorter.
 
-    Raises HarnessError where it could not be run, NothingMeasured where nothing could be measured.
+    Raises HarnessError where it could not be run, NothingMeasured where nothing could be measured,
+    KeyboardInterrupt where that is because it was interrupted.
     """
     again = command(trial, wanted.on)
     done = execute(trial, wanted, progress, reproduce=again, kind=BenchTrial)
@@ -53,7 +55,12 @@ def bench_on_hosts(trial: Trial, wanted: Wanted, progress: Progress) -> tuple[Be
     if zones := trial.places():
         sites = site_names(zones, trial.nodes)
     load = Load.of(trial.load())
-    measured = measure(done.history, load, time_ms=trial.time_ms, sites=sites)
+    try:
+        measured = measure(done.history, load, time_ms=trial.time_ms, sites=sites)
+    except NothingMeasured:
+        if real.interrupted:
+            raise KeyboardInterrupt from None
+        raise
     usage = None
     if real.sampler is not None:
         begin_s, end_s = measured.from_s, measured.from_s + measured.measured_s
