@@ -1,33 +1,46 @@
 """How fast the simulator is, for each protocol, and where the time goes.
 
     python benchmarks/simulation.py [--protocol NAME,NAME] [--seconds 60] [--repeats 3] [--jobs 2]
+    python benchmarks/simulation.py --against DIRECTORY
 
 *Load*: 5 nodes, 10 clients, 100 op/s, 60 simulated seconds with partitions and 0.5 % loss, all features
-on: the wire codec, durable values, history rows, notes, the digest; then all checks of a trial. *Short
-trials*: 3 nodes, 6 clients, 1 s, a round trip of 5 ms, partitions and kills, made from their names,
-played and judged as ``harness sim --seeds`` does. CPU time, the best of REPEATS.
+on: message isolation, durable values, history rows, notes, the digest; then all checks of a trial.
+*events/s* and *x real* are of the simulation, *judged* of it and the checks. *Short trials*: 3 nodes,
+6 clients, 1 s, a round trip of 5 ms, partitions and kills, made from their names, played and judged
+as ``harness sim --seeds`` does. CPU time, the best of REPEATS.
 
 Absolute figures depend on the machine and on who else uses it. So the same run measures a plain loop
-of a heap and a tuple (*baseline*), and the column *loops* is in those: loops an event. Shares are of
-samples of a run of its own, each put down to the part that was at work:
+of a heap and a tuple (*baseline*), and the column *loops* is in those: loops an event. *code* depends
+on neither: the bytecodes that the interpreter takes for an event (in a run of its own, counted by a
+tracer). ``--against`` measures this tree and another by turns, and prints ratios. Shares are of samples
+of a run of its own, each put down to the part that was at work:
 
     protocol    the replicas' own code, and the state machine that they agree on
     loop        agenda, links, timers, disks; carrying out effects; notes
-    codec       messages to text and back, copies of messages and of durable values
+    codec       looking at messages and durable values, or their texts and copies
     recording   the trace and its hash, copies of values for the history
     generator   clients and what they ask
     checker     all checks of the history, and putting it into columns
+
+``--jobs`` plays the same trials with one process and with so many: the wall time of each, start-up left
+out, and the processor's, start-up included, which says how much is lost to sharing out.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import signal
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
 from pkgutil import resolve_name
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter, process_time
 from types import FrameType
 
@@ -45,10 +58,22 @@ LOOPS = 200_000
 SHORT = 40
 """Short trials that are timed together."""
 SAMPLE_S = 0.001
+COUNTED_MS = 1_500
+COMPARED = ("events/s", "judged", "op/s", "x real", "judged x", "short/s")
+TraceFunction = Callable[[FrameType, str, object], object]
 ROOT = str(Path(__file__).parents[1]) + "/"
 
 PARTS = (
-    ("codec", ("protocols/wire.py", "protocols/shapes.py", "protocols/text.py")),
+    (
+        "codec",
+        (
+            "protocols/wire.py",
+            "protocols/shapes.py",
+            "protocols/text.py",
+            "harness/sim/frozen.py",
+            "harness/sim/parcel.py",
+        ),
+    ),
     ("protocol", ("protocols/",)),
     ("recording", ("harness/sim/trace.py", "harness/sim/jsonable.py")),
     ("generator", ("harness/sim/clients.py", "workloads/")),
@@ -105,8 +130,8 @@ def part_of(frame: FrameType | None) -> str:
     """Which part is at work here: the innermost that is one of ours."""
     while frame is not None:
         code = frame.f_code
-        if code.co_filename == "<string>" and code.co_name == "<lambda>":
-            return "codec"  # what protocols.shapes has written
+        if code.co_filename == "<string>" and code.co_name in ("<lambda>", "look"):
+            return "codec"  # what protocols.shapes and harness.sim.frozen have written
         name = code.co_filename.removeprefix(ROOT)
         for part, prefixes in PARTS:
             if name.startswith(prefixes):
@@ -140,18 +165,108 @@ def short_trials(protocol: str) -> float:
     return SHORT / (process_time() - began)
 
 
-def in_parallel(protocol: str, jobs: int) -> tuple[float, float]:
-    """Trials of 20 s by one process and by ``jobs``: wall seconds of each, start-up left out."""
+def bytecodes(protocol: str) -> float:
+    """Bytecodes an event, the checks left out."""
+    setup = load(protocol, COUNTED_MS)
+    simulate(setup)  # what is made once
+    found = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> TraceFunction:
+        nonlocal found
+        found += event == "opcode"
+        return count
+
+    def enter(frame: FrameType, _event: str, _argument: object) -> TraceFunction:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        run = simulate(setup)
+    finally:
+        sys.settrace(before)
+    return found / run.events
+
+
+def cpu_s() -> float:
+    """Of this process and of those that it has waited for."""
+    return sum(sum(getrusage(who)[:2]) for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
+
+
+def in_parallel(protocol: str, jobs: int) -> tuple[list[float], list[float]]:
+    """Trials of 20 s by one process and by ``jobs``: wall seconds of each, start-up left out, and CPU
+    seconds of each.
+    """
     trials = [Trial(protocol=protocol, time_ms=20_000, seed=str(seed)) for seed in range(8 * jobs)]
-    took = []
+    wall_s, used_s = [], []
     for count in (1, jobs):
         warm = [Trial(protocol=protocol, time_ms=100)] * 2 * count
+        used = cpu_s()
         results = campaign(iter([*warm, *trials]), count)
         list(islice(results, len(warm)))
         began = perf_counter()
         list(results)
-        took.append(perf_counter() - began)
-    return took[0], took[1]
+        wall_s.append(perf_counter() - began)
+        used_s.append(cpu_s() - used)
+    return wall_s, used_s
+
+
+def figures(protocol: str, seconds: int, repeats: int) -> dict[str, float]:
+    """Of one protocol, all but the shares and the bytecodes."""
+    setup = load(protocol, seconds * 1_000)
+    tries = [timed(setup) for _ in range(repeats)]
+    simulating_s, run = min(t[0] for t in tries), tries[0][2]
+    both_s = simulating_s + min(t[1] for t in tries)
+    ops = sum(row.type == OK and row.process >= 0 for row in run.rows)
+    return {
+        "events/s": run.events / simulating_s,
+        "judged": run.events / both_s,
+        "op/s": ops / both_s,
+        "x real": run.end_ns / 1e9 / simulating_s,
+        "judged x": run.end_ns / 1e9 / both_s,
+        "ev/op": run.events / max(1, ops),
+        "short/s": max(short_trials(protocol) for _ in range(repeats)),
+    }
+
+
+def compare(protocols: Sequence[str], other: Path, seconds: int, repeats: int) -> None:
+    """This tree and another by turns, each in a process of its own; the best of each."""
+    print(f"{'protocol':<13}" + "".join(f"{name:>18}" for name in COMPARED))
+    for protocol in protocols:
+        best: dict[Path, dict[str, float]] = {other: {}, Path(ROOT): {}}
+        for _ in range(repeats):
+            for root, found in best.items():
+                argv = [sys.executable, __file__, "--json", "--protocol", protocol]
+                argv += ["--seconds", str(seconds), "--repeats", "2"]
+                environment = {**os.environ, "PYTHONPATH": str(root)}
+                said = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, check=True)
+                for name, value in json.loads(said.stdout).items():
+                    found[name] = max(value, found.get(name, 0))
+        before, after = best.values()
+        cells = [f"{after[n]:,.0f} ({after[n] / before[n]:.2f})" for n in COMPARED]
+        print(f"{protocol:<13}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
+
+
+def table(protocols: Sequence[str], seconds: int, repeats: int) -> None:
+    loops = max(baseline() for _ in range(2 * repeats + 1))
+    print(f"baseline {loops / 1e6:.2f} M loops/s; {seconds} s, 5 nodes, 100 op/s")
+    print(
+        f"{'protocol':<13}{'events/s':>9}{'judged':>9}{'loops':>6}{'code':>6}{'op/s':>7}{'x real':>7}"
+         f"{'judged':>7}{'ev/op':>6}{'short/s':>8}"
+        + "".join(f"{part:>10}" for part, _ in PARTS)
+    )
+    for protocol in protocols:
+        of = figures(protocol, seconds, repeats)
+        print(
+            f"{protocol:<13}{of['events/s']:>9,.0f}{of['judged']:>9,.0f}"
+            f"{loops / of['events/s']:>6.1f}{bytecodes(protocol):>6.0f}{of['op/s']:>7,.0f}"
+            f"{of['x real']:>6.0f}x{of['judged x']:>6.0f}x{of['ev/op']:>6.1f}{of['short/s']:>8.0f}"
+            + "".join(
+                f"{share:>10.0%}" for share in shares(load(protocol, seconds * 1_000)).values()
+            ),
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -160,30 +275,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=0, help="0: leave the parallel part out")
+    parser.add_argument("--against", type=Path, help="a tree of another commit, to compare with")
+    parser.add_argument("--json", action="store_true", help="the figures of one protocol as JSON")
     given = parser.parse_args()
-    loops = max(baseline() for _ in range(2 * given.repeats + 1))
-    print(f"baseline {loops / 1e6:.2f} M loops/s; {given.seconds} s, 5 nodes, 100 op/s")
-    print(
-        f"{'protocol':<13}{'events/s':>9}{'loops':>6}{'op/s':>7}{'x real':>7}{'ev/op':>6}{'short/s':>8}"
-        + "".join(f"{part:>10}" for part, _ in PARTS)
-    )
-    for protocol in given.protocol.split(","):
-        setup = load(protocol, given.seconds * 1_000)
-        tries = [timed(setup) for _ in range(given.repeats)]
-        cpu_s, check_s, run = min(tries, key=lambda tried: tried[0])
-        ops = sum(row.type == OK and row.process >= 0 for row in run.rows)
-        trials = max(short_trials(protocol) for _ in range(given.repeats))
-        print(
-            f"{protocol:<13}{run.events / cpu_s:>9,.0f}{loops * cpu_s / run.events:>6.1f}"
-            f"{ops / (cpu_s + check_s):>7,.0f}{run.end_ns / 1e9 / cpu_s:>6.0f}x"
-            f"{run.events / max(1, ops):>6.1f}{trials:>8.0f}"
-            + "".join(f"{share:>10.0%}" for share in shares(setup).values()),
-            flush=True,
-        )
+    protocols = given.protocol.split(",")
+    if given.json:
+        print(json.dumps(figures(protocols[0], given.seconds, given.repeats)))
+    elif given.against:
+        compare(protocols, given.against.resolve(), given.seconds, given.repeats)
+    else:
+        table(protocols, given.seconds, given.repeats)
     if given.jobs:
-        one, many = in_parallel(given.protocol.split(",")[0], given.jobs)
+        wall_s, used_s = in_parallel(protocols[0], given.jobs)
         print(
-            f"{given.jobs} processes: {one / many:.2f} times one ({one:.1f} s, {many:.1f} s wall)"
+            f"{given.jobs} processes: {wall_s[0] / wall_s[1]:.2f} times one "
+            f"({wall_s[0]:.1f} s, {wall_s[1]:.1f} s wall); for {used_s[1] / used_s[0]:.2f} times the "
+            f"processor time: {given.jobs * used_s[0] / used_s[1]:.2f} times one where {given.jobs} "
+            f"processors are free"
         )
 
 

@@ -502,6 +502,10 @@ class EPaxos(Replica[Msg]):
                 self.on_pre_accept(src, msg)
             case PreAcceptOk():
                 self.on_pre_accept_ok(src, msg)
+            case Commit():
+                self.on_commit(msg)
+            case Frontier():  # these four are nearly all; each pattern takes its time
+                self.catchup.on_frontier(src, msg)
             case Timed():
                 if self.timed is not None:
                     self.timed.on_timed(src, msg)
@@ -509,8 +513,6 @@ class EPaxos(Replica[Msg]):
                 if self.timed is not None:
                     self.timed.on_timed_ok(src, msg)
                     self.on_pre_accept_ok(src, msg)
-            case Commit():
-                self.on_commit(msg)
             case Accept():
                 self.on_accept(src, msg)
             case AcceptOk():
@@ -527,8 +529,6 @@ class EPaxos(Replica[Msg]):
                 self.recoverer.on_validate_ok(src, msg)
             case Waiting():
                 self.recoverer.on_waiting(msg)
-            case Frontier():
-                self.catchup.on_frontier(src, msg)
             case Ask():
                 self.catchup.on_ask(src, msg)
             case Learned():
