@@ -253,8 +253,7 @@ def table(protocols: Sequence[str], seconds: int, repeats: int) -> None:
     print(f"baseline {loops / 1e6:.2f} M loops/s; {seconds} s, 5 nodes, 100 op/s")
     print(
         f"{'protocol':<13}{'events/s':>9}{'judged':>9}{'loops':>6}{'code':>6}{'op/s':>7}{'x real':>7}"
-         f"{'judged':>7}{'ev/op':>6}{'short/s':>8}"
-        + "".join(f"{part:>10}" for part, _ in PARTS)
+        f"{'judged':>7}{'ev/op':>6}{'short/s':>8}" + "".join(f"{part:>10}" for part, _ in PARTS)
     )
     for protocol in protocols:
         of = figures(protocol, seconds, repeats)

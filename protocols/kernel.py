@@ -306,12 +306,6 @@ class Replica(ABC, Generic[Message]):
                 self.on_start(event.durable)
         return said
 
-    def receive(self, src: NodeId, msg: Message) -> list[Said]:
-        """``react(Received(src, msg))``, for the simulator: these are most of what happens there."""
-        said = self._said = []
-        self.on_message(src, msg)
-        return said
-
     @abstractmethod
     def on_start(self, durable: Mapping[str, Json]) -> None:
         """Build the state from what was persisted (as JSON gives it back: tuples became lists)."""

@@ -25,7 +25,7 @@ from protocols.shapes import SCALARS, copied
 Look: TypeAlias = Callable[[Any], tuple[object, ...] | None]
 """All that a record holds, in plain tuples; None where it cannot be frozen."""
 
-FIRST, SAMPLE = 16, 61
+FIRST, SAMPLE = 8, 61
 """How many of a class are looked at as a whole, and after how many again one is."""
 
 

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from itertools import zip_longest
 
 FLUSH = 8_192
+"""Numbers in ``events`` that are time to :meth:`Trace.flush`."""
 
 
 class Trace:
@@ -35,10 +36,6 @@ class Trace:
     def add(self, time_ns: int, where: int, text: str) -> None:
         self.events += (time_ns, where)
         self.content.append(text)
-
-    def full(self) -> bool:
-        """Whether there is enough to be hashed."""
-        return len(self.events) >= FLUSH
 
     def flush(self) -> None:
         """Hash what was gathered; the lists stay the same objects."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.sim.frozen import FIRST, SAMPLE, Keeper, frozen, glance, kept, looker
@@ -84,6 +84,7 @@ def test_another_class_with_the_same_fields_is_not_frozen():
     assert not frozen(Flat)(flat(maybe=Mine("read", "k")))
 
 
+@settings(max_examples=25)
 @given(OUTERS)
 def test_what_is_frozen_is_read_as_it_was_sent_and_nothing_else_is_shared(msg):
     shared = kept(msg) is msg
@@ -109,6 +110,7 @@ def test_a_quick_look_sees_what_mypy_does_not(changed):
     assert looker(Flat)(flat(**changed)) is None
 
 
+@settings(max_examples=40)
 @given(INNERS, INNERS)
 def test_a_quick_look_sees_all_that_two_differ_in(one, two):
     assert glance(Inner)(one) == frozen(Inner)(one) == (looker(Inner)(one) is not None)
@@ -131,6 +133,7 @@ def test_durable_values_are_looked_at_as_a_whole_first_and_after_one_that_was_no
     assert Flat not in keeper.checks
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers() | st.lists(st.integers())))
 def test_a_list_is_copied(value):
     copy = kept(value)
