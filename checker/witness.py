@@ -14,12 +14,15 @@ class Witness:
     """``ops`` are invocations, in the order in which they come up; ``lines`` are sentences.
 
     ``edges`` are (op, op, why): the first must come before the second, in real time or by value.
+    ``led`` are the last ops of an order that explains what came before the first of ``ops``, each with
+    the state that it leaves, in words.
     """
 
     title: str
     ops: list[int] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     edges: list[tuple[int, int, str]] = field(default_factory=list)
+    led: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, *ops: int) -> None:
         self.ops += [op for op in dict.fromkeys(ops) if op not in self.ops]
@@ -49,5 +52,6 @@ class Witness:
                 for op, end in zip(self.ops, ends, strict=True)
             ],
             "edges": [list(edge) for edge in self.edges],
+            **({"led": [list(placed) for placed in self.led]} if self.led else {}),
             "lines": list(self.lines),
         }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from checker.history import OK, History, Op
 from checker.linearizable.frontier import Budget, decide
 from checker.linearizable.search import summarize
+from checker.linearizable.track import of_ops
 from checker.models import Model
 from checker.phrases import of_key, plural
 from checker.values import Json, identity
@@ -90,8 +91,9 @@ def _search(
             details={"objects": len(parts), "undecided": len(ambiguous)},
         )
     share = budget.shared(len(ambiguous))
-    decided = [(parts[name][0].key, decide(parts[name], model, share)) for name in ambiguous]
-    return summarize(history, model, decided)
+    several = [parts[name] for name in ambiguous]
+    decided = [(ops[0].key, decide(ops, model, share)) for ops in several]
+    return summarize(history, model, decided, lambda place: of_ops(several[place], model))
 
 
 def _invalid(

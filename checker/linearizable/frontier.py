@@ -38,7 +38,7 @@ from checker.verdict import Outcome
 
 __all__ = ["Budget", "Decision", "decide", "decide_all", "decide_track"]
 
-_NONE = -1
+NONE = -1
 _MOST_STATES = 100
 _OPEN_PER_CONFIGURATION = 30
 """A configuration weighs as much as so many entries in the lists of what is open."""
@@ -149,7 +149,7 @@ class _Used:
 
 Configuration: TypeAlias = tuple[int, int, int, int, int]
 """Which answer is next, the bits of the open ops that are placed, the state, the crashed ops used,
-and the state before the last op if that was a crashed one, else _NONE."""
+and the state before the last op if that was a crashed one, else NONE."""
 
 
 class Walk:
@@ -191,7 +191,7 @@ class Walk:
         """Depth first, remembering what was tried; unknown after so many steps without progress."""
         give_up = patience
         self.seen: dict[tuple[int, int, int, int], list[int]] = {}
-        stack = [(0, 0, 0, 0, _NONE)]
+        stack = [(0, 0, 0, 0, NONE)]
         try:
             while stack:
                 answer, placed, state, used, before = self.advance(*stack.pop(), self.answers)
@@ -220,7 +220,7 @@ class Walk:
         """
         states = self.transitions
         states.keep([states.model.init])
-        layer: list[Configuration] = [(0, 0, 0, 0, _NONE)]
+        layer: list[Configuration] = [(0, 0, 0, 0, NONE)]
         for answer in range(self.answers):
             self.seen = {}
             try:
@@ -230,7 +230,7 @@ class Walk:
             if following is None:
                 return Outcome.UNKNOWN
             layer = [
-                (answer + 1, placed, state, used, _NONE)
+                (answer + 1, placed, state, used, NONE)
                 for (placed, state), several in following.items()
                 for used in several
             ]
@@ -272,7 +272,7 @@ class Walk:
             number.setdefault(state, len(number))
         self.transitions.keep([states[state] for state in number])
         return [
-            (answer, placed, number[state], used, _NONE) for answer, placed, state, used, _ in layer
+            (answer, placed, number[state], used, NONE) for answer, placed, state, used, _ in layer
         ]
 
     def advance(  # noqa: PLR0917  a configuration and its end
@@ -294,7 +294,7 @@ class Walk:
                         found = self.transitions.step(state, kind)
                     if found == state:
                         placed |= bit[number]
-                        before = _NONE  # it was not legal there, else it would be placed
+                        before = NONE  # it was not legal there, else it would be placed
             here = bit[answered[answer]]
             if not placed & here:
                 return answer, placed, state, used, before
@@ -307,8 +307,8 @@ class Walk:
     def is_new(self, answer: int, placed: int, state: int, used: int, before: int) -> bool:
         """Remember a configuration, unless one was tried that used no more of any crashed op."""
         known = self.seen.get((answer, placed, state, before))
-        if before != _NONE:
-            freer = self.seen.get((answer, placed, state, _NONE), ())
+        if before != NONE:
+            freer = self.seen.get((answer, placed, state, NONE), ())
             if any(self.used.covers(used, less) for less in freer):
                 return False
         if known is None:
@@ -348,14 +348,14 @@ class Walk:
                 continue
             tried.add(kind)
             then = self.then(state, kind)
-            if then != ILLEGAL and (before == _NONE or then != self.then(before, kind)):
-                found.append((answer, placed | timeline.bit[number], then, used, _NONE))
+            if then != ILLEGAL and (before == NONE or then != self.then(before, kind)):
+                found.append((answer, placed | timeline.bit[number], then, used, NONE))
         for kind, number in timeline.crashed_at[answer]:
             if self.used.count(used, kind) < number:
                 then = self.then(state, kind)
                 if then in (ILLEGAL, state):
                     continue
-                if before == _NONE or then != self.then(before, kind):
+                if before == NONE or then != self.then(before, kind):
                     found.append((answer, placed, then, used + self.used.one[kind], state))
         self.steps += len(found)
         return found

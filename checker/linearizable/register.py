@@ -91,7 +91,8 @@ def _searched(
         (table.keys[key], of_ops(sorted(ops, key=lambda op: op.invoked), model))
         for key, ops in sorted(by_key.items())
     ]
-    return summarize(history, model, decide_all(tracks, model, budget))
+    decided = decide_all(tracks, model, budget)
+    return summarize(history, model, decided, lambda place: tracks[place][1])
 
 
 def _invalid(

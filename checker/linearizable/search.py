@@ -6,20 +6,24 @@ values, failed cas as observations, models of one's own. It answers *unknown* wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
-from checker.history import History
+from checker.history import History, Op
 from checker.linearizable.decision import Budget, Decision
 from checker.linearizable.frontier import decide_all
+from checker.linearizable.leadup import lead_up
 from checker.linearizable.states import name_state
-from checker.linearizable.track import of_history
-from checker.models import Model
+from checker.linearizable.track import Track, of_history
+from checker.models import Model, State
 from checker.phrases import name_op, of_key, plural, seconds
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
 from checker.witness import Witness
 
-_MOST_SHOWN = 6
+_MOST_SHOWN, _MOST_LED = 6, 3
+Led: TypeAlias = tuple[tuple[Op, State], ...]
+"""Ops in an order that explains what they answered, each with the state that it leaves."""
 
 
 def search(history: History, model: Model, *, budget: Budget | None = None) -> Verdict:
@@ -30,11 +34,20 @@ def search(history: History, model: Model, *, budget: Budget | None = None) -> V
     was (:mod:`checker.progress`).
     """
     parts = of_history(history, model)
-    return summarize(history, model, decide_all(parts, model, budget or Budget()))
+    decided = decide_all(parts, model, budget or Budget())
+    return summarize(history, model, decided, lambda place: parts[place][1])
 
 
-def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Decision]]) -> Verdict:
-    """The verdict over all objects: the first bad one is explained, else the first undecided one."""
+def summarize(
+    history: History,
+    model: Model,
+    decided: Sequence[tuple[Json, Decision]],
+    track: Callable[[int], Track],
+) -> Verdict:
+    """The verdict over all objects: the first bad one is explained, else the first undecided one.
+
+    ``track`` gives the ops of the object of a place.
+    """
     bad = [(name, d) for name, d in decided if d.outcome is Outcome.INVALID]
     undecided = [(name, d) for name, d in decided if d.outcome is Outcome.UNKNOWN]
     details: dict[str, Json] = {
@@ -53,7 +66,11 @@ def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Deci
     stopped = next((d.stopped for _, d in decided if d.stopped is not None), None)
     if stopped is not None:
         details["stopped"] = stopped
-    witness = stuck_witness(history, worst)
+    led: Led = ()
+    if bad:
+        place = next(place for place, (_, d) in enumerate(decided) if d is worst)
+        led = lead_up(track(place), model, worst.explained, _MOST_LED)
+    witness = stuck_witness(history, worst, led)
     details |= {"answers": worst.answers, "explained": worst.explained}
     others = len(bad or undecided) - 1
     more = f"; and {plural(others, 'other object')}" if others else ""
@@ -77,14 +94,17 @@ def summarize(history: History, model: Model, decided: Sequence[tuple[Json, Deci
     )
 
 
-def stuck_witness(history: History, decision: Decision) -> Witness:
-    """The answer that cannot be explained, or was not reached, and what was open then."""
+def stuck_witness(history: History, decision: Decision, led: Led = ()) -> Witness:
+    """The answer that cannot be explained, or was not reached, and what was open then; and the end of
+    an order that explains all before it, where there is one.
+    """
     stuck = decision.stuck
     assert stuck is not None
     assert stuck.completed is not None
     witness = Witness("an answer that no order explains")
-    shown = (stuck, *decision.others)[:_MOST_SHOWN]
-    witness.add(*(op.invoked for op in shown))
+    others = [op.invoked for op in decision.others]
+    shown = list(dict.fromkeys([stuck.invoked, *(op.invoked for op, _ in led), *others]))
+    witness.add(*shown[:_MOST_SHOWN])
     states = " or ".join(name_state(state) for state in decision.states[:_MOST_SHOWN])
     rest = len(decision.states) - _MOST_SHOWN
     more = f" or one of {rest} others" if rest > 0 else ""
@@ -93,9 +113,21 @@ def stuck_witness(history: History, decision: Decision) -> Witness:
     witness.lines += [
         f"{named} finished at {at} (row {stuck.completed}), and no order of the ops explains it",
         f"after the {plural(decision.explained, 'answer')} before it there is only {states}{more}",
-        *(
-            f"{name_op(history, op.invoked)} (row {op.invoked}) was under way then"
-            for op in shown[1:]
-        ),
+    ]
+    witness.led = [(op.invoked, name_state(state)) for op, state in led]
+    witness.lines += led_lines(history, witness.led)
+    witness.lines += [
+        f"{name_op(history, op)} (row {op}) was under way then"
+        for op in shown[1:_MOST_SHOWN]
+        if op in others
     ]
     return witness
+
+
+def led_lines(history: History, led: Sequence[tuple[int, str]]) -> list[str]:
+    """The end of an order in words, a line an op."""
+    return [
+        f"{'an order that explains them ends: ' if not place else '... then '}"
+        f"{name_op(history, op)} (row {op}), after which there is {state}"
+        for place, (op, state) in enumerate(led)
+    ]

@@ -94,7 +94,13 @@ def _witnessed(
     ):
         registers.add_edges(history, graph)
         title = registers.title(history, graph, str(witness["title"]))
+    if led := witness.get("led"):
+        edges.add_led(history, graph, led)
     mark(graph)
+    if led:
+        stuck = ops[0]
+        for tail, _ in graph.in_edges(stuck):
+            graph.edges[tail, stuck]["against"] = True
     return _anomaly(check, title or verdict.summary, graph, verdict.explanation, left_out)
 
 

@@ -1,6 +1,6 @@
 """Why one op came before another, as edges: from a checker's witness, or from its sentences.
 
-Kinds are ``realtime`` (one had ended before the other began), ``value`` (by what was read and
+Kinds are ``ordered`` (in an order that a search found), ``realtime`` (one had ended before the other began), ``value`` (by what was read and
 written), ``session`` (one process did both), ``agreement``, and Elle's ``ww``, ``wr``, ``rw`` and
 ``process``.
 """
@@ -12,12 +12,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from checker.history import History
+from checker.linearizable.search import led_lines
 from checker.phrases import before, name_op
 
 if TYPE_CHECKING:
     from harness.report.anomaly import Graph
 
 REALTIME, VALUE, SESSION, AGREEMENT = "realtime", "value", "session", "agreement"
+ORDERED = "ordered"
+"""Side by side in an order that explains what was answered before."""
 _ENDED = "ended before it began"
 """How a Witness names an edge of real time."""
 
@@ -68,6 +71,20 @@ def add_told(graph: Graph, lines: Iterable[str], pattern: re.Pattern[str]) -> No
             word = match["word"]
             kind, label = _KINDS.get(word, word), _LABELS.get(word, word)
             add(graph, int(match["tail"]), int(match["head"]), kind, label, line, against=True)
+
+
+def add_led(
+    history: History, graph: Graph, led: Sequence[tuple[int, str] | Sequence[object]]
+) -> None:
+    """An order that explains what came before, and that what the graph is about does not fit behind it."""
+    placed = [(int(str(row)), str(state)) for row, state in led]
+    lines = led_lines(history, placed)
+    for (tail, _), (head, _), said in zip(placed, placed[1:], lines[1:], strict=False):
+        add(graph, tail, head, ORDERED, "then", said, against=False)
+    stuck = next(iter(graph))
+    last, state = placed[-1]
+    said = f"{name_op(history, stuck)} does not fit behind it, where there is {state}"
+    add(graph, last, stuck, ORDERED, f"leaves {state}: does not fit", said, against=False)
 
 
 def add_disagreement(graph: Graph, lines: Sequence[str]) -> None:
