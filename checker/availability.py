@@ -17,7 +17,7 @@ from checker.history import INFO, INVOKE, OK, History
 from checker.phrases import of_node, plural, seconds
 from checker.values import Ints, Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import FaultWindow, excused, last_ns, windows
+from checker.windows import FaultWindow, calm_ns, excused, last_ns, windows
 
 GRACE_NS = 5_000_000_000
 NOBODY = -1
@@ -123,7 +123,7 @@ def _liveness(
 ) -> Verdict:
     last = max(faults, key=lambda fault: fault.end_ns)
     assert last.end is not None
-    asked = ops.begin_ns >= last.end_ns
+    asked = ops.begin_ns >= calm_ns(history, last)
     end_ns = last_ns(history)
     explanation, evidence, short = [], [last.end], False
     for node in (None, *nodes):

@@ -21,7 +21,7 @@ from checker.history import INFO, INVOKE, NEMESIS, OK, History
 from checker.phrases import of_key, of_node, plural, seconds, show
 from checker.values import Json, canonical, identity
 from checker.verdict import Outcome, Verdict
-from checker.windows import FaultWindow, excused, last_ns, left_dead, windows
+from checker.windows import FaultWindow, calm_ns, excused, last_ns, left_dead, windows
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -76,7 +76,8 @@ def check(history: History, *, rtt_ms: int = RTT_MS) -> Verdict:
         )
     last = max(faults, key=lambda fault: fault.end_ns)
     dead, free = left_dead(history), excused(history)
-    after = _after(history, last.end_ns)
+    over_ns = calm_ns(history, last)
+    after = _after(history, over_ns)
     bound_ns = max(LEAST_NS, PROGRESS_RTT * rtt_ms * 1_000_000)
     owed = {
         of_node(node): after.node == node
@@ -92,7 +93,7 @@ def check(history: History, *, rtt_ms: int = RTT_MS) -> Verdict:
         elif not answered and who != "updates":  # of which the final phase asks for none
             short.append(who)
     quiet_ns = CONVERGED_RTT * rtt_ms * 1_000_000
-    compared, apart = _apart(history, after, last.end_ns + quiet_ns, quiet_ns, free)
+    compared, apart = _apart(history, after, over_ns + quiet_ns, quiet_ns, free)
     details: dict[str, Json] = {
         "bound_ms": bound_ns // 1_000_000,
         "left_dead": list(dead),

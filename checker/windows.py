@@ -88,6 +88,19 @@ def excused(history: History) -> list[int]:
     return sorted({*left_dead(history), *outside})
 
 
+def calm_ns(history: History, last: FaultWindow) -> int:
+    """When the last fault was over: at its end, or when the heal killed who is to stay dead. What was
+    answered between those says nothing of the core that was left.
+    """
+    found = last.end_ns
+    for row in history.of_nemesis():
+        value = value_of(history, row)
+        actions = value.get("actions")
+        if value.get("phase") == "heal" and isinstance(actions, (list, tuple)) and actions:
+            found = max(found, int(history.time_ns[row]))
+    return found
+
+
 def left_dead(history: History) -> list[int]:
     """The nodes that were dead when all was over: killed, and not started again even by the heal, or
     silent for good, having lost their disk (``protocols.amnesia`` notes it).

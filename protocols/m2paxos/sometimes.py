@@ -1,4 +1,8 @@
-"""The rare things that a replica notes: a campaign that lacks one of them did not go there."""
+"""The rare things that a replica notes: a campaign that lacks one of them did not go there.
+
+That several objects are acquired at once, or a command voided, needs commands of several keys: bank or
+list-append. A campaign of registers never goes there.
+"""
 
 from __future__ import annotations
 
