@@ -49,6 +49,7 @@ class PaxosGroups(Host[Wrapped]):
     messages: ClassVar[tuple[type, ...]] = carried(GROUP)
     sometimes: ClassVar[tuple[str, ...]] = MultiPaxos.sometimes
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = MultiPaxos.choices
+    commands = MultiPaxos.commands
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
@@ -79,7 +80,19 @@ class PaxosGroups(Host[Wrapped]):
             raise ValueError(f"keys were divided by {saved}, and now by {self.map.name}")
         if "map" not in durable:
             self.persist("map", self.map.name)
-        self.start_parts(durable)
+        self.begin(durable)
+
+    @classmethod
+    def rejoins(cls, cluster: Cluster) -> bool:
+        return One.rejoins(cluster)
+
+    def on_lost(self) -> None:
+        """Each group has its own way back."""
+        self.persist("map", self.map.name)
+        self.begin({}, lost=True)
+
+    def begin(self, durable: Mapping[str, Json], *, lost: bool = False) -> None:
+        self.start_parts(durable, lost=lost)
         rtt = self.cluster.rtt_ms
         self.set_timer("prefer", PREFER[0] * rtt, PREFER[1] * rtt)
 

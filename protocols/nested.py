@@ -150,15 +150,15 @@ class Host(Replica[Message]):
 
     # --- events -----------------------------------------------------------------------------------
 
-    def start_parts(self, durable: Mapping[str, Json]) -> None:
-        """Start each part with what is its own of the disk."""
+    def start_parts(self, durable: Mapping[str, Json], *, lost: bool = False) -> None:
+        """Start each part with what is its own of the disk; ``lost``: with the loss of it."""
         saved: dict[str, dict[str, Json]] = {name: {} for name in self.parts}
         for key, value in durable.items():
             name, found, rest = key.partition(SEPARATOR)
             if found and name in saved:
                 saved[name][rest] = value
         for part in self.parts.values():
-            self.step_part(part, Started(saved[part.name]))
+            self.step_part(part, Started(saved[part.name], lost))
 
     def to_part(self, src: NodeId, msg: Wrapped) -> None:
         """Deliver a message to its part. One for a part that is not here, or from a node that is

@@ -1,7 +1,7 @@
 """Paxos groups and KPaxos: what they claim, one conversation, and random schedules."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -9,11 +9,13 @@ from checker import linearizable
 from checker.history import History
 from checker.verdict import Outcome
 from harness.sim import Setup, simulate
+from harness.simulated import play
 from protocols.groups import PaxosGroups
 from protocols.kernel import Cluster, Command, Started
 from protocols.kpaxos import KPaxos
 from tests.hosted import Hosted
 from tests.mutants import groups, kpaxos
+from tests.mutants.trials import STORM
 from tests.transcript import Stage, assert_golden
 from workloads.kernel import Options
 from workloads.register import workload
@@ -180,3 +182,20 @@ def test_one_store_is_seen_when_it_has_to_be_recovered():
 
     with pytest.raises(AssertionError):
         play()
+
+
+@pytest.mark.parametrize("name", ["kpaxos", "paxos-groups"])
+def test_each_group_lends_leases_and_comes_back_without_its_disk(name):
+    trial = replace(
+        STORM,
+        protocol=name,
+        workload="lock",
+        nemesis="wipe",
+        rate=300,
+        keys=3,
+        options={"rejoin": "passive"},
+    )
+    played = play(trial)
+    assert played.results.checks["fenced"].outcome is Outcome.VALID
+    assert played.results.checks["agreement"].outcome is Outcome.VALID
+    assert any(row.f == "rejoined" for row in played.history.rows)
