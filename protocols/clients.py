@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from protocols.kernel import Command, NodeId, RequestId
+from protocols.answers import Answer
+from protocols.kernel import Command, NodeId, Replica, RequestId
+from protocols.statemachine import OUTDATED
+
+Message = TypeVar("Message")
 
 Name: TypeAlias = tuple[str, int]
 """A command's session and serial."""
@@ -70,3 +74,12 @@ class Clients:
             waiting.ticks += 1
         self._waiting = {n: w for n, w in self._waiting.items() if w.ticks <= self._patience}
         return [w.command for w in self._waiting.values() if w.ticks >= 2]
+
+
+class Serving(Replica[Message]):
+    """A replica whose answers come from a state machine with sessions."""
+
+    def answer(self, request: RequestId | None, answer: Answer) -> None:
+        """Tell a client, unless all that is known is that its command has long been answered."""
+        if request is not None and answer is not OUTDATED:
+            self.reply(request, answer.value, ok=answer.ok)

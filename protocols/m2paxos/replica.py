@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, assert_never
 
 from protocols.ballots import ZERO, owner
-from protocols.clients import Clients, name, named
-from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.clients import Clients, Serving, name, named
+from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.m2paxos.catchup import BATCH, CatchUp
 from protocols.m2paxos.messages import (
     MESSAGES,
@@ -29,14 +29,14 @@ from protocols.m2paxos.messages import (
 from protocols.m2paxos.objects import Entry, Ledger
 from protocols.m2paxos.proposer import CAPACITY, Proposer
 from protocols.m2paxos.sometimes import SOMETIMES
-from protocols.statemachine import COMMANDS, OUTDATED, READS, Answer, KeyValue, name_of
+from protocols.statemachine import COMMANDS, READS, KeyValue, name_of
 from protocols.transfer import Missing, Snapshot
 
 TICK = 3
 """Round trips between two ticks of the one timer."""
 
 
-class M2Paxos(Replica[Message]):
+class M2Paxos(Serving[Message]):
     """See the package. Options: ``batch`` (commands), ``snapshot_every`` and ``keep`` (proposals)."""
 
     messages = MESSAGES
@@ -142,11 +142,6 @@ class M2Paxos(Replica[Message]):
         else:
             self.proposer.route(msg.command, msg.hops)
             self.proposer.pump()
-
-    def answer(self, request: RequestId | None, answer: Answer) -> None:
-        """Tell a client, unless all that is known is that its command has long been answered."""
-        if request is not None and answer is not OUTDATED:
-            self.reply(request, answer.value, ok=answer.ok)
 
     # --- the acceptor -----------------------------------------------------------------------------
 

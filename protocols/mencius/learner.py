@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from protocols.clients import Clients, Name, name
-from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.clients import Clients, Name, Serving, name
+from protocols.kernel import Cluster, Command, Json, NodeId
 from protocols.mencius.messages import Batch, Chosen, Message
 from protocols.mencius.slots import PREFIX, Durable, Slots
-from protocols.statemachine import COMMANDS, OUTDATED, READS, Answer, KeyValue, name_of
+from protocols.statemachine import COMMANDS, READS, KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads
 
@@ -28,7 +28,7 @@ class Suggestion:
     waited: bool = False
 
 
-class Learner(Replica[Message]):
+class Learner(Serving[Message]):
     """Executes the slots in order, and answers this node's clients."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
@@ -117,11 +117,6 @@ class Learner(Replica[Message]):
         if command.f not in READS and command.f in COMMANDS and not self.store.ran(command):
             self.note("executed", [command.key, name_of(command)])
         self.answer(self.clients.pop(command), self.store.run(command))
-
-    def answer(self, request: RequestId | None, answer: Answer) -> None:
-        """Tell a client, unless all that is known is that its command has long been answered."""
-        if request is not None and answer is not OUTDATED:
-            self.reply(request, answer.value, ok=answer.ok)
 
     def submit(self, commands: Sequence[Command]) -> None:
         """Let this node's clients' commands wait for a slot, unless they do or are in one."""

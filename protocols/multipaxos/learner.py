@@ -11,21 +11,21 @@ from collections.abc import Container, Iterable, Mapping
 from typing import cast
 
 from protocols.ballots import Ballot
-from protocols.clients import Clients
-from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.clients import Clients, Serving
+from protocols.kernel import Cluster, Command, Json, NodeId
 from protocols.log import Durable, Log, Vote, key_of
 from protocols.multipaxos.machine import Machine
 from protocols.multipaxos.messages import Chosen, Message
 from protocols.multipaxos.reads import Questions
 from protocols.quorum_systems import Quorums, QuorumSystem, by_majority
-from protocols.statemachine import OUTDATED, READS, TIMED_COMMANDS, Answer, KeyValue, name_of
+from protocols.statemachine import READS, TIMED_COMMANDS, Answer, KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads
 
 INSTALLED = "a snapshot was installed"
 
 
-class Learner(Replica[Message]):
+class Learner(Serving[Message]):
     """Executes the chosen prefix of the log, and answers this node's clients from it."""
 
     machine: type[Machine] = KeyValue
@@ -125,11 +125,6 @@ class Learner(Replica[Message]):
 
     def restored(self) -> None:
         """For subclasses: ``store`` is what the disk, or another replica's snapshot, made it."""
-
-    def answer(self, request: RequestId | None, answer: Answer) -> None:
-        """Tell a client, unless all that is known is that its command has long been answered."""
-        if request is not None and answer is not OUTDATED:
-            self.reply(request, answer.value, ok=answer.ok)
 
     def answer_reads(self) -> None:
         """Answer the quorum reads that may be. One that waits for more than a tick, for a lost

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import assert_never, cast
 
 from protocols.ballots import ZERO, Ballot, above
-from protocols.clients import Clients, named
-from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.clients import Clients, Serving, named
+from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.paxos.messages import (
     MESSAGES,
     Accept,
@@ -22,7 +22,7 @@ from protocols.paxos.messages import (
 )
 from protocols.paxos.slots import PREFIX, Slots
 from protocols.quorums import Tally
-from protocols.statemachine import COMMANDS, OUTDATED, READS, Answer, KeyValue, name_of
+from protocols.statemachine import COMMANDS, READS, KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads
 
@@ -66,7 +66,7 @@ class Duel:
     seen: Ballot = field(default=ZERO)
 
 
-class Paxos(Replica[Message]):
+class Paxos(Serving[Message]):
     """See the package. Options: ``batch``, ``snapshot_every`` and ``keep`` (slots)."""
 
     messages = MESSAGES
@@ -132,11 +132,6 @@ class Paxos(Replica[Message]):
             self.reply(request, "refused: no such command, or too many", ok=False)
         elif self.attempt is None and not self.duel.lost:
             self.propose()
-
-    def answer(self, request: RequestId | None, answer: Answer) -> None:
-        """Tell a client, unless all that is known is that its command has long been answered."""
-        if request is not None and answer is not OUTDATED:
-            self.reply(request, answer.value, ok=answer.ok)
 
     # --- the proposer -----------------------------------------------------------------------------
 

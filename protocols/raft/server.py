@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from protocols.clients import Clients
-from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.clients import Clients, Serving
+from protocols.kernel import Cluster, Command, Json, NodeId
 from protocols.membership import (
     MEMBERS,
     Configuration,
@@ -24,13 +24,13 @@ from protocols.quorums import majority
 from protocols.raft.log import Durable, Entry, Log, key_of
 from protocols.raft.messages import Message
 from protocols.raft.reads import Reads
-from protocols.statemachine import OUTDATED, READS, TIMED_COMMANDS, Answer, KeyValue, name_of
+from protocols.statemachine import READS, TIMED_COMMANDS, Answer, KeyValue, name_of
 from protocols.transfer import Incoming
 
 OVERWRITTEN, INSTALLED = "entries were overwritten", "a snapshot was installed"
 
 
-class Server(Replica[Message]):
+class Server(Serving[Message]):
     """Keeps a log on disk, applies it as far as it is committed, and makes it short by snapshots."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
@@ -157,11 +157,6 @@ class Server(Replica[Message]):
 
     def run(self, command: Command) -> Answer:
         return self.store.run(command)
-
-    def answer(self, request: RequestId | None, answer: Answer) -> None:
-        """Tell a client, unless all that is known is that its command has long been answered."""
-        if request is not None and answer is not OUTDATED:
-            self.reply(request, answer.value, ok=answer.ok)
 
     def answer_reads(self) -> None:
         """Step 4: wait until the state machine has come as far as the index."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, assert_never, cast
 
-from protocols.clients import Clients, named
-from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.clients import Clients, Serving, named
+from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.multipaxos.messages import (
     Accept,
     Accepted,
@@ -18,7 +18,7 @@ from protocols.multipaxos.messages import (
     Promise,
 )
 from protocols.policies import Demand, make
-from protocols.statemachine import COMMANDS, OUTDATED, READS, Answer
+from protocols.statemachine import COMMANDS, READS, Answer
 from protocols.transactions import MULTI
 from protocols.transfer import Missing, Snapshot
 from protocols.wpaxos.acceptor import (
@@ -49,7 +49,7 @@ DIGESTED = 64
 MOVED = "an owner advised another to steal"
 
 
-class WPaxos(Replica[Message]):
+class WPaxos(Serving[Message]):
     """See the package. Options: ``fz`` and ``f``; ``policy`` (consecutive, majority, ema, none),
     ``threshold`` (hits), ``adaptive``, ``hold`` (ticks); ``batch``, ``pipeline``, and, in slots of
     an object, ``snapshot_every`` and ``keep``.
@@ -211,11 +211,6 @@ class WPaxos(Replica[Message]):
 
     def held(self, thing: Object) -> bool:
         return self.ticks - thing.since >= self.hold
-
-    def answer(self, request: RequestId | None, answer: Answer) -> None:
-        """Tell a client, unless all that is known is that its command has long been answered."""
-        if request is not None and answer is not OUTDATED:
-            self.reply(request, answer.value, ok=answer.ok)
 
     def executed(self, command: Command, answer: Answer) -> None:
         self.answer(self.clients.pop(command), answer)
