@@ -24,13 +24,14 @@ def majority(nodes: int) -> int:
 
 
 def fast_quorum(nodes: int) -> int:
-    """Of EPaxos, the owner included: F + (F+1)/2 of 2F+1 nodes (Moraru 2013, section 4.2).
+    """Of EPaxos, the owner included: all but e = ⌈(f+1)/2⌉, which of 2f+1 nodes is f + ⌊(f+1)/2⌋
+    (Moraru 2013, section 4.2); of an even number see ``protocols.epaxos.recovery.sizes``.
 
-    >>> [fast_quorum(n) for n in (3, 5, 7, 9)]
-    [2, 3, 5, 6]
+    >>> [fast_quorum(n) for n in (3, 4, 5, 6, 7, 9)]
+    [2, 3, 3, 4, 5, 6]
     """
     f = (nodes - 1) // 2
-    return f + (f + 1) // 2
+    return nodes - min(f, (nodes - f + 1) // 2)
 
 
 def quorum(matrix: Matrix, node: int, size: int) -> float:

@@ -60,9 +60,11 @@ class Maker:
         return list(dict.fromkeys(self.places))
 
     def all(self) -> list[Row]:
-        """In the order of the table. Raises UsageError for fewer than three nodes."""
+        """In the order of the table. Raises UsageError for too few nodes, or no zones."""
         if len(self.places) < 3:
             raise UsageError(f"--wan {self.wan}: it takes three hosts or more")
+        if "" in self.places or len(self.zones) < 2:
+            raise UsageError(f"--wan {self.wan}: its hosts need zones, two of them or more")
         return [
             *self.led(),
             self.flexible(),

@@ -130,15 +130,15 @@ def test_it_prints_the_table_and_ends_with_0(run, tmp_path) -> None:
     page = tmp_path / "table.md"
     code, said = run("abd", "leader oregon", "--rounds", "4", "--markdown", str(page))
     assert code == 0, said
-    assert "3 of 3 rows are within 10% or 2 ms of their forms at each site" in said
+    assert "3 of 3 rows are within 10% or 3 ms of their forms at each site" in said
     assert "177 / 176" in said or "178 / 176" in said
     assert page.read_text().splitlines()[0].startswith("| wan5: means, simulated | virginia |")
 
 
 def test_what_is_not_near_enough_is_named_and_ends_with_1(run) -> None:
-    code, said = run("abd", "--rounds", "4", "--within", "1")
+    code, said = run("chain", "--rounds", "4", "--within", "1")
     assert code == 1
-    assert "not: ABD (valid)" in said
+    assert "not: Chain virginia > california" in said
 
 
 def test_who_interrupts_it_is_shown_what_there_is(run, monkeypatch) -> None:
@@ -152,6 +152,13 @@ def test_who_interrupts_it_is_shown_what_there_is(run, monkeypatch) -> None:
     assert code == 130
     assert "interrupted" in said
     assert "ABD" in said
+
+
+def test_hosts_without_zones_are_no_wan(tmp_path) -> None:
+    path = tmp_path / "flat.toml"
+    path.write_text("".join(f'[[hosts]]\naddress = "192.0.2.{i}"\n' for i in range(1, 4)))
+    with pytest.raises(UsageError, match="its hosts need zones"):
+        Maker(str(path), zones_of(str(path), 3), 4).all()
 
 
 def test_it_predicts_without_measuring(run) -> None:
