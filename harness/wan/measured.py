@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from checker.history import History
 from checker.verdict import Outcome
 from harness.bench.measure import measure
-from harness.bench.result import ALL, Group
+from harness.bench.result import ALL
 from harness.errors import HarnessError, NothingMeasured
 from harness.remote.seam import Host
 from harness.report.progress import Progress
@@ -80,8 +81,8 @@ def trial_of(row: Row, wan: str | None, seed: str) -> Trial:
 def typical(row: Row, history: History, *, robust: bool) -> list[float | None]:
     """By node: the mean of the ops that are to be measured; None where some of them were not answered.
 
-    ``robust``: of each kind of op its median, in place of its mean. A processor that is busy with other
-    things makes some ops late by far, and none early.
+    ``robust``: of the ops on keys of one owner their median, in place of their mean. A processor that is
+    busy with other things makes some ops late by far, and none early.
     """
     nodes = len(row.places)
     load = Load(
@@ -91,21 +92,39 @@ def typical(row: Row, history: History, *, robust: bool) -> list[float | None]:
     names = [f"n{node + 1}" for node in range(nodes)]
     found = measure(history, load, time_ms=row.script.time_ms, sites=names)
     sites: list[float | None] = []
-    for name in names:
+    for node, name in enumerate(names):
         groups = [
             g for g in found.groups if g.site == name and g.f != ALL and g.f in (row.f or g.f)
         ]
-        whole = bool(groups) and all(g.ok == g.ops for g in groups)
-        sites.append(_weighted(groups, robust=robust) if whole else None)
+        if not groups or any(g.ok < g.ops or g.latency is None for g in groups):
+            sites.append(None)
+        elif robust:
+            sites.append(_medians(row, history, node))
+        else:
+            total = sum(g.ops * g.latency.mean for g in groups if g.latency is not None)
+            sites.append(total / sum(g.ops for g in groups))
     return sites
 
 
-def _weighted(groups: Sequence[Group], *, robust: bool) -> float:
-    total = 0.0
-    for group in groups:
-        assert group.latency is not None, "some op was ok"
-        total += group.ops * (group.latency.p50 if robust else group.latency.mean)
-    return total / sum(group.ops for group in groups)
+def _medians(row: Row, history: History, node: int) -> float:
+    """The mean over the measured ops of a node, each counted as the median of those like it."""
+    rows = history.rows
+    kinds: dict[str, list[float]] = {}
+    for op in history.ops():
+        asked = rows[op.invoked]
+        thread = asked.process % row.script.threads
+        warm = isinstance(asked.value, int) and asked.value < 0
+        early = asked.time_ns < row.script.from_ms * 1_000_000
+        if op.completed is None or thread % len(row.places) != node or warm or early:
+            continue
+        if asked.f in (row.f or asked.f):
+            key = str(asked.key)
+            # Keys of sites tell who owns them; all others are used once.
+            kind = key if key.startswith("s") else key[:1]
+            took_ms = (rows[op.completed].time_ns - asked.time_ns) / 1e6
+            kinds.setdefault(kind, []).append(took_ms)
+    ops = sum(map(len, kinds.values()))
+    return sum(len(some) * median(some) for some in kinds.values()) / ops
 
 
 def result(
