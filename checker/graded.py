@@ -26,11 +26,12 @@ import numpy as np
 from checker.history import History
 from checker.linearizable.columns import CAS, READ, Columns, Ops, columns
 from checker.linearizable.graph import effective
-from checker.phrases import plural
+from checker.phrases import name_op, plural
 from checker.stats import quantiles_ms
 from checker.two_atomic import grade, values_of
 from checker.values import Ints, Json
 from checker.verdict import Outcome, Verdict
+from checker.witness import Witness
 
 _DEEPEST = 1000
 """Reads more versions behind than this are counted as being so many behind."""
@@ -41,7 +42,8 @@ def check(history: History) -> Verdict:
     ``stale_rate``, ``staleness_ms`` as quantiles of the stale ones, and ``versions_behind``, how many
     reads are at least so many versions behind; ``k_at_least``: the history is not k-atomic for less;
     ``2-atomic``: yes, no or undecided; ``delta_ms``: None where no time is enough, since something
-    was read that was not there, or where that was not decided, since a key with cas is not atomic.
+    was read that was not there, or where that was not decided, since a key with cas is not atomic; and
+    the stalest read as a ``witness``.
 
     *Unknown* where an observed value was written more than once, *vacuous* where nothing was read.
     """
@@ -59,10 +61,10 @@ def check(history: History) -> Verdict:
     unwritten = begun == table.rows
     future = ~unwritten & (begun > ops.ret[reads])
     normal = np.flatnonzero(~unwritten & ~future)
-    since, behind = _behind(history, table, ops, reads[normal], ended[normal])
-    stale = behind > 0
-    lag = history.time_ns[ops.inv[reads[normal]]][stale] - since[stale]
-    anomalous = int(unwritten.sum() + future.sum() + stale.sum())
+    gone, behind = _behind(table, ops, reads[normal], ended[normal])
+    stale = np.flatnonzero(behind)
+    lag = history.time_ns[ops.inv[reads[normal[stale]]]] - history.time_ns[gone[stale]]
+    anomalous = int(unwritten.sum() + future.sum()) + len(stale)
     deepest = int(behind.max(initial=0))
     grades = grade(table, ops)
     two = "no" if False in grades.values() else "undecided" if None in grades.values() else "yes"
@@ -73,8 +75,8 @@ def check(history: History) -> Verdict:
         "anomalous": anomalous,
         "unwritten": int(unwritten.sum()),
         "future": int(future.sum()),
-        "stale": int(stale.sum()),
-        "stale_rate": round(float(stale.sum()) / len(reads), 9),
+        "stale": len(stale),
+        "stale_rate": round(len(stale) / len(reads), 9),
         "staleness_ms": quantiles_ms(lag),
         "versions_behind": {str(k): int(n) for k, n in enumerate(counts) if n},
         "k_at_least": 3 if two == "no" and deepest < 2 else max(deepest + 1, 2 if grades else 1),
@@ -83,6 +85,11 @@ def check(history: History) -> Verdict:
     }
     summary = f"{anomalous:,} of {plural(len(reads), 'read')} are anomalous"
     if len(lag):
+        worst = int(stale[np.argmax(lag)])
+        place = int(normal[worst])
+        read = int(ops.inv[reads[place]])
+        witness = stalest(history, int(ended[place]), int(gone[worst]), read, int(lag.max()))
+        details["witness"] = witness.to_json(history)
         summary += (
             f", stale by {int(lag.max()) / 1e6:,.1f} ms and {plural(deepest, 'version')} at most"
         )
@@ -93,6 +100,19 @@ def check(history: History) -> Verdict:
             )
         )
     return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
+
+
+def stalest(history: History, ended: int, gone: int, read: int, lag_ns: int) -> Witness:
+    """The read of row ``read``, whose value was there by row ``ended`` (-1: from the beginning), and was
+    replaced by row ``gone``.
+    """
+    witness = Witness("the stalest read")
+    if ended >= 0:
+        witness.precede(history, ended, int(history.partner[gone]))
+    witness.precede(history, gone, read)
+    found = f"{name_op(history, read)} found what had been replaced"
+    witness.lines.append(f"so {found} for {lag_ns / 1e6:,.3f} ms")
+    return witness
 
 
 def delta_ns(history: History, table: Columns, ops: Ops, keys: Sequence[int]) -> int | None:
@@ -155,10 +175,8 @@ def _writer(table: Columns, ops: Ops, reads: Ints) -> tuple[Ints, Ints]:
     return begin[found], end[found]
 
 
-def _behind(
-    history: History, table: Columns, ops: Ops, reads: Ints, ended: Ints
-) -> tuple[Ints, Ints]:
-    """When what each op found was first replaced for certain, and by how many versions.
+def _behind(table: Columns, ops: Ops, reads: Ints, ended: Ints) -> tuple[Ints, Ints]:
+    """In which row what each op found was first replaced for certain, and by how many versions.
 
     Keys are laid end to end. Among the writes by their beginning, those that began after ``ended``
     are a suffix; the least end in it is when the value was certainly gone. A chain of writes, each
@@ -176,12 +194,12 @@ def _behind(
     at = ops.key[reads] * stride + ended
     # Bounded: a register that is never refreshed would otherwise cost its length for each read.
     behind = np.zeros(len(reads), np.int64)
-    since = np.zeros(len(reads), np.int64)
+    gone = np.zeros(len(reads), np.int64)
     going = np.arange(len(reads))
     for _ in range(_DEEPEST):
         at[going] = first_end[np.searchsorted(begin, at[going], side="right")]
         going = going[at[going] < limit[going]]
         fresh = going[behind[going] == 0]
-        since[fresh] = history.time_ns[at[fresh] % stride]
+        gone[fresh] = at[fresh] % stride
         behind[going] += 1
-    return since, behind
+    return gone, behind

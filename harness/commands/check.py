@@ -22,7 +22,7 @@ from harness.formats.keys import only_keys
 from harness.formats.load import AUTO, OURS, Loaded, load
 from harness.judge import Results, judge
 from harness.patience import Patience
-from harness.report.anomaly import anomalies
+from harness.report.anomaly import anomalies, measured
 from harness.report.picture import draw
 from harness.report.progress import to_stdout
 from harness.report.summary import report
@@ -237,7 +237,7 @@ def followed(working: Working, name: str, check: Check) -> Check:
 
 def draw_to(path: Path, history: History, results: Results) -> None:
     """Draw each anomaly, the second and further ones beside the first. Raises StoreError."""
-    found = anomalies(history, results.checks)
+    found = anomalies(history, results.checks) or measured(history, results.checks)
     if not found:
         warn("nothing was drawn: no check shows ops that contradict")
     for number, anomaly in enumerate(found, 1):

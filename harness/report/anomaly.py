@@ -71,6 +71,17 @@ def anomalies(history: History, checks: Mapping[str, Verdict]) -> list[Anomaly]:
     return found
 
 
+def measured(history: History, checks: Mapping[str, Verdict]) -> list[Anomaly]:
+    """The worst that checks which only measure have to show, such as the stalest read."""
+    on = windows(history)
+    found: list[Anomaly] = []
+    for name, verdict in checks.items():
+        witness = verdict.details.get("witness")
+        if verdict.outcome is Outcome.VALID and isinstance(witness, Mapping):
+            found.append(_with_faults(history, _witnessed(history, name, verdict, witness), on))
+    return found
+
+
 def _of(history: History, check: str, verdict: Verdict) -> Iterator[Anomaly]:
     witness, examples = verdict.details.get("witness"), verdict.details.get("examples")
     if isinstance(witness, Mapping):
@@ -101,7 +112,8 @@ def _witnessed(
         stuck = ops[0]
         for tail, _ in graph.in_edges(stuck):
             graph.edges[tail, stuck]["against"] = True
-    return _anomaly(check, title or verdict.summary, graph, verdict.explanation, left_out)
+    told = verdict.explanation or [str(line) for line in witness["lines"]]
+    return _anomaly(check, title or verdict.summary, graph, told, left_out)
 
 
 def _transactions(

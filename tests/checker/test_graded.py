@@ -7,6 +7,8 @@ from checker.history import INFO, INVOKE, OK, History, Op, Row
 from checker.linearizable import check as linearizable
 from checker.values import identity
 from checker.verdict import Outcome, Verdict
+from harness.report.anomaly import anomalies, measured, numbered
+from harness.report.picture import draw
 from tests.checker.golden import golden, pairs
 from tests.checker.histories import DRAWS, register_history
 from tests.checker.twins import explainable, register
@@ -31,6 +33,26 @@ def test_a_stale_read_is_measured_in_time_and_versions() -> None:
     assert verdict.details["staleness_ms"]["max"] == 15.0  # 2 was over at 25 ms, 1 at 15 ms
     assert verdict.details["versions_behind"] == {"1": 1, "2": 1}
     assert verdict.details["k_at_least"] == 3
+
+
+def test_the_stalest_read_is_told_and_drawn() -> None:
+    writes = [(0, 1, "write", 1), (10, 15, "write", 2), (20, 25, "write", 3)]
+    history = ops(*writes, (30, 31, "read", 2), (40, 41, "read", 1), (50, 51, "read", 3))
+    verdict = check(history)
+    assert anomalies(history, {"staleness": verdict}) == []  # it is measured, not wrong
+    (worst,) = measured(history, {"staleness": verdict})
+    edges = [(tail, head, data["kind"]) for tail, head, data in numbered(worst.graph)]
+    assert edges == [(0, 2, "realtime"), (2, 8, "realtime")]
+    assert worst.sentences()[-1].endswith("found what had been replaced for 25.000 ms")
+    assert "read → 1" in draw(worst)
+    fresh = ops(*writes, (30, 31, "read", 3))
+    assert measured(fresh, {"staleness": check(fresh)}) == []
+
+
+def test_a_read_of_the_initial_nothing_may_be_the_stalest() -> None:
+    history = ops((0, 5, "write", 1), (10, 15, "read", None))
+    (worst,) = measured(history, {"staleness": check(history)})
+    assert [(tail, head) for tail, head, _ in numbered(worst.graph)] == [(0, 2)]
 
 
 def test_writes_at_the_same_time_are_one_version_at_least_and_two_by_any_order() -> None:
