@@ -147,7 +147,6 @@ class Candidate(Learner):
             pipeline=self.pipeline,
             capacity=self.reach,
         )
-        self.leadership.promisers = campaign.voters
         self.campaign, self.following, self.silence = None, self.id, 0
         self.note("leader", [list(campaign.ballot), self.id])
         self.announced = self.log.chosen

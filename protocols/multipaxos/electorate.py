@@ -61,13 +61,6 @@ class Electorate:
     def phase2(self, nodes: int) -> bool:
         return all(era.quorums.phase2(nodes) for era in self._eras)
 
-    def covered(self, nodes: int) -> int:
-        """Up to which slot promises of these nodes make a leader."""
-        for era in self._eras:
-            if not era.quorums.phase1(nodes):
-                return era.first - 1
-        return FOREVER
-
     def members(self) -> tuple[NodeId, ...]:
         """All who are in some era."""
         everybody = 0

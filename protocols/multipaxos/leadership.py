@@ -118,9 +118,9 @@ class Leadership:
         self.audience: tuple[NodeId, ...] = ()
         """Who is sent what is proposed."""
         self.promisers = 0
-        """A bit for each node that has promised this ballot."""
+        """A bit for each node that has promised this ballot in office, for later eras."""
         self.covered = FOREVER
-        """The last slot for which they are enough (``multipaxos.members``)."""
+        """The last slot for which there are promises enough (``multipaxos.members``)."""
 
     def enqueue(self, command: Command) -> None:
         """Let a command wait, unless it waits already or is under way, or too many do."""

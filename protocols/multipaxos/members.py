@@ -89,15 +89,22 @@ class Reconfiguring(Candidate):
         electorate.decide(slot, members)
         self.note(MEMBERS, [slot, list(members)])
         self.use_members(electorate)
-        if self.leadership is not None:
-            self.look_ahead(electorate, self.leadership)
+        lead = self.leadership
+        if lead is not None:
+            lead.promisers |= 1 << self.id
+            lead.covered = min(lead.covered, electorate.begins - 1)
+            lead.audience = self.chosen_audience(lead)
+            self.look_ahead(electorate, lead)
         return Answer([slot, list(members)])
 
     def passed(self, chosen: int) -> None:
         electorate = self.electorate
         if electorate is not None and electorate.changing and electorate.passed(chosen):
             self.use_members(electorate)
-            if self.out and self.leadership is None:
+            lead = self.leadership
+            if lead is not None and lead.covered < FOREVER:
+                self.look_ahead(electorate, lead)
+            elif lead is None and self.out:
                 self.following = None
 
     def picture(self) -> Json:
@@ -136,10 +143,12 @@ class Reconfiguring(Candidate):
     # --- the leader -------------------------------------------------------------------------------
 
     def look_ahead(self, electorate: Electorate, lead: Leadership) -> None:
-        """How far the promises go; and ask for those that lack."""
-        lead.covered = electorate.covered(lead.promisers)
-        lead.audience = self.chosen_audience(lead)
-        if lead.covered < FOREVER:
+        """Ask for the promises that lack, if any do, for eras that it learnt of in office. Those that it
+        has were of nodes without a vote there, and in a lower ballot they will cast none.
+        """
+        if electorate.phase1(lead.promisers):
+            lead.covered = FOREVER
+        else:
             unheard = [node for node in self.peers if not lead.promisers >> node & 1]
             self.broadcast(Prepare(lead.ballot, lead.next), unheard)
 
@@ -147,13 +156,16 @@ class Reconfiguring(Candidate):
         lead = self.leadership
         if self.electorate is None or lead is None or msg.ballot != lead.ballot:
             super().on_promise(src, msg)
+        elif lead.covered == FOREVER:
+            return
         elif msg.chosen >= lead.next or any(vote.slot > lead.covered for vote in msg.votes):
             self.retire()
             self.ask(src)
         else:
             lead.promisers |= 1 << src
-            lead.covered = self.electorate.covered(lead.promisers)
-            self.work(lead)
+            if self.electorate.phase1(lead.promisers):
+                lead.covered = FOREVER
+                self.work(lead)
 
     def quorums_at(self, slot: int) -> Quorums:
         """Whose votes choose a command in this slot."""
