@@ -78,8 +78,9 @@ class MultiPaxos(Verifying):
     ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
     is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,
     ``alpha``: in how many slots a change of these takes effect, ``rejoin``: no, passive or force,
-    ``verify``: after how many slots replicas compare their states, and ``dilation``: per cent by which a lease is shorter for its holder; ``heartbeat`` and
-    ``patience``: round trips (``pace``), and ``voter``: steady or lax (``multipaxos.voters``).
+    ``verify``: after how many slots replicas compare their states, ``dilation``: by how many per cent a
+    lease is shorter for its holder, ``heartbeat`` and ``patience``: round trips (``pace``), and
+    ``voter``: steady or lax (``multipaxos.voters``).
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -199,8 +200,9 @@ class MultiPaxos(Verifying):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
-        if self.ejected:
-            self.reply(request, "refused: this replica has ejected its state", ok=False)
+        if self.ejected:  # whoever waits is answered when there is a state again
+            if self.clients.add(request, command):
+                self.submit([command])
         elif self.rejoining == "passive" and command.f in CHANGES:
             self.reply(request, "refused: with rejoin=passive members do not change", ok=False)
         elif self.changes_members and command.f in CHANGES:
