@@ -27,6 +27,7 @@ NOT_BY_NAME = {
     "cas-register",
     "crashes",
     "liveness",
+    "membership",
     "proofs",
     "stats",
     "vacuity",
