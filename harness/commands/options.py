@@ -16,6 +16,7 @@ from harness.online import refuse_unwatchable
 from harness.sim import NETWORKS
 from harness.trial import Trial
 from harness.wan import hosts_in, longest_ms, zones_of
+from protocols.leasing import LEASES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -228,9 +229,10 @@ def check_trial(trial: Trial) -> None:
         except ValueError as error:
             raise UsageError(f"workload {trial.workload}: {error}") from error
     if unserved := refused(workload.commands, replica.commands):
+        offers = ", ".join(replica.commands or ("no leases: it keeps no time in its log",))
         raise UsageError(
             f"protocol {trial.protocol} does not offer {', '.join(unserved)}, which workload"
-            f" {trial.workload} asks for (it offers {', '.join(replica.commands or ())})"
+            f" {trial.workload} asks for (it offers {offers})"
         )
     if workload.multi_key and not replica.multi_key:
         raise UsageError(
@@ -244,12 +246,15 @@ def check_trial(trial: Trial) -> None:
 
 
 def refused(asked: Sequence[str], offered: Sequence[str] | None) -> list[str]:
-    """The commands that would be asked for in vain. Offered None: all are served.
+    """The commands that would be asked for in vain. Offered None: all are served but leases, which
+    take a protocol that stamps them.
 
     >>> refused(["read", "cas"], ["read", "write"]), refused(["cas"], None)
     (['cas'], [])
     """
-    return [] if offered is None else [name for name in asked if name not in offered]
+    if offered is None:
+        return [name for name in asked if name in LEASES]
+    return [name for name in asked if name not in offered]
 
 
 def pair(text: str, option: str = "--option") -> tuple[str, str]:

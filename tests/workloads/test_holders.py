@@ -3,10 +3,12 @@
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
 from checker.containers import fenced, leases
 from checker.history import FAIL, INVOKE, OK, History, Row
 from checker.verdict import Outcome
+from harness.commands.sim import command as sim
 from protocols.kernel import Command
 from protocols.leasing import LEASES, stamped
 from protocols.statemachine import KeyValue
@@ -82,3 +84,11 @@ def test_in_the_end_each_node_grants_each(module) -> None:
     assert sorted((row.node, row.key) for row in asked) == [
         (node, key) for node in range(3) for key in module.names(2)
     ]
+
+
+def test_a_protocol_that_keeps_no_time_is_refused_these_workloads() -> None:
+    said = CliRunner().invoke(sim, ["-p", "epaxos", "-w", "lock"]).exception
+    assert (
+        "does not offer acquire, release, which workload lock asks for (it offers no leases"
+        in str(said)
+    )
