@@ -23,7 +23,7 @@ of a run of its own, each put down to the part that was at work:
     checker     all checks of the history, and putting it into columns
 
 ``--jobs`` plays the same trials with one process and with so many: the wall time of each, start-up left
-out, and the processor's, start-up included, which says how much is lost to sharing out.
+out, and the processor's, which says how much is lost to sharing out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
 from pkgutil import resolve_name
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter, process_time
 from types import FrameType
 
@@ -189,26 +188,21 @@ def bytecodes(protocol: str) -> float:
     return found / run.events
 
 
-def cpu_s() -> float:
-    """Of this process and of those that it has waited for."""
-    return sum(sum(getrusage(who)[:2]) for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
-
-
 def in_parallel(protocol: str, jobs: int) -> tuple[list[float], list[float]]:
     """Trials of 20 s by one process and by ``jobs``: wall seconds of each, start-up left out, and CPU
-    seconds of each.
+    seconds of each: of the trials where they were played, and of this process.
     """
     trials = [Trial(protocol=protocol, time_ms=20_000, seed=str(seed)) for seed in range(8 * jobs)]
     wall_s, used_s = [], []
     for count in (1, jobs):
         warm = [Trial(protocol=protocol, time_ms=100)] * 2 * count
-        used = cpu_s()
         results = campaign(iter([*warm, *trials]), count)
         list(islice(results, len(warm)))
-        began = perf_counter()
-        list(results)
+        began, used = perf_counter(), process_time()
+        played = list(results)
         wall_s.append(perf_counter() - began)
-        used_s.append(cpu_s() - used)
+        elsewhere_s = sum(short.cpu_s for short in played) if count > 1 else 0
+        used_s.append(process_time() - used + elsewhere_s)
     return wall_s, used_s
 
 
