@@ -45,8 +45,10 @@ class Holders:
     """Threads that acquire one of ``keys``, follow a habit while they hold it, and begin again.
 
     After each op a thread pauses, so that all make up to ``rate`` ops a second, if that is not 0: a
-    closed loop, since an op that comes late for its lease is another one. A lease that is refused, lost or released is not held any more. An op that nobody knows the fate of
-    makes a thread another process, which holds nothing.
+    closed loop, since an op that comes late for its lease is another one. Who holds a lease pauses for a
+    quarter of its time at most, or most would be over before anything was done with them. A lease that
+    is refused, lost or released is not held any more. An op that nobody knows the fate of makes a thread
+    another process, which holds nothing.
     """
 
     def __init__(
@@ -75,8 +77,6 @@ class Holders:
 
     def update(self, thread: int, row: Row) -> None:
         hold = self._holds[thread]
-        if row.type != INVOKE:
-            self._wakes_ns[thread] = row.time_ns + below(self._random, self._most_ns + 1)
         if row.type == INVOKE:
             ms = row.value if row.f == "acquire" else hold.ms if hold else 0
             self._asked[thread] = str(row.key), int(str(ms))
@@ -89,6 +89,12 @@ class Holders:
         elif row.type == OK and row.f == "acquire":
             key, ms = self._asked[thread]
             self._holds[thread] = Hold(key, int(str(row.value)), ms, row.time_ns)
+        if row.type != INVOKE:
+            self._wakes_ns[thread] = row.time_ns + self._pause_ns(self._holds[thread])
+
+    def _pause_ns(self, hold: Hold | None) -> int:
+        most_ns = self._most_ns if hold is None else min(self._most_ns, hold.ms * MS // 4)
+        return below(self._random, most_ns + 1)
 
 
 def granted_at_every_node(keys: Sequence[str], options: Options) -> Generator:
