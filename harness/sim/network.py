@@ -43,6 +43,11 @@ def _blocks(random: Random, base_ns: int, span_ns: int, late: int) -> Iterator[l
         yield np.where(fate < late, -1 - (fate << DELAY_BITS | delay), after).tolist()
 
 
+def link(src: int, dst: int) -> int:
+    """One number for a directed link, unlike any kind of event or node."""
+    return (src + 1) << 32 | dst
+
+
 class Wire:
     """One directed link.
 
@@ -54,13 +59,14 @@ class Wire:
 
     __slots__ = (
         "_base_ns", "_calm", "_doubled", "_extra", "_late", "_late_ns", "_lost", "_span_ns",
-        "calm", "cut", "src", "take", "weather",
+        "calm", "cut", "link", "src", "take", "weather",
     )  # fmt: skip
 
     def __init__(self, seed: int | str, src: int, dst: int, network: Network) -> None:
         least, most = network.delay_us
         assert 0 <= least <= most
         self.src = src
+        self.link = link(src, dst)
         self._base_ns = (least + (network.apart_us[src][dst] if network.apart_us else 0)) * US
         self._span_ns = (most - least) * US + 1
         self._extra = Random(f"{seed}/weather/{src}/{dst}").getrandbits

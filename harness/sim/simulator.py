@@ -34,7 +34,7 @@ from harness.sim.frozen import looker
 from harness.sim.garbage import COLLECTOR
 from harness.sim.injection import FaultyStage
 from harness.sim.members import RESTORE_RTT, Settling
-from harness.sim.network import MS, Wire
+from harness.sim.network import MS, Wire, link
 from harness.sim.node import Alarm, Node
 from harness.sim.parcel import Parcel
 from harness.sim.seen import LOST, Seen, Watch
@@ -184,7 +184,7 @@ class Simulator(FaultyStage):
         heap, events = agenda.heap, self.trace.events
         while not clients.done:
             entry = heappop(heap)
-            now_ns, serial, kind, where, a, b = entry
+            now_ns, _, kind, where, a, b = entry
             agenda.now_ns = now_ns
             if kind != MESSAGE:
                 self._other(entry)
@@ -195,7 +195,7 @@ class Simulator(FaultyStage):
                 self._undelivered(node, entry)
                 continue
             src: int = a.src  # type: ignore[attr-defined]
-            events += (now_ns, serial)
+            events += (now_ns, a.link)  # type: ignore[attr-defined]
             if type(b) is Parcel:
                 if watch is not None:
                     watch(Seen(now_ns, where, "message", b.text, src, b.sent_ns))
@@ -253,8 +253,8 @@ class Simulator(FaultyStage):
             self.clients.stop()
 
     def _to_itself(self, node: Node, entry: Entry) -> None:
-        now_ns, serial, kind, where, _, msg = entry
-        self.trace.events += (now_ns, serial)
+        now_ns, _, kind, where, _, msg = entry
+        self.trace.events += (now_ns, link(where, where))
         if isinstance(msg, Parcel):
             if self.watch is not None:
                 self.watch(Seen(now_ns, where, NAMES[kind], msg.text))

@@ -15,9 +15,11 @@ FLUSH = 8_192
 class Trace:
     """Gathers each event and what is in each message, and hashes them some thousands at a time.
 
-    An event is two numbers in ``events``: its time in ns, and of a message the serial number that it
-    was sent with, else its kind and place. What was in it is in ``content``, as plain values; for a
-    message that is put there once, when it is sent. The hot path appends to these lists itself.
+    An event is two numbers in ``events``: its time in ns, and of a message the link that it came over,
+    else its kind and place. (Not the serial number of its entry: entries that only ask a generator take
+    some, too, and the same events have the same digest whoever asked for the ops.) What was in it is in
+    ``content``, as plain values; for a message that is put there once, when it is sent. The hot path
+    appends to these lists itself.
     """
 
     __slots__ = ("_count", "_hash", "content", "events")
