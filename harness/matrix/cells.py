@@ -27,6 +27,11 @@ SMALL = Trial(
 """A cell's trial in simulation: seconds, and time-outs and windows scaled to fit, so that a second
 of CPU sees several elections."""
 
+LASTING_MS = {"lock": 6_000, "lease": 6_000}
+"""Of workloads whose ops wait for each other: in two seconds of faults some kind of them never succeeds,
+and the cell is vacuous.
+"""
+
 REAL_TIME_MS = 30_000
 
 
@@ -114,6 +119,7 @@ class Cell:
             options=dict(self.line.options),
             workload=self.workload,
             nemesis=self.nemesis,
+            time_ms=LASTING_MS.get(self.workload, SMALL.time_ms),
             seed=seed,
         )
 
