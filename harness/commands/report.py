@@ -22,8 +22,9 @@ from harness.trial import Trial
 def command(run: str, store: Path) -> None:
     """Write report.html into a run's directory: one page, needing nothing else.
 
-    Verdicts, each anomaly with its picture, rates and latencies over time, the faults with their
-    proofs, the options, and the command to run it again. A run that was never judged is judged.
+    Verdicts, each anomaly and the stalest read with their pictures, rates and latencies over time,
+    the faults with their proofs, the options, and the command to run it again. A run that was never
+    judged is judged.
 
     \b
     Examples:

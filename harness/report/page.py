@@ -12,7 +12,7 @@ from checker.phrases import plural, seconds
 from checker.values import canonical
 from checker.verdict import Outcome, Verdict, combine
 from checker.windows import FaultWindow, value_of, windows
-from harness.report.anomaly import Anomaly, anomalies, numbered, shown
+from harness.report.anomaly import Anomaly, anomalies, measured, numbered, shown
 from harness.report.charts import charts
 from harness.report.conversation import fault_words
 from harness.report.picture import draw
@@ -60,7 +60,8 @@ def page(about: About, history: History, checks: Mapping[str, Verdict]) -> str:
         f'<p class="sub">{escape(about.where)} · {plural(len(history), "row")} · {plural(len(faults), "fault")}</p>',
         *(f"<p>{escape(note)}</p>" for note in about.notes),
         *_verdicts(checks),
-        *_anomalies(anomalies(history, checks)),
+        *_anomalies("What is wrong", anomalies(history, checks)),
+        *_anomalies("The worst that was measured", measured(history, checks)),
         *about.sections,
         *_charts(history),
         *_faults(history, faults),
@@ -92,12 +93,12 @@ def _verdicts(checks: Mapping[str, Verdict]) -> Iterator[str]:
     yield "</table>"
 
 
-# --- what is wrong --------------------------------------------------------------------------------
+# --- what is wrong, or worst ----------------------------------------------------------------------
 
 
-def _anomalies(found: Sequence[Anomaly]) -> Iterator[str]:
+def _anomalies(heading: str, found: Sequence[Anomaly]) -> Iterator[str]:
     if found:
-        yield "<h2>What is wrong</h2>"
+        yield f"<h2>{heading}</h2>"
     for anomaly in found[:MOST_ANOMALIES]:
         yield f"<h3>{escape(anomaly.check)}: {escape(anomaly.title)}</h3>"
         yield f'<div class="wide">{draw(anomaly, alone=False)}</div>'

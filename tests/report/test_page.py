@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from checker import graded
 from checker.history import INFO, INVOKE, NEMESIS, OK, History, Row
 from checker.verdict import Outcome
 from harness.claims import claims
@@ -75,6 +76,18 @@ def test_a_page_of_thirty_thousand_ops_is_whole_quick_and_needs_nothing_else() -
         "Ops a second", "Latency of ok ops", 'class="anomaly"', "badge invalid",
     ):  # fmt: skip
         assert said in text
+
+
+def test_the_worst_that_was_only_measured_is_drawn_and_not_called_wrong() -> None:
+    history = long_history(10)
+    text = page(ABOUT, history, {"staleness": graded.check(history)})
+    assert "What is wrong" not in text
+    heading, _, rest = text.partition("<h2>The worst that was measured</h2>")
+    assert "badge valid" in heading
+    assert 'class="anomaly"' in rest
+    assert "found what had been replaced for" in rest
+    fresh = History.of([row for row in history.rows if row.process != 1])
+    assert "The worst" not in page(ABOUT, fresh, {"staleness": graded.check(fresh)})
 
 
 def test_charts_of_nothing_and_of_a_moment() -> None:
