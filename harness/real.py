@@ -35,7 +35,6 @@ from workloads.touched import Touched
 
 Record: TypeAlias = Callable[[Row], None]
 
-STOP_S = 5.0
 GRACE_S = 2.0
 """How much longer than a client's time-out an op in flight may take at the end."""
 

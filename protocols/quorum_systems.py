@@ -19,7 +19,7 @@ A command that ``fgrid:FZ`` committed is in FZ+1 zones, so that FZ whole zones m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Protocol
 
@@ -66,19 +66,6 @@ class Rule:
                 if not needed:
                     return True
         return needed <= 0
-
-    def minimal(self, among: int) -> Iterator[int]:
-        """Every quorum that would be none without any one of its nodes. Takes 2^n steps."""
-        for nodes in range(among + 1):
-            if nodes & ~among == 0 and self.holds(nodes):
-                less = (nodes & ~(1 << node) for node in members(nodes))
-                if not any(self.holds(rest) for rest in less):
-                    yield nodes
-
-    def spared(self) -> int:
-        """How many nodes, chosen by an adversary, may always be down with a quorum left."""
-        cost = sorted(mask.bit_count() - number + 1 for mask, number in self.groups)
-        return sum(cost[: len(cost) - self.needed + 1]) - 1
 
 
 class Quorums(Protocol):

@@ -99,25 +99,14 @@ TIMED_COMMANDS = COMMANDS | LEASES
 answered by a refusal, at every replica alike."""
 
 READS = frozenset({"read"})
-"""The commands that change nothing: two of these never interfere."""
+"""The commands that change nothing."""
 
 NOOP = Command("noop", "")
 """Fills a gap, and runs as nothing."""
 
 
-def interfere(a: Command, b: Command) -> bool:
-    """Whether the order of two commands matters: a key in common, and not both reads.
-
-    >>> interfere(Command("read", "x"), Command("read", "x"))
-    False
-    """
-    if a.f in READS and b.f in READS:
-        return False
-    return not set(keys_of(a)).isdisjoint(keys_of(b))
-
-
 def home_of(command: Command) -> str:
-    """The key under which a session's answer is kept: any two that share it interfere."""
+    """The key under which a session's answer is kept."""
     return command.key or min(keys_of(command), default="")
 
 

@@ -26,8 +26,6 @@ from nemesis.plan import resolve, validate
 from nemesis.shell import not_on_hosts
 from workloads.kernel import Refused
 
-OP_S_MAX = 60.0
-"""The longest that a client may wait."""
 RUN_S = 60.0
 
 

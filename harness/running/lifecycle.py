@@ -143,15 +143,14 @@ def _end_holder(entry: Entry) -> Traces | None:
             control.close()
     except (NotThereError, FileNotFoundError):  # it starts, or ends, or is stuck
         _signal(pid, signal.SIGTERM)
-    if not _has_ended(entry, END_S):
+    if not _within(END_S, lambda: not entry.alive()):
         _signal(pid, signal.SIGKILL)  # all that it made here dies with it
-        if not _has_ended(entry, KILLED_S):
+        if not _within(KILLED_S, lambda: not entry.alive()):
             raise HarnessError(
                 f"{entry.name} does not end: see {entry.log}, and processes below {pid}"
             )
-    deadline = time.monotonic() + KILLED_S
-    while traces is not None and traces.left() and time.monotonic() < deadline:
-        time.sleep(_POLL_S)  # what dies with the sandbox dies soon, but not at once
+    if traces is not None:  # what dies with the sandbox dies soon, but not at once
+        _within(KILLED_S, lambda: not traces.left())
     return traces
 
 
@@ -161,9 +160,10 @@ def _signal(pid: int | None, number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _has_ended(entry: Entry, timeout_s: float) -> bool:
+def _within(timeout_s: float, condition: Callable[[], bool]) -> bool:
+    """Whether it comes true in time."""
     deadline = time.monotonic() + timeout_s
-    while entry.alive():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_S)

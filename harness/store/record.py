@@ -26,8 +26,8 @@ from harness.store.journal import Journal, write_rows
 from nemesis.actions import Plan
 from nemesis.plan import plan_to_json
 
-HISTORY, TRIAL, PLAN, RESULTS, NOTES, LOG = (
-    "history.jsonl", "trial.json", "plan.json", "results.json", "notes.jsonl", "harness.log",
+HISTORY, TRIAL, PLAN, RESULTS, NOTES = (
+    "history.jsonl", "trial.json", "plan.json", "results.json", "notes.jsonl",
 )  # fmt: skip
 LATEST = "latest"
 

@@ -29,8 +29,6 @@ from protocols.wire import loads
 REMEMBERED = 8
 """Of so many comparisons the digests are kept: who is behind hears of them before it gets there."""
 
-EJECTED = "a diverged replica ejected its state"
-
 
 def digest(picture: Json) -> str:
     """The same for equal states, however they are ordered.

@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from protocols.kernel import Cluster
-from protocols.quorum_systems import by_zones, count, mask_of, members, parse
+from protocols.quorum_systems import by_zones, count, mask_of, parse
 from protocols.quorums import fast, majority
 
 NINE = Cluster(tuple(range(9)), ("a", "b", "c") * 3)
@@ -105,26 +105,6 @@ def test_grids_of_uneven_zones_intersect(fz):
         system = parse(name, UNEVEN)
         assert system.intersects() is None
         assert not brute_disjoint(system, 6)
-
-
-@pytest.mark.parametrize("name", WORDS)
-def test_minimal_quorums_are_quorums_of_which_no_node_can_be_spared(name):
-    system, (one, _) = parse(name, NINE), WORDS[name]
-    minimal = [set(members(q)) for q in system.first.minimal(system.nodes)]
-    assert minimal == [
-        set(members(mask_of([*s])))
-        for s in sorted(sets(9), key=lambda s: mask_of([*s]))
-        if one(s) and not any(one(s - {node}) for node in s)
-    ]
-
-
-@pytest.mark.parametrize("name", WORDS)
-def test_how_many_crashes_each_phase_outlives(name):
-    """The least number of nodes without which there is no quorum, less one."""
-    system = parse(name, NINE)
-    for rule in (system.first, system.second):
-        fatal = min(len(s) for s in sets(9) if not rule.holds(system.nodes & ~mask_of([*s])))
-        assert rule.spared() == fatal - 1
 
 
 @pytest.mark.parametrize(

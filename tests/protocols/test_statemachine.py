@@ -1,4 +1,3 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +8,6 @@ from protocols.statemachine import (
     SESSIONS_PER_KEY,
     Answer,
     KeyValue,
-    interfere,
     name_of,
 )
 from protocols.wire import dumps, loads
@@ -140,19 +138,6 @@ def test_a_snapshot_shares_nothing_with_the_store():
     snapshot = store.snapshot()
     store.run(append("b", serial=2))
     assert KeyValue.restore(snapshot).values["x"] == ["a"]
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "does"),
-    [
-        (Command("read", "x"), Command("read", "x"), False),
-        (Command("read", "x"), Command("write", "x"), True),
-        (Command("write", "x"), Command("append", "x"), True),
-        (Command("write", "x"), Command("write", "y"), False),
-    ],
-)
-def test_two_commands_interfere_if_their_order_can_be_told(a, b, does):
-    assert interfere(a, b) is interfere(b, a) is does
 
 
 def test_names_tell_commands_of_sessions_apart():
