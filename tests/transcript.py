@@ -97,6 +97,23 @@ class Stage:
         for text in self.wires.pop((src, dst), ()):
             self.lines.append(f"n{dst} never gets from n{src} {self.codec.decode(text)}")
 
+    def quiet(self, *nodes: int) -> None:
+        """Lose all that is under way (from or to these, if any is named)."""
+        for link in list(self.wires):
+            if not nodes or {*link} & {*nodes}:
+                self.drop(*link)
+
+    def put(self, src: int, dst: int, msg: Any) -> None:
+        """Let this be under way, whoever said it."""
+        self.wires[src, dst].append(self.codec.encode(msg))
+
+    def tell(self, src: int, dst: int, msg: Any) -> list[Any]:
+        """Lose all that is under way, and deliver this; what is answered."""
+        self.quiet()
+        self.put(src, dst, msg)
+        self.deliver(src, dst)
+        return [self.codec.decode(text) for text in self.wires.pop((dst, src), ())]
+
     def settle(self, *nodes: int, limit: int = 10_000) -> None:
         """Deliver all between these nodes (default: all), in order, until no more is said."""
         among = nodes or self.cluster.nodes

@@ -75,8 +75,3 @@ class ChainStage(Stage):
         """The value that was answered; ``...`` if nothing was."""
         reply = self.replies.get(request)
         return ... if reply is None else reply.value
-
-    def quiet(self) -> None:
-        """Lose all that is under way."""
-        for link in list(self.wires):
-            self.drop(*link)

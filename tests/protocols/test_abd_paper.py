@@ -42,8 +42,7 @@ def ask(stage: Stage, node: int, command: Command, *among: int) -> object:
     """The answer to a command, with only these nodes to be reached."""
     request = stage.request(node, command)
     stage.settle(*among)
-    for link in list(stage.wires):
-        stage.drop(*link)
+    stage.quiet()
     return stage.replies[request].value
 
 

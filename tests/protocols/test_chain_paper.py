@@ -473,10 +473,10 @@ def test_a_head_lets_in_no_more_than_it_can_hold():
 
 def test_what_is_asked_of_the_wrong_node_is_left_to_who_asked(stage):
     for msg in (Ask((append("a"),)), Ack(1, 7, 7, lacks=False)):
-        stage.wires[2, 1].append(stage.codec.encode(msg))
+        stage.put(2, 1, msg)
         stage.deliver(2, 1)
     assert stage.chain(1).history.last == 0
     assert stage.chain(1).history.committed == 0
-    stage.wires[1, 0].append(stage.codec.encode(Confirm(2, (1, 1))))
+    stage.put(1, 0, Confirm(2, (1, 1)))
     stage.deliver(1, 0)
     assert not stage.wires[0, 1], "it does not know of that epoch"

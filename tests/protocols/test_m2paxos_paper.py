@@ -54,8 +54,7 @@ def unfinished(protocol=M2Paxos):
     stage.drop(0, 2)
     stage.deliver(0, 1)
     stage.kill(0)
-    for link in list(stage.wires):
-        stage.drop(*link)
+    stage.quiet()
     return stage
 
 
@@ -221,8 +220,7 @@ def test_who_was_away_for_longer_than_is_kept_gets_a_snapshot():
     for value in range(30):
         stage.request(0, both(f"v{value}", "x", "y"))
         stage.settle(0, 1)
-    for link in list(stage.wires):
-        stage.drop(*link)
+    stage.quiet()
     stage.start(2)
     beat(stage, 30)
 

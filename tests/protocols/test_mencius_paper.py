@@ -43,11 +43,6 @@ def values(stage, node):
     return stage.replicas[node].store.values.get("x")
 
 
-def quiet(stage):
-    for link in list(stage.wires):
-        stage.drop(*link)
-
-
 def ticks(stage, count, *nodes):
     """Time goes by for these nodes, and they hear of each other."""
     for _ in range(count):
@@ -137,7 +132,7 @@ def cut_off(protocol):
     stage.deliver(1, 0)
     assert request in stage.replies
     stage.kill(0)
-    quiet(stage)
+    stage.quiet()
     later = stage.request(2, append("of the living", "b"))
     stage.settle(1, 2)
     assert later not in stage.replies
@@ -167,7 +162,7 @@ def revoked_late(protocol):
     stage = staged(5, protocol)
     stage.request(0, append("of the owner", "a"))
     stage.deliver(0, 4)
-    quiet(stage)
+    stage.quiet()
     stage.kill(0)
     ticks(stage, 3, 1, 2, 3)
     stage.fire(1, "tick")
@@ -181,7 +176,7 @@ def revoked_late(protocol):
     assert stage.decided()[1] == ["a/1"]
     assert not stage.replicas[1].slots.chosen
     for (src, dst), (propose,) in late.items():
-        stage.wires[src, dst].append(stage.codec.encode(propose))
+        stage.put(src, dst, propose)
         stage.deliver(src, dst)
         stage.deliver(dst, src)
     return stage
@@ -194,7 +189,7 @@ def test_who_knows_what_is_chosen_votes_for_nothing_else():
     """
     stage = revoked_late(Mencius)
     assert not stage.replicas[1].slots.get(1).chosen
-    quiet(stage)
+    stage.quiet()
     ticks(stage, 8, 0, 1, 2, 3, 4)
     stage.decided()
     assert values(stage, 1) == ["of the owner"]
@@ -212,7 +207,7 @@ def test_a_revoker_that_has_learned_better_proposes_nothing_else():
         while stage.wires[link]:
             stage.deliver(*link)
     suggestion = Found(1, (0, 0), (append("of the owner", "a"),))
-    stage.wires[4, 1].append(stage.codec.encode(Revoked(Range(0, 1, 1), (suggestion,))))
+    stage.put(4, 1, Revoked(Range(0, 1, 1), (suggestion,)))
     stage.deliver(4, 1)
     for node in (2, 3):
         while stage.wires[node, 1]:
@@ -227,7 +222,7 @@ def test_slots_that_were_given_up_stay_so_when_what_said_so_is_forgotten():
     """
     stage = staged(3, options={"snapshot_every": 5, "keep": 0})
     for msg in (Overtaken(1, 31, 0, 2), Chosen(1, ((),) * 10)):
-        stage.wires[1, 0].append(stage.codec.encode(msg))
+        stage.put(1, 0, msg)
         stage.deliver(1, 0)
     assert stage.replicas[0].slots.base == 10
     stage.fire(0, "tick")
@@ -250,7 +245,7 @@ def test_an_owner_that_was_wrongly_suspected_suggests_beyond_what_was_revoked():
     """Section 4.2: and its commands come through."""
     stage = staged()
     rng = Range(1, 2, 50)
-    stage.wires[0, 1].append(stage.codec.encode(Prepare((1, 0), rng)))
+    stage.put(0, 1, Prepare((1, 0), rng))
     promise = stage.deliver(0, 1)
     assert promise == Prepare((1, 0), rng)
     assert isinstance(stage.deliver(1, 0), Promise)
@@ -264,7 +259,7 @@ def test_an_owner_that_comes_back_uses_no_slot_twice(protocol):
     stage = staged(3, protocol)
     stage.request(0, append("before", "a"))
     stage.deliver(0, 1)
-    quiet(stage)
+    stage.quiet()
     stage.kill(0)
     stage.start(0)
     stage.request(0, append("after", "b"))
@@ -293,7 +288,7 @@ def test_what_is_late_changes_nothing():
     stage.request(0, append(1))
     stage.settle()
     for msg in (Learn(1), Accepted(1, 0, 4), Suggest(1, 0, (append(7),))):
-        stage.wires[0, 2].append(stage.codec.encode(msg))
+        stage.put(0, 2, msg)
     stage.settle()
     stage.decided()
     assert values(stage, 2) == [1]

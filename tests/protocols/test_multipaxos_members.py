@@ -26,12 +26,6 @@ def change(stage, f, node, version=None, at=0):
     return stage.request(at, Command(f, "", [node, version]))
 
 
-def cut(stage, *nodes):
-    for link in list(stage.wires):
-        if set(link) & set(nodes):
-            stage.drop(*link)
-
-
 def test_a_change_is_in_force_alpha_slots_later():
     """Lamport 1998, section 3.3.4. Goal: the conversation, as a golden file: no-ops hasten the new era, and
     the new member, which was a spare, catches up.
@@ -63,11 +57,11 @@ def test_a_slot_is_decided_by_the_members_of_its_era():
         stage.settle()
         before = stage.replicas[0].log.chosen
         stage.request(0, append("a"))
-        cut(stage, 1, 2)
+        stage.quiet(1, 2)
         for _ in range(3):
             stage.settle(0, 3, 4)
             stage.fire(0, "tick")
-            cut(stage, 1, 2)
+            stage.quiet(1, 2)
         assert (stage.replicas[0].log.chosen > before) is decides
 
 
@@ -99,11 +93,11 @@ def test_a_snapshot_has_the_configurations():
         stage = started(protocol, snapshot_every=5, keep=0)
         change(stage, "join", 3)
         stage.settle(0, 1, 3)
-        cut(stage, 2)
+        stage.quiet(2)
         for value in range(12):
             stage.request(0, append(value))
             stage.settle(0, 1, 3)
-            cut(stage, 2)
+            stage.quiet(2)
         for _ in range(8):
             stage.fire(0, "tick")
             stage.fire(2, "tick")
@@ -130,7 +124,7 @@ def two_leaders(protocol, told):
         return isinstance(msg, Commit) or '"v"' in text or getattr(msg, "chosen", 0) > told
 
     for round_ in range(24):
-        cut(stage, 0)
+        stage.quiet(0)
         for link in ((2, 1), (1, 2), (2, 3), (3, 2)):
             wire = stage.wires[link]
             if link == (2, 1) and wire and not_for_1(wire[0]):
@@ -139,7 +133,7 @@ def two_leaders(protocol, told):
                 stage.deliver(*link)
         if round_ % 8 == 7:
             stage.fire(2, "tick")
-    cut(stage, 2)
+    stage.quiet(2)
     stage.kill(2)
     for node in (0, 1, 3):
         stage.replicas[node].following = None

@@ -42,17 +42,6 @@ def stage():
     return stage
 
 
-def quiet(stage):
-    """Lose all that is under way."""
-    for link in list(stage.wires):
-        stage.drop(*link)
-
-
-def put(stage, src, dst, msg):
-    """Let this be under way, whoever said it."""
-    stage.wires[src, dst].append(stage.codec.encode(msg))
-
-
 def stand(stage, node):
     """Let a node lose its patience (and lose nothing that it says then)."""
     replica = stage.replicas[node]
@@ -76,7 +65,7 @@ def test_a_promise_carries_every_vote_from_the_asked_slot_on_the_chosen_ones_too
     stage.settle()
     stage.request(0, write(2, 2))
     stage.deliver(0, 1)
-    quiet(stage)
+    stage.quiet()
     forget_leader(stage, 1)
     ballot = stand(stage, 2)
     stage.deliver(2, 1)
@@ -95,7 +84,7 @@ def lagging_leader(protocol):
     stage.drop(0, 2)
     stage.request(0, append("acknowledged"))
     stage.settle(0, 1)
-    quiet(stage)
+    stage.quiet()
     stage.kill(0)
     forget_leader(stage, 1)
     stand(stage, 2)
@@ -185,7 +174,7 @@ def test_a_ballot_is_on_disk_before_anybody_hears_of_it_and_never_used_again():
 def test_a_promise_that_comes_late_changes_nothing(stage):
     """P-2: in Paxi it made an entry that nobody proposes."""
     vote = Vote(9, (0, 2), write("late"))
-    put(stage, 2, 0, Promise((1, 0), 0, (vote,)))
+    stage.put(2, 0, Promise((1, 0), 0, (vote,)))
     stage.deliver(2, 0)
     assert stage.lines[-1].startswith("n0 <-"), "it said nothing"
     assert stage.replicas[0].leadership.next == 1
@@ -196,7 +185,7 @@ def test_an_answer_to_an_older_ballot_is_not_counted():
     stage = Stage(MultiPaxos)
     stage.start()
     stand(stage, 0)
-    put(stage, 1, 0, Promise((0, 0), 0, ()))
+    stage.put(1, 0, Promise((0, 0), 0, ()))
     stage.deliver(1, 0)
     assert stage.replicas[0].leadership is None
 
@@ -209,7 +198,7 @@ def test_a_promise_leaves_out_what_is_too_much_and_the_candidate_fetches_it_firs
     for i in range(20):
         stage.request(0, append(i, i + 1))
         stage.settle(0, 1)
-    quiet(stage)
+    stage.quiet()
     stage.kill(0)
     forget_leader(stage, 1)
     stand(stage, 2)
@@ -242,7 +231,7 @@ def test_what_was_acknowledged_outlives_the_restart_of_all(stage):
     stage.deliver(0, 1)
     stage.deliver(1, 0)
     assert request in stage.replies
-    quiet(stage)
+    stage.quiet()
     stage.kill()
     stage.start(1, 2)
     stage.elect(2, 1, 2)
@@ -256,7 +245,7 @@ def test_commands_are_executed_in_order_whatever_order_they_arrive_in(stage):
     stage.request(0, append("a"))
     stage.request(0, append("b", 2))
     stage.deliver(0, 2, place=1)
-    put(stage, 0, 2, Commit((1, 0), 2))
+    stage.put(0, 2, Commit((1, 0), 2))
     stage.deliver(0, 2, place=1)
     assert stage.replicas[2].store.values == {}
     stage.settle()
@@ -268,15 +257,15 @@ def test_commands_are_executed_in_order_whatever_order_they_arrive_in(stage):
 def test_a_lost_accept_and_a_lost_commit_are_made_up_for(stage):
     """P-4: in Paxi one lost message stops a replica for ever."""
     request = stage.request(0, write(1))
-    quiet(stage)
+    stage.quiet()
     stage.fire(0, "tick")
-    quiet(stage)
+    stage.quiet()
     stage.fire(0, "tick")
     stage.settle()
     assert request in stage.replies
     stage.request(0, write(2, 2))
     stage.settle(0, 1)
-    quiet(stage)
+    stage.quiet()
     for _ in range(3):
         stage.fire(0, "tick")
         stage.settle()
@@ -289,7 +278,7 @@ def test_a_vote_in_another_ballot_is_not_taken_for_what_was_chosen(stage):
     """A follower executes its own vote only if it is of the ballot that says so, and asks else."""
     stage.request(0, append("lost"))
     stage.deliver(0, 2)
-    quiet(stage)
+    stage.quiet()
     stage.kill(0)
     stage.kill(2)
     forget_leader(stage, 1)
@@ -300,7 +289,7 @@ def test_a_vote_in_another_ballot_is_not_taken_for_what_was_chosen(stage):
     stage.settle(0, 1)
     stage.start(2)
     stage.drop(1, 2)
-    put(stage, 1, 2, Commit((2, 1), 1))
+    stage.put(1, 2, Commit((2, 1), 1))
     stage.deliver(1, 2)
     assert stage.replicas[2].store.values == {}
     stage.fire(1, "tick")
@@ -316,7 +305,7 @@ def test_a_vote_in_another_ballot_is_not_taken_for_what_was_chosen(stage):
 
 def test_a_leader_steps_down_for_a_higher_ballot(stage):
     """Van Renesse and Altinbuken 2015, *preempted*."""
-    put(stage, 1, 0, Preempted((9, 2)))
+    stage.put(1, 0, Preempted((9, 2)))
     stage.deliver(1, 0)
     assert stage.replicas[0].leadership is None
     assert stage.replicas[0].leader() is None
@@ -370,7 +359,7 @@ def test_a_forwarded_command_that_was_lost_is_sent_again_to_whoever_leads(stage)
     """And runs once, though both leaders got it."""
     request = stage.request(1, append("a"))
     stage.deliver(1, 0)
-    quiet(stage)
+    stage.quiet()
     stage.kill(0)
     forget_leader(stage, 1)
     stage.elect(2, 1, 2)
@@ -481,8 +470,8 @@ def test_an_older_snapshot_is_not_installed_over_a_newer_state():
     """L3."""
     stage = compacted()
     old = Snapshot(10, 0, 2, "{}")
-    put(stage, 1, 0, old)
-    put(stage, 0, 1, old)
+    stage.put(1, 0, old)
+    stage.put(0, 1, old)
     stage.deliver(0, 1)
     assert stage.replicas[1].store.values["x"] == list(range(25))
 
@@ -491,7 +480,7 @@ def test_a_leader_lets_nobody_change_the_slots_beneath_its_proposals(stage):
     """Who sends it chosen slots knows of a higher ballot; it will step down, not mix the two."""
     stage.request(0, write("mine"))
     votes = (stage.replicas[0].log[1],)
-    put(stage, 1, 0, Chosen(votes, 1))
+    stage.put(1, 0, Chosen(votes, 1))
     stage.deliver(1, 0)
     assert stage.replicas[0].log.chosen == 0
 
@@ -501,7 +490,7 @@ def test_an_acceptor_votes_only_within_reach_of_what_is_chosen():
     stage = Stage(MultiPaxos, options={"batch": 2, "pipeline": 1})
     stage.start()
     far = Accept((1, 0), 8, (write(1), write(2)), 0)
-    put(stage, 0, 1, far)
+    stage.put(0, 1, far)
     stage.deliver(0, 1)
     assert stage.deliver(1, 0) == Accepted((1, 0), 8, 1)
 

@@ -29,20 +29,6 @@ def stage():
     return stage
 
 
-def quiet(stage):
-    """Lose all that is under way."""
-    for link in list(stage.wires):
-        stage.drop(*link)
-
-
-def put(stage, src, dst, msg):
-    """Let this be under way, whoever said it, and deliver it; what is answered."""
-    quiet(stage)
-    stage.wires[src, dst].append(stage.codec.encode(msg))
-    stage.deliver(src, dst)
-    return [stage.codec.decode(text) for text in stage.wires.pop((dst, src), ())]
-
-
 def agreed(stage):
     """What every replica has for the list."""
     return [replica.store.values.get("x") for replica in stage.replicas.values()]
@@ -53,29 +39,29 @@ def agreed(stage):
 
 def test_an_acceptor_promises_once_and_never_takes_it_back(stage):
     """2.2, phase 1b; P1a: it accepts a proposal numbered n iff it has not promised more than n."""
-    assert put(stage, 0, 1, Prepare(1, (2, 0))) == [Promise(1, (2, 0), ZERO, ())]
-    assert put(stage, 2, 1, Prepare(1, (1, 2))) == [Rejected(1, (1, 2), (2, 0))]
-    assert put(stage, 2, 1, Accept(1, (1, 2), (append("a"),))) == [Rejected(1, (1, 2), (2, 0))]
-    assert put(stage, 0, 1, Accept(1, (2, 0), (append("b"),))) == [Accepted(1, (2, 0))]
+    assert stage.tell(0, 1, Prepare(1, (2, 0))) == [Promise(1, (2, 0), ZERO, ())]
+    assert stage.tell(2, 1, Prepare(1, (1, 2))) == [Rejected(1, (1, 2), (2, 0))]
+    assert stage.tell(2, 1, Accept(1, (1, 2), (append("a"),))) == [Rejected(1, (1, 2), (2, 0))]
+    assert stage.tell(0, 1, Accept(1, (2, 0), (append("b"),))) == [Accepted(1, (2, 0))]
 
 
 def test_promises_and_votes_survive_a_restart(stage):
     """2.4: an acceptor's information is kept in stable storage before its response is sent."""
-    put(stage, 0, 1, Prepare(1, (7, 0)))
-    put(stage, 0, 1, Accept(1, (7, 0), (append("a"),)))
+    stage.tell(0, 1, Prepare(1, (7, 0)))
+    stage.tell(0, 1, Accept(1, (7, 0), (append("a"),)))
     stage.kill(1)
     stage.start(1)
-    assert put(stage, 2, 1, Prepare(1, (6, 2))) == [
+    assert stage.tell(2, 1, Prepare(1, (6, 2))) == [
         Rejected(1, (6, 2), stage.replicas[1].slots[1].promised)
     ]
-    (promise,) = put(stage, 2, 1, Prepare(1, (9, 2)))
+    (promise,) = stage.tell(2, 1, Prepare(1, (9, 2)))
     assert (promise.voted, promise.batch) == ((7, 0), (append("a"),))
 
 
 def test_a_proposer_takes_up_the_highest_numbered_proposal_that_it_hears_of(stage):
     """2.2, phase 2a: v is the value of the highest-numbered proposal among the responses."""
-    put(stage, 1, 2, Accept(1, (5, 1), (append("older"),)))
-    quiet(stage)
+    stage.tell(1, 2, Accept(1, (5, 1), (append("older"),)))
+    stage.quiet()
     request = stage.request(0, append("mine", session="me"))
     stage.drop(0, 1)
     stage.settle(0, 2)
@@ -92,12 +78,12 @@ def test_answers_to_an_older_attempt_count_for_nothing(stage):
     """2.2: a proposer that abandons a proposal forgets it."""
     stage.request(0, append("a"))
     first = stage.replicas[0].attempt.ballot
-    quiet(stage)
+    stage.quiet()
     stage.fire(0, "propose")
-    quiet(stage)
-    put(stage, 1, 0, Promise(1, first, ZERO, ()))
+    stage.quiet()
+    stage.tell(1, 0, Promise(1, first, ZERO, ()))
     assert not stage.replicas[0].attempt.promises.reached
-    put(stage, 1, 0, Promise(1, stage.replicas[0].attempt.ballot, ZERO, ()))
+    stage.tell(1, 0, Promise(1, stage.replicas[0].attempt.ballot, ZERO, ()))
     assert stage.replicas[0].attempt.promises.reached
 
 
@@ -106,10 +92,10 @@ def test_an_answer_that_comes_twice_counts_once():
     stage = Stage(Paxos, n=5)
     stage.start()
     stage.request(0, append("a"))
-    quiet(stage)
+    stage.quiet()
     ballot = stage.replicas[0].attempt.ballot
     for _ in range(3):
-        put(stage, 1, 0, Promise(1, ballot, ZERO, ()))
+        stage.tell(1, 0, Promise(1, ballot, ZERO, ()))
     assert not stage.replicas[0].attempt.promises.reached
 
 
@@ -117,7 +103,7 @@ def test_a_ballot_is_never_used_twice_even_across_a_restart(stage):
     """2.4: each proposer remembers, on disk, the highest-numbered proposal that it tried to issue."""
     stage.request(0, append("a"))
     first = stage.replicas[0].attempt.ballot
-    quiet(stage)
+    stage.quiet()
     stage.kill(0)
     stage.start(0)
     assert stage.replicas[0].attempt.ballot > first
@@ -171,7 +157,7 @@ def test_a_node_that_comes_back_catches_up_by_a_no_op(stage):
     for serial in range(1, 5):
         stage.request(0, append(serial, serial))
         stage.settle(0, 1)
-    quiet(stage)
+    stage.quiet()
     stage.disks[2]["slot/9"] = "[[1,0],[0,-1],[],false]"
     stage.start(2)
     stage.settle()
@@ -183,9 +169,9 @@ def test_a_node_that_comes_back_catches_up_by_a_no_op(stage):
 
 def test_slots_learnt_out_of_order_are_executed_in_order(stage):
     """Section 3: command 140 cannot be executed before 139 is."""
-    put(stage, 0, 1, Chosen(2, ((append("second", 2),),)))
+    stage.tell(0, 1, Chosen(2, ((append("second", 2),),)))
     assert stage.replicas[1].store.values == {}
-    put(stage, 0, 1, Chosen(1, ((append("first", 1),),)))
+    stage.tell(0, 1, Chosen(1, ((append("first", 1),),)))
     assert stage.replicas[1].store.values["x"] == ["first", "second"]
 
 
@@ -209,11 +195,11 @@ def test_what_is_forgotten_is_told_by_a_snapshot_in_parts(monkeypatch):
     for serial in range(1, 8):
         stage.request(0, append(serial, serial))
         stage.settle(0, 1)
-    quiet(stage)
+    stage.quiet()
     assert stage.replicas[0].slots.base == 6
     stage.start(2)
-    put(stage, 1, 2, Accept(8, (3, 1), (append("vote", 9),)))
-    quiet(stage)
+    stage.tell(1, 2, Accept(8, (3, 1), (append("vote", 9),)))
+    stage.quiet()
     request = stage.request(2, read())
     stage.settle()
     for _ in range(9):
@@ -232,10 +218,10 @@ def forgotten_promise(protocol):
     """Node 2 promises (2, 0), is killed, and is then asked to accept the older (1, 1)."""
     stage = Stage(protocol)
     stage.start()
-    put(stage, 0, 2, Prepare(1, (2, 0)))
+    stage.tell(0, 2, Prepare(1, (2, 0)))
     stage.kill(2)
     stage.start(2)
-    (answer,) = put(stage, 1, 2, Accept(1, (1, 1), (append("older"),)))
+    (answer,) = stage.tell(1, 2, Accept(1, (1, 1), (append("older"),)))
     return type(answer)
 
 

@@ -32,13 +32,6 @@ def change(stage, f, node, at=0):
     return stage.request(at, Command(f, "", [node, stage.replicas[at].membership()[0]]))
 
 
-def cut(stage, *nodes):
-    """Lose all that is under way from or to these."""
-    for link in list(stage.wires):
-        if set(link) & set(nodes):
-            stage.drop(*link)
-
-
 def forget_leader(stage, *nodes):
     for node in nodes:
         stage.replicas[node].following = None
@@ -80,10 +73,10 @@ def test_a_learner_is_not_counted():
         for value in "abc":
             stage.request(0, append(value))
         change(stage, "join", 3)
-        cut(stage, 1, 2)
+        stage.quiet(1, 2)
         while stage.wires[0, 3] or stage.wires[3, 0]:
             stage.settle(0, 3)
-            cut(stage, 1, 2)
+            stage.quiet(1, 2)
         assert (stage.replicas[0].log.commit > before) is more
 
 
@@ -97,7 +90,7 @@ def test_who_has_left_is_not_counted():
         stage.settle()
         before = stage.replicas[0].log.commit
         stage.request(0, append("a"))
-        cut(stage, 1, 2)
+        stage.quiet(1, 2)
         stage.settle(0, 3)
         assert (stage.replicas[0].log.commit > before) is more
 
@@ -127,11 +120,11 @@ def test_one_that_is_overwritten_is_in_force_no_more():
     """4.1: "the server must be prepared to fall back to the previous configuration in its log"."""
     stage = started()
     change(stage, "leave", 2)
-    cut(stage, 0)
+    stage.quiet(0)
     assert stage.replicas[0].voters == 0b011
     forget_leader(stage, 1, 2)
     stage.elect(1, 1, 2)
-    cut(stage, 0)
+    stage.quiet(0)
     for _ in range(2):
         stage.fire(1, "tick")
         stage.settle()
@@ -157,10 +150,10 @@ def test_who_left_and_does_not_know_it_disturbs_nobody():
     """4.2.3: it has not heard of its leaving, and asks for votes."""
     stage = started()
     change(stage, "leave", 2)
-    cut(stage, 2)
+    stage.quiet(2)
     stage.settle(0, 1)
     stage.fire(0, "tick")
-    cut(stage, 2)
+    stage.quiet(2)
     for _ in range(4):
         stage.fire(2, "watch")
     stage.settle()
@@ -175,29 +168,29 @@ def raft_dev(protocol):
     stage = started(protocol, n=5, members=4)
     change(stage, "join", 4)
     while stage.wires[0, 4] or stage.wires[4, 0]:
-        cut(stage, 1, 2, 3)
+        stage.quiet(1, 2, 3)
         stage.settle(0, 4)
-    cut(stage, 1, 2, 3)
+    stage.quiet(1, 2, 3)
     assert stage.replicas[4].configs.newest.members == (0, 1, 2, 3, 4)
     forget_leader(stage, 1, 2, 3)
     while stage.replicas[1].leadership is None:
         if not any(stage.wires[1, node] for node in (2, 3)):
             stage.fire(1, "watch")
-        cut(stage, 0, 4)
+        stage.quiet(0, 4)
         for node in (2, 3):
             while stage.replicas[1].leadership is None and stage.wires[1, node]:
                 stage.deliver(1, node)
             while stage.replicas[1].leadership is None and stage.wires[node, 1]:
                 stage.deliver(node, 1)
     change(stage, "leave", 0, at=1)
-    cut(stage, 0, 3, 4)
+    stage.quiet(0, 3, 4)
     stage.settle(1, 2)
-    cut(stage, 0, 3, 4)
+    stage.quiet(0, 3, 4)
     forget_leader(stage, 0, 3, 4)
     stage.replicas[0].step_down()
     for _ in range(6):
         stage.fire(0, "watch")
-        cut(stage, 1, 2)
+        stage.quiet(1, 2)
         stage.settle(0, 3, 4)
     return stage
 
@@ -217,11 +210,11 @@ def test_a_snapshot_has_the_configuration():
         stage = started(protocol, snapshot_every=5, keep=0)
         change(stage, "join", 3)
         stage.settle()
-        cut(stage, 2)
+        stage.quiet(2)
         for value in range(20):
             stage.request(0, append(value))
             stage.settle(0, 1, 3)
-            cut(stage, 2)
+            stage.quiet(2)
         for _ in range(6):
             stage.fire(0, "tick")
             stage.settle()

@@ -49,23 +49,10 @@ def stage():
     return stage
 
 
-def quiet(stage):
-    """Lose all that is under way."""
-    for link in list(stage.wires):
-        stage.drop(*link)
-
-
-def put(stage, src, dst, msg):
-    """Let this be under way, whoever said it, and be the next to arrive."""
-    stage.wires[src, dst].appendleft(stage.codec.encode(msg))
-
-
 def tell(stage, src, dst, msg):
     """Deliver this alone, and give the answer."""
-    quiet(stage)
-    put(stage, src, dst, msg)
-    stage.deliver(src, dst)
-    return stage.codec.decode(stage.wires[dst, src][-1]) if stage.wires[dst, src] else None
+    answers = stage.tell(src, dst, msg)
+    return answers[-1] if answers else None
 
 
 def forget_leader(stage, *nodes):
@@ -116,7 +103,7 @@ def test_a_pre_vote_changes_nobodys_term(stage):
     """Dissertation, section 9.6: a server that was cut off comes back, and disturbs no one."""
     for _ in range(6):
         stage.fire(2, "watch")
-        quiet(stage)
+        stage.quiet()
     assert stage.replicas[2].term == 1, "it has asked, and nobody has answered"
     stage.fire(2, "tick")
     stage.settle()
@@ -242,9 +229,9 @@ def figure_8(protocol):
     leader = stage.replicas[0]
     leader.enter(4, 0)
     leader.lead()
-    quiet(stage)
+    stage.quiet()
     for node in (1, 2):
-        put(stage, node, 0, Appended(4, 2, 1))
+        stage.put(node, 0, Appended(4, 2, 1))
         stage.deliver(node, 0)
     return leader.log.commit
 
@@ -293,9 +280,9 @@ def test_batches_are_sent_ahead_of_their_answers_and_grow_with_the_load():
 def test_what_was_lost_is_sent_again(stage):
     """Section 5.3: the leader retries indefinitely; and one batch at a time, until one is answered."""
     request = stage.request(0, append("a"))
-    quiet(stage)
+    stage.quiet()
     stage.fire(0, "tick")
-    quiet(stage)
+    stage.quiet()
     stage.fire(0, "tick")
     stage.settle()
     assert request in stage.replies
@@ -381,7 +368,7 @@ def test_a_command_asked_for_twice_runs_once(stage):
 def test_what_cannot_be_done_is_refused_at_once(stage):
     """No queue without a bound: a refusal is certain, and says so."""
     assert stage.replies[stage.request(0, Command("increment", "x"))].ok is False
-    quiet(stage)
+    stage.quiet()
     requests = [stage.request(1, append(i, 1, f"c{i}")) for i in range(1025)]
     assert stage.replies[requests[-1]].ok is False
     assert requests[-2] not in stage.replies
@@ -396,7 +383,7 @@ def deposed_leader_is_read(protocol, **options):
     stage.elect(0)
     forget_leader(stage, 2)
     stage.elect(1, 1, 2)
-    quiet(stage)
+    stage.quiet()
     stage.request(1, append("new"))
     stage.settle(1, 2)
     request = stage.request(0, read())
@@ -449,7 +436,7 @@ def test_a_new_leader_serves_no_read_before_it_knows_what_is_committed():
     stage.request(0, append("a"))
     stage.deliver(0, 1)
     stage.deliver(1, 0)
-    quiet(stage)
+    stage.quiet()
     stage.kill(0)
     forget_leader(stage, 2)
     while stage.replicas[1].campaign is None:
@@ -457,7 +444,7 @@ def test_a_new_leader_serves_no_read_before_it_knows_what_is_committed():
     for link in [(1, 2), (2, 1)] * 2:
         stage.deliver(*link)
     assert stage.replicas[1].leadership is not None
-    quiet(stage)
+    stage.quiet()
     request = stage.request(1, read())
     assert stage.replicas[1].log.commit == 1, "it has the write, and does not know it committed"
     stage.settle(1, 2)

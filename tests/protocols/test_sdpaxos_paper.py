@@ -29,11 +29,6 @@ def hand(stage, src, dst, kind):
     return stage.deliver(src, dst, place)
 
 
-def quiet(stage):
-    for link in list(stage.wires):
-        stage.drop(*link)
-
-
 def values(stage, node):
     return stage.replicas[node].store.values.get("x")
 
@@ -152,9 +147,9 @@ def both_die(protocol):
     request = shortly(stage, append("first"), 2)
     assert request in stage.replies
     stage.kill(0, 1)
-    quiet(stage)
+    stage.quiet()
     stage.request(3, append("second", "d"))
-    quiet(stage)
+    stage.quiet()
     stand(stage, 3, 2, 3, 4)
     return stage
 
@@ -178,7 +173,7 @@ def test_without_that_guess_an_answered_command_is_overtaken():
 def test_votes_for_a_command_after_a_promise_to_a_new_sequencer_do_not_count_for_the_old_one():
     """Departures: the old sequencer and a command leader go on, cut off from all but one acceptor."""
     stage = staged(5)
-    quiet(stage)
+    stage.quiet()
     for node in (2, 3, 4):
         stage.replicas[node].following = None
     stage.fire(3, "watch")
@@ -197,7 +192,7 @@ def test_a_deposed_sequencer_is_not_two():
         request = stage.request(0, append(1))
         hand(stage, 0, 1, "CAccept")
         hand(stage, 1, 0, "CAccepted")
-        quiet(stage)
+        stage.quiet()
         stand(stage, 2, 1, 2)
         stage.fire(2, "tick")
         hand(stage, 2, 0, "Accept")
@@ -216,7 +211,7 @@ def test_a_new_sequencer_gives_no_position_away_again():
     stage.drop(0, 2)
     request = stage.request(0, append("acknowledged"))
     stage.settle(0, 1)
-    quiet(stage)
+    stage.quiet()
     assert request in stage.replies
     stage.kill(0)
     stand(stage, 2, 1, 2)
@@ -237,7 +232,7 @@ def test_the_sequencer_finishes_what_a_dead_command_leader_left(stored):
         replica = stage.replicas[0]
         replica.instances[1, 1].voted, replica.instances[1, 1].batch = (0, -1), ()
     stage.kill(1)
-    quiet(stage)
+    stage.quiet()
     stage.request(2, append("of the living", "d"))
     for _ in range(4):
         for node in stage.replicas:
@@ -257,7 +252,7 @@ def test_a_command_leader_comes_back_and_uses_no_instance_twice():
     """What it proposed is on its disk, and is proposed again as it was."""
     stage = staged(3)
     stage.request(1, append("before"))
-    quiet(stage)
+    stage.quiet()
     stage.kill(1)
     stage.start(1)
     stage.request(1, append("after", "d"))
@@ -330,7 +325,7 @@ def test_a_laggard_is_brought_up_by_a_snapshot_and_leads_commands_again():
     for serial in range(1, 21):
         stage.request(1, append(serial, serial=serial))
         stage.settle(0, 1)
-    quiet(stage)
+    stage.quiet()
     stage.start(2)
     for _ in range(4):
         stage.fire(0, "tick")
@@ -354,6 +349,6 @@ def test_what_is_late_or_unknown_changes_nothing():
     stage.settle()
     before = stage.replicas[0].store.snapshot()
     for msg in (CAccepted((0, 1), 1, 9, (1, 0)), CCommit(9), CAccept((0, 1), 1, 1, (append(7),))):
-        stage.wires[2, 0].append(stage.codec.encode(msg))
+        stage.put(2, 0, msg)
     stage.settle()
     assert stage.replicas[0].store.snapshot() == before

@@ -298,7 +298,7 @@ def test_advice_of_one_who_does_not_own_it_any_more_is_not_followed():
     steal(stage, 1)
     stage.settle()
     late = OBJECT.wrappers[LeaderChange]("x", LeaderChange(stale))
-    stage.wires[0, 2].append(stage.codec.encode(late))
+    stage.put(0, 2, late)
     stage.settle()
     assert owners(stage) == [1]
 
