@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
+from harness.report.live import followed
 from harness.report.meter import Meter
 
 PLAIN_EVERY_S = 10.0
@@ -35,32 +34,18 @@ class Progress:
         yield
         self.say(f"{name}  ({time.monotonic() - began:.1f} s)")
 
-    @contextmanager
-    def watch(self, meter: Meter, clock_s: Callable[[], float], total_s: float) -> Iterator[None]:
+    def watch(
+        self, meter: Meter, clock_s: Callable[[], float], total_s: float
+    ) -> AbstractContextManager[None]:
         """While inside: show how far the trial is and what the clients are told."""
 
         def line() -> str:
             faults = ", ".join(meter.faults.values()) or "no fault"
             return f"{min(clock_s(), total_s):5.0f} of {total_s:.0f} s  {meter.line()}  [{faults}]"
 
-        if self.console.is_terminal:
-            with Live(console=self.console, refresh_per_second=4, transient=True) as live:
-                live.get_renderable = lambda: Text(line())  # type: ignore[method-assign]
-                yield
-            return
-        done = threading.Event()
-
-        def speak() -> None:
-            while not done.wait(PLAIN_EVERY_S):
-                self.say(line())
-
-        speaker = threading.Thread(target=speak, name="progress", daemon=True)
-        speaker.start()
-        try:
-            yield
-        finally:
-            done.set()
-            speaker.join()
+        return followed(
+            self.console, lambda: Text(line()), lambda: self.say(line()), every_s=PLAIN_EVERY_S
+        )
 
 
 def to_stdout(text: str) -> None:

@@ -6,16 +6,15 @@ To stderr, and only once it has lasted a moment. It hears what checkers tell by
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from checker.progress import listening
+from harness.report.live import followed
 
 AFTER_S, PLAIN_EVERY_S = 0.7, 5.0
 
@@ -52,29 +51,14 @@ class Working:
     def on(self, what: str) -> Iterator[None]:
         """While inside: say how far ``what`` is."""
         self._what, self._began, self._told = what, time.monotonic(), None
-        with listening(self.hear), self._shown():
+        with (
+            listening(self.hear),
+            followed(self.console, self._live, self._say, every_s=self.every_s),
+        ):
             yield
 
-    @contextmanager
-    def _shown(self) -> Iterator[None]:
-        if self.console.is_terminal:
-            with Live(console=self.console, refresh_per_second=4, transient=True) as live:
-                live.get_renderable = self._live  # type: ignore[method-assign]
-                yield
-            return
-        done = threading.Event()
-
-        def speak() -> None:
-            while not done.wait(self.every_s):
-                self.console.print(Text(f"harness: {self.line()}"))
-
-        speaker = threading.Thread(target=speak, name="working", daemon=True)
-        speaker.start()
-        try:
-            yield
-        finally:
-            done.set()
-            speaker.join()
+    def _say(self) -> None:
+        self.console.print(Text(f"harness: {self.line()}"))
 
     def _live(self) -> Text:
         early = time.monotonic() - self._began < AFTER_S
