@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -93,9 +94,17 @@ def command(**given: Any) -> int:
         results += measured(rows, zones, given, len(places))
     except KeyboardInterrupt:
         to_stdout("interrupted: what is not below was not measured")
-    how = "means, simulated" if on == SIMULATED else "medians, on hosts"
-    tell([f"{wan}: {how}", *zones, "mean", "off"], [cells(one) for one in results], page)
-    return judged(results, share, SLACK_MS[on]) if len(results) == len(rows) else INTERRUPTED
+    how = "simulated" if on == SIMULATED else "on hosts"
+    tell([f"{wan}: means, {how}", *zones, "mean", "off"], [cells(one) for one in results], page)
+    if len(results) < len(rows):
+        return INTERRUPTED
+    code = judged(results, share, SLACK_MS[on])
+    if code == FAR and on == LOCAL:
+        to_stdout(
+            f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors, which hosts made here"
+            " share with all else: where that is busy ops are late"
+        )
+    return code
 
 
 def drawn(maker: Maker, folder: Path, seed: str, on: str) -> int:

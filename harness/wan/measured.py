@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from checker.history import History
 from checker.verdict import Outcome
@@ -78,12 +77,8 @@ def trial_of(row: Row, wan: str | None, seed: str) -> Trial:
     return trial.with_ops(row.script.ops)
 
 
-def typical(row: Row, history: History, *, robust: bool) -> list[float | None]:
-    """By node: the mean of the ops that are to be measured; None where some of them were not answered.
-
-    ``robust``: of the ops on keys of one owner their median, in place of their mean. A processor that is
-    busy with other things makes some ops late by far, and none early.
-    """
+def means(row: Row, history: History) -> list[float | None]:
+    """By node: the mean in ms of the ops that are to be measured; None where some were not answered."""
     nodes = len(row.places)
     load = Load(
         keys=1, rate=0, threads=row.script.threads, nodes=nodes, sites=tuple(range(nodes)),
@@ -98,40 +93,15 @@ def typical(row: Row, history: History, *, robust: bool) -> list[float | None]:
         ]
         if not groups or any(g.ok < g.ops or g.latency is None for g in groups):
             sites.append(None)
-        elif robust:
-            sites.append(_medians(row, history, node))
         else:
             total = sum(g.ops * g.latency.mean for g in groups if g.latency is not None)
             sites.append(total / sum(g.ops for g in groups))
     return sites
 
 
-def _medians(row: Row, history: History, node: int) -> float:
-    """The mean over the measured ops of a node, each counted as the median of those like it."""
-    rows = history.rows
-    kinds: dict[str, list[float]] = {}
-    for op in history.ops():
-        asked = rows[op.invoked]
-        thread = asked.process % row.script.threads
-        warm = isinstance(asked.value, int) and asked.value < 0
-        early = asked.time_ns < row.script.from_ms * 1_000_000
-        if op.completed is None or thread % len(row.places) != node or warm or early:
-            continue
-        if asked.f in (row.f or asked.f):
-            key = str(asked.key)
-            # Keys of sites tell who owns them; all others are used once.
-            kind = key if key.startswith("s") else key[:1]
-            took_ms = (rows[op.completed].time_ns - asked.time_ns) / 1e6
-            kinds.setdefault(kind, []).append(took_ms)
-    ops = sum(map(len, kinds.values()))
-    return sum(len(some) * median(some) for some in kinds.values()) / ops
-
-
-def result(
-    row: Row, zones: Sequence[str], history: History, outcome: str, *, robust: bool = False
-) -> Result:
+def result(row: Row, zones: Sequence[str], history: History, outcome: str) -> Result:
     """What a history of a row shows."""
-    sites = typical(row, history, robust=robust)
+    sites = means(row, history)
     silent = [node for node, ms in enumerate(sites) if ms is None]
     zonal = by_zone(row, zones, [ms or 0.0 for ms in sites])
     lacking = {row.places[node] for node in silent}
@@ -185,7 +155,7 @@ def on_hosts(row: Row, wan: str, zones: Sequence[str], seed: str, place: Place) 
             break
     outcome = done.results.outcome.value
     try:
-        return result(row, zones, done.history, outcome, robust=True)
+        return result(row, zones, done.history, outcome)
     except NothingMeasured as error:
         return _nothing(row, zones, outcome, str(error))
 

@@ -22,7 +22,7 @@ from harness.report.plot import Axis, Bars, Point, Series, bars, lines, stack
 from harness.sim import simulate
 from harness.simulated import play, setup_of
 from harness.wan import forms, load, scripts
-from harness.wan.measured import simulated, trial_of, typical
+from harness.wan.measured import means, simulated, trial_of
 from harness.wan.rows import ELECTED_MS, Maker, Row, chosen
 from protocols.epaxos.sometimes import SLOW
 from workloads.bench import Load
@@ -242,7 +242,7 @@ def by_length(scene: Scene) -> Shape:
             trial = replace(trial_of(row, None, scene.seed), rtt_ms=load.RTT_MS)
             meter = load.Meter(ELECTED_MS)
             played = play(trial, watch=meter.watch)
-            sites = [ms or 0.0 for ms in typical(row, played.history, robust=False)]
+            sites = [ms or 0.0 for ms in means(row, played.history)]
             measured[name].append(forms.mean(sites))
             predicted[name].append(forms.mean(form))
             handled[name].append(max(meter.all.values()) / len(script.ops))
