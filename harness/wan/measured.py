@@ -87,7 +87,7 @@ def means(row: Row, history: History) -> list[float | None]:
     names = [f"n{node + 1}" for node in range(nodes)]
     found = measure(history, load, time_ms=row.script.time_ms, sites=names)
     sites: list[float | None] = []
-    for _node, name in enumerate(names):
+    for name in names:
         groups = [
             g for g in found.groups if g.site == name and g.f != ALL and g.f in (row.f or g.f)
         ]
