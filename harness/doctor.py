@@ -17,6 +17,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.remote import sandbox
+from harness.remote.clock_shim import COMPILERS
 from harness.remote.cluster import LocalCluster
 from harness.remote.hosts_packages import install
 from harness.remote.rootless import program
@@ -54,6 +55,7 @@ def examine() -> list[Finding]:
         *(_program(name, why) for name, why in _PROGRAMS.items()),
         _privileges(),
         _disk(),
+        _compiler(),
         *_in_sandbox(),
     ]
 
@@ -109,6 +111,13 @@ def _disk() -> Finding:
             "disk", False, detail, f"free {_ENOUGH_DISK_MIB} MiB, or pass another --store"
         )
     return Finding("disk", True, detail)
+
+
+def _compiler() -> Finding:
+    """Our own nodes need none."""
+    found = next(filter(None, map(program, COMPILERS)), None)
+    lacks = f"none; needed for the clocks of other systems than ours only: {install(['cc'])}"
+    return Finding("C compiler", True, found or lacks)
 
 
 def _in_sandbox() -> list[Finding]:

@@ -10,8 +10,10 @@
   it: weather comes on top of them, and healing leaves them.
 - **Processes** get signals. ``Start`` and ``Wipe`` are the system's own affair and have no command, and so
   are ``Join`` and ``Leave``, which are asked of the system.
-- **Disks**, all but ``Wipe``, **and clocks** are broken in the simulator only, so far: ``SIMULATED_ONLY``
-  says so, and a trial that asks for one on hosts is refused before any host is touched.
+- **Clocks** of the node's process, not of the machine, are set wrong by a page that it maps
+  (``harness.node.clock``).
+- **Disks**, all but ``Wipe``, are broken in the simulator only, so far: ``SIMULATED_ONLY`` says so, and a
+  trial that asks for one on hosts is refused before any host is touched.
 
 Only IPv4. Commands that are sent once (``Cut``, ``Mend``, ``Shape``) are one process where possible;
 ``set_up``, ``heal`` and ``tear_down`` may be repeated at will and end with status 0 if nothing is
@@ -20,6 +22,7 @@ left to do.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from random import Random
 from typing import assert_never, get_args
@@ -27,7 +30,6 @@ from typing import assert_never, get_args
 from nemesis.actions import (
     Action,
     BumpClock,
-    ClockAction,
     Corrupt,
     Cut,
     DiskAction,
@@ -70,7 +72,7 @@ __all__ = ["MOST_NODES", "Argv", "Command", "Facts", "HostFacts", "shell"]
 
 _ON_HOSTS = (Wipe,)
 SIMULATED_ONLY: tuple[type, ...] = tuple(
-    action for action in (*get_args(DiskAction), *get_args(ClockAction)) if action not in _ON_HOSTS
+    action for action in get_args(DiskAction) if action not in _ON_HOSTS
 )
 """Actions that have no command. Give one its ``case`` in :func:`commands`, then take it out here."""
 
@@ -98,8 +100,14 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             return []
         case SlowDisk() | LoseUnsynced() | Corrupt() | Restore():
             raise NotImplementedError(f"{action}: disks are broken in the simulator only, so far")
-        case BumpClock() | StrobeClock() | SetDrift() | ResetClock():
-            raise NotImplementedError(f"{action}: clocks are broken in the simulator only, so far")
+        case BumpClock(node, ms):
+            return [(node, _clock(facts, node, "bump", ms))]
+        case StrobeClock(node, ms, period_ms):
+            return [(node, _clock(facts, node, "strobe", ms, period_ms))]
+        case SetDrift(node, ppm):
+            return [(node, _clock(facts, node, "drift", ppm))]
+        case ResetClock(node):
+            return [(node, _clock(facts, node, "reset"))]
         case _:
             assert_never(action)
 
@@ -108,8 +116,8 @@ def not_on_hosts(plan: Plan, nodes: int, zones: Sequence[str] = ()) -> list[str]
     """The names of those faults of a plan that can only be simulated, each once.
 
     >>> from nemesis.actions import Window
-    >>> not_on_hosts([Window(0, 5, "kill-one"), Window(9, 5, "clock-bump")], 3)
-    ['clock-bump']
+    >>> not_on_hosts([Window(0, 5, "kill-one"), Window(9, 5, "disk-slow")], 3)
+    ['disk-slow']
     """
     found: dict[str, None] = {}
     for window in plan:
@@ -123,6 +131,10 @@ def not_on_hosts(plan: Plan, nodes: int, zones: Sequence[str] = ()) -> list[str]
 
 def _signal(name: str, pid: int) -> Argv:
     return ("kill", f"-{name}", str(pid))
+
+
+def _clock(facts: Facts, node: int, verb: str, *amounts: int) -> Argv:
+    return (*facts.hosts[node].clock, verb, *map(str, amounts))
 
 
 def _cut(facts: Facts, dst: int, srcs: Sequence[int]) -> Argv:
@@ -190,7 +202,18 @@ def tear_down(facts: Facts, node: int) -> Argv:
             f"  {iptables} -F {chain} && {iptables} -X {chain} || status=$?",
             "fi",
         ]
-    return shell(*lines, *_without_qdisc(host), "exit $status")
+    return shell(*lines, *_without_qdisc(host), *_right_clock(host), "exit $status")
+
+
+def _right_clock(host: HostFacts) -> list[str]:
+    """The page is the system's, and may be gone."""
+    if not host.clock:
+        return []
+    return [
+        f"if [ -e {shlex.quote(host.clock[-1])} ]; then",
+        f"  {shlex.join(host.clock)} reset || status=$?",
+        "fi",
+    ]
 
 
 def _without_qdisc(host: HostFacts) -> list[str]:

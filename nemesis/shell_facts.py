@@ -32,6 +32,8 @@ class HostFacts:
     device: str | None = None
     """Through which the other nodes are reached."""
     queue: int | None = None
+    clock: Argv = ()
+    """The program that sets the clocks of the node wrong, and its page; (): they cannot be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,7 @@ def for_hosts(trial: Trial, on: str = LOCAL) -> Trial:
     """The trial. Raises UsageError for a fault that only the simulator has, or that cannot bite there."""
     if simulated := not_on_hosts(trial.windows(), trial.nodes, trial.places()):
         raise UsageError(
-            f"--nemesis: {', '.join(simulated)}: on hosts, clocks and disks cannot be broken yet;"
+            f"--nemesis: {', '.join(simulated)}: on hosts, disks cannot be broken yet;"
             " `harness sim` has these faults"
         )
     transports.check(trial.transport, on, plan=trial.windows(), wan=trial.wan)

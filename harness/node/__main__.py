@@ -76,6 +76,7 @@ def _read_arguments(argv: Sequence[str]) -> Config:
     named("--zones", type=_words, metavar="ZONE,ZONE...", help="one a node")
     named("--rtt-ms", type=int, help="round trip to expect (20)")
     named("--admin", type=_words, metavar="NETWORK,...", help="answer the admin's paths from there")
+    named("--clock", metavar="FILE", help="the page by which its clocks may be set wrong")
     named("--answer-s", type=int, help="tell a client after so long that nobody knows (30)")
     named("--option", dest="options", action="append", type=_option, metavar="NAME=VALUE")
     named(

@@ -66,6 +66,8 @@ class Config:
     """From where the admin's paths are answered; none: they are off."""
     transport: str = TCP
     """How peers speak to each other: see ``harness.node.transport``."""
+    clock: str = ""
+    """The page by which its clocks are set wrong (``harness.node.clock``); none: they are the host's."""
     answer_s: int = ANSWER_S
     """A client that has waited for so long is told that nobody knows."""
 
@@ -119,6 +121,7 @@ def read(told: Mapping[str, Json]) -> Config:
         options=options,
         disk_lost=_flag("disk_lost", told.get("disk_lost", False)),
         admin=_networks(told.get("admin", ())),
+        clock=_text("clock", told.get("clock", "")),
         answer_s=_number("answer_s", told.get("answer_s", ANSWER_S), 1, 3600),
     )
 

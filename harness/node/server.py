@@ -18,6 +18,7 @@ from typing import Any
 from harness.node import web
 from harness.node.admin import Admin
 from harness.node.client import Client
+from harness.node.clock import Clock
 from harness.node.config import Config, replica_class
 from harness.node.counters import Counters
 from harness.node.engine import Engine
@@ -46,6 +47,7 @@ class Node:
         self.clients: set[Client] = set()
         replica = replica_class(config.protocol)
         data = Path(config.data)
+        self.clock = Clock(config.clock)
         self._journal = Journal(data, log.warning)
         self._notes = Notes(data / "notes.jsonl", config.id)
         self.engine = Engine(
@@ -55,7 +57,7 @@ class Node:
             identity=f"{config.protocol} node {config.id}",
             journal=self._journal,
             world=self,
-            now_ms=lambda: time.time_ns() // 1_000_000,
+            now_ms=self.clock.now_ms,
             disk_lost=config.disk_lost,
         )
         self.admin = self._made_admin(data / "notes.jsonl") if config.admin else None
@@ -177,7 +179,7 @@ class Node:
 
     def set_timer(self, timer: str, generation: int, ms_min: int, ms_max: int) -> None:
         self.cancel_timer(timer)
-        delay_s = random.uniform(ms_min, ms_max) / 1000
+        delay_s = self.clock.real_s(random.uniform(ms_min, ms_max) / 1000)
         self._timers[timer] = self._loop.call_later(delay_s, self._fire, timer, generation)
 
     def cancel_timer(self, timer: str) -> None:
@@ -209,6 +211,7 @@ class Node:
             "members": list(engine.replica.membership()),
             "uptime_ms": int((time.monotonic() - self._began) * 1000),
             "connected": self._peers.connected(),
+            "clock": self.clock.reading(),
             "counters": {
                 **self.counters.all(),
                 "steps": engine.steps,

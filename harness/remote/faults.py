@@ -18,21 +18,25 @@ from typing import Any
 
 from harness.errors import CapabilityError, RemoteError
 from harness.remote import distances
+from harness.remote.agent import OWN_FOLDER
 from harness.remote.faults_agent import Agents, distinct_addresses
+from harness.remote.faults_clock import Clocks, clock_program
 from harness.remote.faults_members import Members
 from harness.remote.faults_process import Processes
 from harness.remote.faults_proof import Network, Prober
 from harness.remote.faults_record import Json, Proof, complaints, proof
 from harness.remote.seam import Completed, Remote, on_all, raise_first
-from harness.systems.kernel import HasMembers, System
+from harness.systems.kernel import HasClock, HasMembers, System
 from nemesis import shell
 from nemesis.actions import (
     CLEAR,
     Action,
+    ClockAction,
     Cut,
     Link,
     MemberAction,
     Mend,
+    ResetClock,
     Resume,
     Shape,
     Start,
@@ -77,6 +81,7 @@ class Injector:
         self.agents = Agents(self.remotes, tag, ledgers=ledgers, lease_s=lease_s)
         self.prober = Prober(self.agents, self.network)
         self.processes = Processes(self.remotes, system, self.agents)
+        self.clocks = Clocks(self.remotes, self.processes)
         self.members = Members(system) if isinstance(system, HasMembers) else None
         self._pid_files = pid_files or {n: f"{directory}/n{n + 1}/pid" for n in self.remotes}
         self._leave_running = leave_running
@@ -99,6 +104,7 @@ class Injector:
         with self._lock:
             try:
                 self._look(weather=weather, far=bool(far))
+                self._find_clocks()
                 self.agents.open(self.directory, self._pid_files, leave_running=self._leave_running)
                 if weather or far:
                     self._find_weather()
@@ -124,6 +130,16 @@ class Injector:
         enough = len(looked) <= shell.MOST_NODES
         # Weather upon distances is more than netem can do (nemesis.shell_weather.distances).
         self._netem = weather != far and enough and all(netem for _, netem in looked.values())
+
+    def _find_clocks(self) -> None:
+        if not isinstance(self.system, HasClock):
+            return
+        folder, system = f"{self.directory}/{OWN_FOLDER}", self.system
+        hosts = {
+            node: replace(host, clock=clock_program(self.remotes[node], folder, system.clock(node)))
+            for node, host in self.facts.hosts.items()
+        }
+        self.facts = replace(self.facts, hosts=hosts)
 
     def _find_weather(self) -> None:
         """Where the kernels lack netem, start the helpers, and note which queue each has."""
@@ -215,6 +231,8 @@ class Injector:
             proofs = self.processes.start_all(actions)
         elif kind is Wipe:
             proofs = self.processes.wipe_all(actions)
+        elif kind is ClockAction:
+            proofs = self.clocks.change(actions, self._send, self.facts)
         else:
             proofs = self.processes.signal(actions, self._send)
         ms = round((time.monotonic() - began) * 1000)
@@ -356,11 +374,13 @@ class Injector:
             ((_, wake),) = shell.commands(Resume(node), facts)
             # It may have died since.
             commands.append((*shell.shell('"$@" 2>/dev/null', "true"), "sh", *wake))
+        if node in self.clocks.wrong:
+            commands += [argv for _, argv in shell.commands(ResetClock(node), self.facts)]
         remote.run(_one_after_the_other(commands), root=True)
         proofs = self.processes.prove_woken(node)
         if start and self.system.pid(node, remote) is None:
             proofs.append(self.processes.start(node))
-        return proofs
+        return proofs + self.clocks.prove_right(node, self.facts)
 
     def _prove_healed(self) -> list[Proof]:
         counts = self._tell_helpers({})
@@ -400,8 +420,11 @@ class Injector:
 
 
 def _sort(action: Action) -> object:
-    """Neighbours of one sort are done at once: all of a class, and all changes of membership."""
-    return MemberAction if isinstance(action, MemberAction) else type(action)
+    """Neighbours of one sort are done at once: all of a class, and all of clocks or of membership."""
+    for family in (MemberAction, ClockAction):
+        if isinstance(action, family):
+            return family
+    return type(action)
 
 
 def _one_after_the_other(commands: Sequence[shell.Argv]) -> shell.Argv:

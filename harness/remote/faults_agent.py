@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import CapabilityError, RemoteError
+from harness.node import clock as clock_module
 from harness.remote import agent as agent_module
 from harness.remote import netem as netem_module
 from harness.remote.agent import OWN_FOLDER
@@ -28,7 +29,7 @@ class AgentLink:
 
     def __init__(self, remote: Remote, folder: str) -> None:
         self.remote, self.folder = remote, folder
-        for module in (agent_module, netem_module):
+        for module in (agent_module, netem_module, clock_module):
             source = Path(str(module.__file__))
             remote.put(source.read_bytes(), f"{folder}/{source.name}")
         self._stream: Stream = remote.stream(

@@ -61,6 +61,11 @@ class Processes:
         answer = self.agents.links[node].ask("state", pid=pid, until=until, wait_ms=wait_ms)
         return str(answer["state"])
 
+    def look(self, node: int) -> str:
+        """``running``, ``stopped`` or ``gone``, now."""
+        pid = self._find(node)
+        return "gone" if pid is None else self.state(node, pid, ("running", "stopped", "gone"))
+
     def start_all(self, actions: Sequence[Start]) -> list[Proof]:
         return [*raise_first(on_all(_by_node(actions), self.start)).values()]
 

@@ -18,6 +18,7 @@ _PACKAGES = {
         "iptables": "iptables",
         "newuidmap": "uidmap",
         "python3": "python3",
+        "cc": "gcc",
     },
     "fedora": {
         "sshd": "openssh-server",
@@ -27,6 +28,7 @@ _PACKAGES = {
         "iptables": "iptables-nft",
         "newuidmap": "shadow-utils",
         "python3": "python3",
+        "cc": "gcc",
     },
 }
 

@@ -224,7 +224,7 @@ class RunningCluster:
         transports.check_fault(self.asked.transport, fault)
         if not_on_hosts([Window(0, 1, fault)], len(self.names), self.asked.zones):
             raise UsageError(
-                f"{fault.name}: on hosts, clocks and disks cannot be broken yet; `harness sim` can"
+                f"{fault.name}: on hosts, disks cannot be broken yet; `harness sim` can"
             )
         if any(isinstance(action, Shape) for action in fault.begin) and not self.deployed.weather:
             raise UsageError(f"{fault.name}: these hosts can neither delay nor lose packets")

@@ -18,15 +18,19 @@ from harness.errors import HarnessError, UsageError
 from nemesis.actions import (
     CLEAR,
     Action,
+    BumpClock,
     Cut,
     Fault,
     Kill,
     Link,
     Mend,
     Pause,
+    ResetClock,
     Resume,
+    SetDrift,
     Shape,
     Start,
+    StrobeClock,
     Weather,
 )
 
@@ -62,6 +66,13 @@ def _cured(ending: Action, others: Sequence[Fault]) -> Iterator[Action]:
         case Resume(node):
             if node not in killed | paused:
                 yield ending
+        case ResetClock(node):
+            yield ending
+            yield from (
+                action
+                for action in begun
+                if isinstance(action, BumpClock | StrobeClock | SetDrift) and action.node == node
+            )
         case _:
             yield ending
 

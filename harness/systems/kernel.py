@@ -6,6 +6,7 @@ One file a system. A system never speaks SSH itself: it is given the remotes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from harness.remote.seam import Remote
@@ -52,6 +53,23 @@ class HasDisk(Protocol):
         How many bytes there were, and are then. Logs for people, and notes for the checkers, stay.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClockPage:
+    """Where the clocks of a node are set wrong, on its host (``harness.node.clock``), and looked at."""
+
+    path: str
+    port: int | None
+    """Where its process answers ``/health``, with ``clock``; None: it was started with the shim
+    (``harness.remote.clock_shim``), which writes into the page what it told the process."""
+
+
+@runtime_checkable
+class HasClock(Protocol):
+    """A system whose processes read their clocks through a page."""
+
+    def clock(self, node: int) -> ClockPage: ...
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """Our own protocols as a system: a zipapp on each host, run by its ``python3``.
 
 On a host, node i lives in ``DIRECTORY/n<i+1>``: ``node.pyz``, ``node.json``, ``log``, ``pid``,
-``data/``, and ``disk-lost`` once that was wiped. All that is done there is done by the short shell scripts below, each in one round trip.
+``data/``, ``clock`` (the page of its clocks), and ``disk-lost`` once the disk was wiped. All that is done there is done by the short shell scripts below, each in one round trip.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from harness.errors import CapabilityError, NotReadyError, RemoteError, UsageError
+from harness.node.clock import PAGE_BYTES
 from harness.node.config import TCP, UNIX
 from harness.remote.hosts_root import SHARED
 from harness.remote.seam import Completed, Host, Remote, on_all
 from harness.systems import bundle, http_client
 from harness.systems.http_client import Connect, HttpClient
+from harness.systems.kernel import ClockPage
 from workloads.kernel import Client
 
 PEER_PORT = 7000
@@ -57,7 +59,7 @@ _PREPARE = (
     _STOP
     + """
 command -v "$2" >/dev/null || exit 127
-rm -rf -- "$1" && mkdir -p -- "$1/data" || exit 3
+rm -rf -- "$1" && mkdir -p -- "$1/data" && head -c "$5" /dev/zero >"$1/clock" || exit 3
 exec "$2" - "$3" "$4" <<'PYTHON'
 import socket, sys
 if sys.version_info < (3, 11):
@@ -97,7 +99,7 @@ _REMOVE = _STOP + 'rm -rf -- "$1" && { rmdir -- "${1%/*}" 2>/dev/null || true; }
 
 
 class Replicas:
-    """A cluster of one protocol. Implements ``System``, ``HasDisk``, ``HasLeaders`` and ``HasMembers``.
+    """A cluster of one protocol. Implements ``System``, and all that a system may have besides.
 
     ``directory`` is absolute, and the same on all hosts. ``extra_modules`` ship along; the module
     of a ``protocol`` given as ``package.module:Class`` does so by itself. ``connect`` opens
@@ -161,7 +163,9 @@ class Replicas:
         """
         host, directory = self._hosts[node], self._home(node)
         ports = (self._peer_port + node, self._http_port + node)
-        done = _run(remote, _PREPARE, directory, host.python, *map(str, ports), check=False)
+        done = _run(
+            remote, _PREPARE, directory, host.python, *map(str, (*ports, PAGE_BYTES)), check=False
+        )
         if done.status != 0:
             raise CapabilityError(f"{host.name}: {_why_not(host, directory, done)}")
         remote.put(self.zipapp, f"{directory}/node.pyz", mode=0o755)
@@ -170,6 +174,7 @@ class Replicas:
             "id": node,
             "http": _join(_any_interface(host.address), ports[1]),
             "data": f"{directory}/data",
+            "clock": f"{directory}/clock",
         }
         remote.put((json.dumps(config, indent=1) + "\n").encode(), f"{directory}/node.json")
 
@@ -205,6 +210,9 @@ class Replicas:
     def wipe(self, node: int, remote: Remote) -> tuple[int, int]:
         before, after = _run(remote, _WIPE, self._home(node)).stdout.split()
         return int(before), int(after)
+
+    def clock(self, node: int) -> ClockPage:
+        return ClockPage(f"{self._home(node)}/clock", self._http_port + node)
 
     def logs(self, node: int) -> Mapping[str, str]:
         home = self._home(node)

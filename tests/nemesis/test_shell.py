@@ -18,13 +18,17 @@ from nemesis import shell
 from nemesis.actions import (
     CLEAR,
     Action,
+    BumpClock,
     Cut,
     Kill,
     Mend,
     Pause,
+    ResetClock,
     Resume,
+    SetDrift,
     Shape,
     Start,
+    StrobeClock,
     Weather,
 )
 from nemesis.shell import Facts, HostFacts
@@ -228,3 +232,25 @@ def test_what_a_host_printed_is_understood(printed, expected, netem) -> None:
 def test_a_host_without_iptables_is_refused() -> None:
     with pytest.raises(ValueError, match="no iptables that works"):
         shell.seen("x", "device=eth0\n")
+
+
+# --- clocks ---------------------------------------------------------------------------------------
+
+
+def test_clocks_are_set_wrong_by_the_program_on_the_host_and_put_right_at_the_end() -> None:
+    known = facts(queue=None)
+    program = ("python3", "/r/agent/clock.py", "/r/n2/clock")
+    hosts = {**known.hosts, 1: replace(known.hosts[1], clock=program)}
+    known = replace(known, hosts=hosts)
+    for action, words in (
+        (BumpClock(1, -70), ("bump", "-70")),
+        (StrobeClock(1, 300, 5), ("strobe", "300", "5")),
+        (SetDrift(1, -500), ("drift", "-500")),
+        (ResetClock(1), ("reset",)),
+    ):
+        assert shell.commands(action, known) == [(1, (*program, *words))]
+    assert (
+        "if [ -e /r/n2/clock ]; then\n  python3 /r/agent/clock.py /r/n2/clock reset"
+        in (shell.tear_down(known, 1)[2])
+    )
+    assert "clock" not in shell.tear_down(known, 0)[2]

@@ -15,13 +15,16 @@ from nemesis import packet, partition, process
 from nemesis.actions import (
     CLEAR,
     Action,
+    BumpClock,
     Cut,
     Fault,
     Kill,
     Link,
     Mend,
     Pause,
+    ResetClock,
     Resume,
+    SetDrift,
     Shape,
     Start,
     Weather,
@@ -139,3 +142,11 @@ def test_a_fault_with_a_time_ends_by_itself_and_says_so() -> None:
 def test_a_fault_that_is_not_open_cannot_be_ended() -> None:
     with pytest.raises(UsageError, match="no open fault 7"):
         OpenFaults(World().perform, list, lambda _: None).end(7)
+
+
+def test_a_clock_that_another_fault_holds_is_wrong_by_that_alone() -> None:
+    bump, drift = BumpClock(1, 500), SetDrift(1, 5_000)
+    both = [Fault("drift", (drift, SetDrift(2, 500)), (ResetClock(1), ResetClock(2)))]
+    ended = cure(Fault("bump", (bump,), (ResetClock(1),)), both)
+    assert ended == (ResetClock(1), drift)
+    assert cure(both[0], [Fault("bump", (bump,), ())]) == (ResetClock(1), bump, ResetClock(2))
