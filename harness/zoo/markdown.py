@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from math import inf
 
 from harness.shrink.size import counted
@@ -28,7 +27,7 @@ def page(records: Sequence[Record], *, about: str) -> str:
 
     A hunt's cost is the median over its hunts, the greater of the middle two.
     """
-    return "\n".join([*_head(records, about), *_configurations(records), *_tables(records), ""])
+    return "\n".join([*_head(records, about), *_tables(records), *_configurations(records)])
 
 
 def _head(records: Sequence[Record], about: str) -> Iterator[str]:
@@ -58,8 +57,8 @@ def _configurations(records: Sequence[Record]) -> Iterator[str]:
 
 def _tables(records: Sequence[Record]) -> Iterator[str]:
     numbers = {o: n for n, o in enumerate(dict.fromkeys(_options(r.mutant) for r in records), 1)}
-    for twin, of_twin in groupby(records, key=lambda record: record.mutant.twin):
-        own = list(of_twin)
+    for twin in dict.fromkeys(record.mutant.twin for record in records):
+        own = [record for record in records if record.mutant.twin == twin]
         yield f"## {twin}"
         yield ""
         yield f"| {' | '.join(COLUMNS)} |"
