@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import harness
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("protocols", "checker", "nemesis", "workloads", "harness")
@@ -136,6 +139,11 @@ def imports_module_random(tree: ast.AST) -> bool:
         isinstance(node, ast.Import) and any(alias.name == "random" for alias in node.names)
         for node in ast.walk(tree)
     )
+
+
+def test_the_front_of_harness_names_all_its_modules():
+    known = {path.stem for path in (ROOT / "harness").glob("*.py")} - {"__init__", "__main__"}
+    assert known <= {*re.findall(r"\w+", harness.__doc__ or "")}
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)

@@ -45,6 +45,11 @@ def _head(records: Sequence[Record], about: str) -> Iterator[str]:
         "the bug played every one of the same trials, and each had to be valid."
     )
     yield ""
+    yield (
+        "With a hyphen, P-9 is a bug that Paxi has, G-2 one of GoPaxos, K-6 a hazard of paxakos, E-1 one of "
+        "published EPaxos; without, B1 is the breach of a rule of the protocol's paper."
+    )
+    yield ""
 
 
 def _configurations(records: Sequence[Record]) -> Iterator[str]:
