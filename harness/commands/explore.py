@@ -70,7 +70,11 @@ class Copies(click.ParamType):  # type: ignore[type-arg]  # generic in new relea
     help="Without thrift and symmetry: many times the states; the first counterexample is a shortest one.",
 )  # fmt: skip
 @click.option(
-    "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of the protocol; a wrong NAME lists them.",
 )
 @click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
 def command(**given: Any) -> int:

@@ -115,11 +115,11 @@ _OPTIONS = [
         show_default=True, help="Client time-out in ms; then the op's fate is unknown.",
     ),
     click.option(
-        "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
+        "--option", "options", multiple=True, metavar="NAME=VALUE", help="Of the protocol; a wrong NAME lists them."
     ),
     click.option(
         "--workload-option", "workload_options", multiple=True, metavar="NAME=VALUE",
-        help="For the workload.",
+        help="Of the workload; a wrong NAME lists them.",
     ),
     click.option(
         "--ops", help="The clients' very ops: JSON [[at_ms, client, f, key, value], ...], or @FILE."

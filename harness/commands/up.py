@@ -57,7 +57,11 @@ DEFAULT_NODES = "3"
     "--admin", is_flag=True, help="Nodes answer the admin's paths (harness/node/admin.py)."
 )
 @click.option(
-    "--option", "options", multiple=True, metavar="NAME=VALUE", help="For the protocol itself."
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Of the protocol; a wrong NAME lists them.",
 )
 def command(**given: Any) -> None:
     """Put a protocol on hosts and leave it running: `harness shell` speaks to it.
