@@ -17,8 +17,9 @@ from harness.bench.asked import Asked
 from harness.bench.campaign import Done, medians, on_hosts, repeated, simulated
 from harness.bench.compare import find
 from harness.bench.tell import tell
+from harness.commands import shared
 from harness.commands.options import Concurrency, Duration, check_trial, clients, pair
-from harness.commands.test import LOCAL, SIMULATED, again, chosen, for_hosts
+from harness.commands.test import SIMULATED, again, chosen, for_hosts
 from harness.errors import UsageError
 from harness.inventory import load
 from harness.node.config import TRANSPORTS, UNIX
@@ -27,6 +28,7 @@ from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress, to_stdout
 from harness.sim import NETWORKS
+from harness.transports import LOCAL
 from harness.trial import Trial
 from harness.wan import hosts_in, longest_ms
 from protocols import PROTOCOLS
@@ -100,10 +102,7 @@ ALL_PROTOCOLS = "all"
     "--network", type=click.Choice(list(NETWORKS)), default=Asked.network, show_default=True,
     help="How the simulator's links behave.",
 )  # fmt: skip
-@click.option(
-    "--rtt", "rtt_ms", type=click.IntRange(1, 10_000), show_default="20, or what --wan says",
-    help="Round trip in ms that the protocol's time-outs are multiples of.",
-)  # fmt: skip
+@shared.rtt
 @click.option(
     "--timeout", "client_timeout_ms", type=click.IntRange(1, 600_000),
     default=Asked.client_timeout_ms, show_default=True, help="Client time-out in ms.",
@@ -120,7 +119,7 @@ ALL_PROTOCOLS = "all"
     "--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write the tables there, too, and the plots beside them.",
 )  # fmt: skip
-@click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
+@shared.store
 def command(**given: Any) -> int:
     """Measure throughput and latency, protocols side by side, on histories that are checked.
 

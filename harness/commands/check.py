@@ -16,6 +16,7 @@ from checker.liveness import RTT_MS
 from checker.phrases import plural
 from checker.verdict import Outcome, Verdict, combine
 from harness.claims import Checks, at_isolation, claims, guess, observing_failed_cas
+from harness.commands import shared
 from harness.errors import HarnessError, StoreError, UsageError
 from harness.formats import FORMATS
 from harness.formats.keys import only_keys
@@ -27,7 +28,7 @@ from harness.report.picture import draw
 from harness.report.progress import to_stdout
 from harness.report.summary import report
 from harness.report.working import Working
-from harness.store.find import STORE, read_object
+from harness.store.find import read_object
 from harness.store.record import HISTORY, TRIAL
 from harness.trial import NO_FAULTS, Trial
 from workloads.kernel import Check
@@ -100,7 +101,7 @@ class Judged:
     help="Draw what is wrong: the few ops that contradict, and why.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The results as JSON.")
-@click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
+@shared.store
 def command(  # noqa: PLR0917  click passes them by name
     histories: tuple[str, ...],
     model: str | None,

@@ -13,6 +13,7 @@ import click
 from checker.history import History
 from checker.phrases import of_node
 from checker.verdict import Outcome
+from harness.commands import shared
 from harness.commands.options import Duration, pair
 from harness.commit import commit
 from harness.errors import UsageError
@@ -69,14 +70,8 @@ class Copies(click.ParamType):  # type: ignore[type-arg]  # generic in new relea
     "--plain", is_flag=True,
     help="Without thrift and symmetry: many times the states; the first counterexample is a shortest one.",
 )  # fmt: skip
-@click.option(
-    "--option",
-    "options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Of the protocol; a wrong NAME lists them.",
-)
-@click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
+@shared.protocol_option
+@shared.store
 def command(**given: Any) -> int:
     """Explore every order of events of a small scope; find a short counterexample, or that there
     is none.

@@ -11,10 +11,10 @@ from checker.history import History
 from checker.phrases import of_node
 from checker.values import Json
 from checker.verdict import Outcome
+from harness.commands import shared
 from harness.errors import UsageError
 from harness.report.progress import to_stdout
 from harness.running.logs import Log, cmp, diff, log_of, slots
-from harness.store.find import STORE
 from harness.store.load import load_history
 
 EXIT = {True: Outcome.VALID, False: Outcome.INVALID}
@@ -28,7 +28,7 @@ EXIT = {True: Outcome.VALID, False: Outcome.INVALID}
 @click.option("--last", type=click.IntRange(1), help="Only so many slots, the last ones.")
 @click.option("--diff", "how", flag_value="diff", help="Do those that have a slot agree on it?")
 @click.option("--cmp", "how", flag_value="cmp", help="Do all have the very same slots?")
-@click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
+@shared.store
 def command(run: str, node: tuple[str, ...], last: int | None, how: str | None, store: Path) -> int:
     """Print the logs of a run's nodes side by side, or compare them.
 

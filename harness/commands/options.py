@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.commands import shared
 from harness.errors import UsageError
 from harness.online import refuse_unwatchable
 from harness.sim import NETWORKS
@@ -102,10 +103,7 @@ _OPTIONS = [
         help="About how long from one fault of a kind to the next.",
     ),
     click.option("--plan", help="The fault plan itself: JSON, or @FILE (a run's plan.json)."),
-    click.option(
-        "--rtt", "rtt_ms", type=click.IntRange(1, 10_000), show_default="20, or what --wan says",
-        help="Round trip in ms that the protocol's time-outs are multiples of.",
-    ),
+    shared.rtt,
     click.option(
         "--wan", metavar="INVENTORY",
         help="Zones and round trips between nodes, as in an inventory (wan5, wan9, or a TOML file).",
@@ -114,9 +112,7 @@ _OPTIONS = [
         "--timeout", "client_timeout_ms", type=click.IntRange(1, 600_000), default=1000,
         show_default=True, help="Client time-out in ms; then the op's fate is unknown.",
     ),
-    click.option(
-        "--option", "options", multiple=True, metavar="NAME=VALUE", help="Of the protocol; a wrong NAME lists them."
-    ),
+    shared.protocol_option,
     click.option(
         "--workload-option", "workload_options", multiple=True, metavar="NAME=VALUE",
         help="Of the workload; a wrong NAME lists them.",

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 import webbrowser
-from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from harness.commands import shared
 from harness.commands.options import load_options, simulated_options, simulated_trial
 from harness.errors import CapabilityError, UsageError
 from harness.play.server import Playground, Server
 from harness.play.session import Session
 from harness.replay import load_simulated
 from harness.report.progress import to_stdout
-from harness.store.find import STORE
 from harness.trial import Trial
 
 BY_HAND = "[]"
@@ -35,7 +34,7 @@ OF_PLAYING = {"run", "at_text", "port", "opens", "store"}
 @click.option("--at", "at_text", metavar="EVENT|MS", help="Where to begin: event 417, or 12.5ms.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="any that is free")
 @click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
-@click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
+@shared.store
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Watch a simulated cluster on a page, event by event; break it, ask it, go back.

@@ -16,7 +16,8 @@ from harness.running import registry
 from harness.running.control import NotThereError
 from harness.running.gone import pids_of_nodes
 from harness.running.lifecycle import status
-from harness.running.registry import LOCAL, Entry
+from harness.running.registry import Entry
+from harness.transports import LOCAL
 
 COLUMNS = ("cluster", "node", "state", "pid", "clients at", "peers", "leads", "since")
 

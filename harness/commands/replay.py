@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from checker.verdict import Outcome
+from harness.commands import shared
 from harness.errors import StoreError, UsageError
 from harness.replay import (
     Replayed,
@@ -24,7 +25,6 @@ from harness.report.conversation import Conversation, Scope, conversation
 from harness.report.lamport import draw
 from harness.report.progress import to_stdout
 from harness.report.trace_table import table
-from harness.store.find import STORE
 
 
 @click.command("replay")
@@ -42,7 +42,7 @@ from harness.store.find import STORE
 @click.option("--until", "until_ms", type=click.IntRange(min=0), help="Stop there, in ms, to look.")
 @click.option("--state", is_flag=True, help="Print the nodes' states after --until, as JSON.")
 @click.option("--shell", is_flag=True, help="Open Python on the nodes as they are after --until.")
-@click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
+@shared.store
 def command(**given: Any) -> int:
     """Play a simulated run again, compare the history byte for byte, and look at what happened.
 

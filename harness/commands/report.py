@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from harness.commands import shared
 from harness.errors import UsageError
 from harness.judge import judge
 from harness.report.progress import to_stdout
 from harness.report.run_page import stored_checks, write_page
-from harness.store.find import STORE, find_history, read_object
+from harness.store.find import find_history, read_object
 from harness.store.load import load_history
 from harness.store.record import TRIAL
 from harness.trial import Trial
@@ -18,7 +19,7 @@ from harness.trial import Trial
 
 @click.command("report")
 @click.argument("run", metavar="RUN")
-@click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
+@shared.store
 def command(run: str, store: Path) -> None:
     """Write report.html into a run's directory: one page, needing nothing else.
 

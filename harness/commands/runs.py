@@ -8,11 +8,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.store.find import STORE, list_runs
+from harness.commands import shared
+from harness.store.find import list_runs
 
 
 @click.command("runs")
-@click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
+@shared.store
 @click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="How many.")
 def command(store: Path, last: int) -> None:
     """List the runs in the store, the youngest last.

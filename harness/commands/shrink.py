@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from checker.verdict import Outcome
+from harness.commands import shared
 from harness.commands.shrink_on_hosts import shrink_on_hosts
 from harness.errors import UsageError
 from harness.replay import load_simulated
@@ -20,7 +21,7 @@ from harness.shrink import Bounds, Search, Shrunk, first_invalid, shrink, size_o
 from harness.shrink.hunt import REAL_BOUNDS
 from harness.shrink.rerun import load_real, real_trial
 from harness.simulated import Played, keep, play
-from harness.store.find import STORE, find_history
+from harness.store.find import find_history
 from harness.trial import Trial
 
 SPEAK_EVERY_S = 1.0
@@ -45,7 +46,7 @@ SPEAK_EVERY_S = 1.0
     "--jobs", "-j", type=click.IntRange(1, 256), default=os.cpu_count() or 1, show_default=True,
     help="Processes, used while trials are long. The result does not depend on them.",
 )  # fmt: skip
-@click.option("--store", type=click.Path(path_type=Path), default=STORE, show_default=True)
+@shared.store
 def command(**given: Any) -> int:
     """Make a failed run as small as can be: the same check still fails.
 

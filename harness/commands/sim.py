@@ -6,13 +6,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 
 from checker.sometimes import never
 from checker.verdict import Outcome, combine
+from harness.commands import shared
 from harness.commands.options import simulated_options, simulated_trial, trial_options
 from harness.errors import UsageError
 from harness.report.progress import Progress, to_stdout
@@ -46,7 +46,7 @@ AT_ONCE = Bounds(trials=1_000, seconds=15)
 @click.option("--shrink/--no-shrink", default=True, help="Whether to shrink a trial that failed.")
 @click.option("--check-determinism", is_flag=True, help="Play twice; name the first difference.")
 @click.option("--trace", is_flag=True, help="Print every event, a line each, to stdout.")
-@click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
+@shared.store
 def command(**given: Any) -> int:
     """Run trials in the seeded simulator: virtual time, every failure replays.
 

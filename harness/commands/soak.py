@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from checker.verdict import Outcome
+from harness.commands import shared
 from harness.commands.options import Duration
 from harness.commit import commit
 from harness.crew import ClusterCrew, Crew, LocalCrew
@@ -60,7 +60,7 @@ SHRINK = Bounds(trials=2_000, seconds=30)
     "--failures", type=click.IntRange(1), default=10, show_default=True,
     help="End after so many failures; each is stored, and shrunk.",
 )  # fmt: skip
-@click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
+@shared.store
 def command(**given: Any) -> int:
     """Play trial after trial, each of another configuration, until the time is over.
 

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from harness import transports
+from harness.commands import shared
 from harness.commands.options import trial_from, trial_options
 from harness.errors import UsageError
 from harness.inventory import Inventory, load
-from harness.node.config import TCP, TRANSPORTS, UNIX
+from harness.node.config import UNIX
 from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress
+from harness.transports import LOCAL
 from harness.trial import Trial
 from harness.wan import hosts_in, longest_ms
 from nemesis.shell import not_on_hosts
 
-LOCAL, SIMULATED = "local", "sim"
+SIMULATED = "sim"
 DEFAULT_NODES = 5
 
 
 @click.command("test")
 @trial_options
-@click.option(
-    "--transport", type=click.Choice(list(TRANSPORTS)), default=TCP, show_default=True,
-    help="How the nodes speak to each other; unix: hosts made on this machine only.",
-)  # fmt: skip
-@click.option(
-    "--on", default=LOCAL, show_default=True, metavar="local|INVENTORY",
-    help="Hosts made on this machine, or those of an inventory (a TOML file, or its name).",
-)  # fmt: skip
+@shared.transport
+@shared.on_hosts
 @click.option(
     "--nodes", "-n", metavar="N|NAMES",
     help=f"How many hosts, or which of the inventory by comma; default: {DEFAULT_NODES}, as many as"
@@ -52,7 +47,7 @@ DEFAULT_NODES = 5
 @click.option(
     "--admin", is_flag=True, help="Nodes answer the admin's paths (harness/node/admin.py)."
 )
-@click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
+@shared.store
 def command(**given: Any) -> int:
     """Run a trial on real hosts: processes over TCP, SSH, iptables, kill -9.
 

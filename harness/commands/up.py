@@ -12,16 +12,17 @@ import click
 from rich.console import Console
 
 from harness import transports
+from harness.commands import shared
 from harness.commands.options import pair
 from harness.commands.ps import look, table_of_nodes
 from harness.commands.test import chosen, local_nodes
 from harness.errors import UsageError
 from harness.inventory import load
-from harness.node.config import TCP, TRANSPORTS
 from harness.remote.seam import Host
 from harness.report.progress import Progress
 from harness.running.lifecycle import begin
-from harness.running.registry import LOCAL, Asked
+from harness.running.registry import Asked
+from harness.transports import LOCAL
 from harness.trial import Trial
 from harness.wan import longest_ms, zones_of
 
@@ -30,10 +31,7 @@ DEFAULT_NODES = "3"
 
 @click.command("up")
 @click.option("--protocol", "-p", required=True, help="What to run: see `harness list`.")
-@click.option(
-    "--on", default=LOCAL, show_default=True, metavar="local|INVENTORY",
-    help="Hosts made on this machine, or those of an inventory (a TOML file, or its name).",
-)  # fmt: skip
+@shared.on_hosts
 @click.option(
     "--nodes", "-n", metavar="N|NAMES",
     help=f"How many hosts, or which of the inventory by comma; default: {DEFAULT_NODES}, or all.",
@@ -45,24 +43,12 @@ DEFAULT_NODES = "3"
 @click.option(
     "--wan", metavar="INVENTORY", help="Round trips of its zones stand between the hosts."
 )
-@click.option(
-    "--rtt", "rtt_ms", type=click.IntRange(1, 10_000), show_default="20, or what --wan says",
-    help="Round trip in ms that the protocol's time-outs are multiples of.",
-)  # fmt: skip
-@click.option(
-    "--transport", type=click.Choice(list(TRANSPORTS)), default=TCP, show_default=True,
-    help="How the nodes speak to each other; unix: hosts made on this machine only.",
-)  # fmt: skip
+@shared.rtt
+@shared.transport
 @click.option(
     "--admin", is_flag=True, help="Nodes answer the admin's paths (harness/node/admin.py)."
 )
-@click.option(
-    "--option",
-    "options",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Of the protocol; a wrong NAME lists them.",
-)
+@shared.protocol_option
 def command(**given: Any) -> None:
     """Put a protocol on hosts and leave it running: `harness shell` speaks to it.
 

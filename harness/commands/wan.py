@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
-from harness.commands.test import LOCAL, SIMULATED, again
+from harness.commands import shared
+from harness.commands.test import SIMULATED, again
 from harness.errors import UsageError
 from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.report.progress import Progress, to_stdout
+from harness.transports import LOCAL
 from harness.wan import hosts_in, zones_of
 from harness.wan.measured import Place, Result, on_hosts, simulated
 from harness.wan.rows import Maker, Row, by_zone, chosen
@@ -56,7 +58,7 @@ FAR, UNKNOWN, INTERRUPTED = 1, 2, 130
     "--plots", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
     help="Draw there, as SVG, what the literature claims, with what theory predicts; no table.",
 )  # fmt: skip
-@click.option("--store", type=click.Path(path_type=Path), default=Path("store"), show_default=True)
+@shared.store
 def command(**given: Any) -> int:
     """Measure each protocol's mean latency at each site, beside the closed form of the round trips.
 

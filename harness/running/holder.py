@@ -23,7 +23,8 @@ from harness.report.progress import Progress
 from harness.running.cluster import RunningCluster
 from harness.running.control import Server
 from harness.running.deployed import deployment_of
-from harness.running.registry import LOCAL, Asked, Entry
+from harness.running.registry import Asked, Entry
+from harness.transports import LOCAL
 from harness.trial import Trial
 from harness.wan import links_of
 

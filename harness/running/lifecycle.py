@@ -17,7 +17,8 @@ from harness.remote.homes import home_of
 from harness.running import registry
 from harness.running.control import Answer, Control, NotThereError
 from harness.running.gone import Traces, links_and_mounts, traces_of
-from harness.running.registry import LOCAL, Asked, Entry
+from harness.running.registry import Asked, Entry
+from harness.transports import LOCAL
 
 END_S = 60.0
 """After so long a holder that was told to end is killed."""

@@ -35,10 +35,10 @@ from harness.errors import UsageError
 from harness.node.config import TCP
 from harness.remote.seam import Host
 from harness.tables import nearest
+from harness.transports import LOCAL
 
 PLACE = "HARNESS_RUNNING"
 """The environment variable that names another directory."""
-LOCAL = "local"
 
 
 @dataclass(frozen=True, kw_only=True)

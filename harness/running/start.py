@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from harness.remote import sandbox
-from harness.running.registry import LOCAL, Entry
+from harness.running.registry import Entry
+from harness.transports import LOCAL
 
 
 def main() -> None:

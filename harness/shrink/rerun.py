@@ -22,9 +22,9 @@ from harness.shrink.search import name_of
 from harness.store.find import read_object
 from harness.store.load import load_history
 from harness.store.record import LATEST, PLAN, RESULTS, TRIAL
+from harness.transports import LOCAL
 from harness.trial import Trial
 
-LOCAL = "local"
 FOLDER = "shrink"
 """In the run's directory: the ledger, the smallest plan, what the runs said, the runs that failed."""
 
