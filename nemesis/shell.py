@@ -8,12 +8,11 @@
   sender's socket, and TCP would crawl (HOSTS.md 4c).
 - **Distances** (``Facts.apart_us``) are delays by the same means that are there before any fault and after
   it: weather comes on top of them, and healing leaves them.
-- **Processes** get signals. ``Start`` and ``Wipe`` are the system's own affair and have no command, and so
-  are ``Join`` and ``Leave``, which are asked of the system.
+- **Processes** get signals. ``Start`` is the system's own affair and has no command, nor have **disks**,
+  since only it knows its files (``harness.systems.kernel``: ``HasDisk``, ``HasJournal``), nor ``Join`` and
+  ``Leave``, which are asked of it.
 - **Clocks** of the node's process, not of the machine, are set wrong by a page that it maps
   (``harness.node.clock``).
-- **Disks**, all but ``Wipe``, are broken in the simulator only, so far: ``SIMULATED_ONLY`` says so, and a
-  trial that asks for one on hosts is refused before any host is touched.
 
 Only IPv4. Commands that are sent once (``Cut``, ``Mend``, ``Shape``) are one process where possible;
 ``set_up``, ``heal`` and ``tear_down`` may be repeated at will and end with status 0 if nothing is
@@ -24,22 +23,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from random import Random
-from typing import assert_never, get_args
+from typing import assert_never
 
 from nemesis.actions import (
     Action,
     BumpClock,
     Corrupt,
     Cut,
-    DiskAction,
     Join,
     Kill,
     Leave,
     LoseUnsynced,
     Mend,
     Pause,
-    Plan,
     ResetClock,
     Restore,
     Resume,
@@ -50,7 +46,6 @@ from nemesis.actions import (
     StrobeClock,
     Wipe,
 )
-from nemesis.resolution import resolve
 from nemesis.shell_facts import (
     MOST_NODES,
     PATH,
@@ -70,18 +65,11 @@ from nemesis.shell_weather import distances, shape
 
 __all__ = ["MOST_NODES", "Argv", "Command", "Facts", "HostFacts", "shell"]
 
-_ON_HOSTS = (Wipe,)
-SIMULATED_ONLY: tuple[type, ...] = tuple(
-    action for action in get_args(DiskAction) if action not in _ON_HOSTS
-)
-"""Actions that have no command. Give one its ``case`` in :func:`commands`, then take it out here."""
-
 
 def commands(action: Action, facts: Facts) -> list[Command]:
     """``(node, argv)`` for each host that has a part in it, ascending; at most one for a node.
 
-    Raises KeyError for a node that is not in ``facts``, or whose pid is needed and not there, and
-    NotImplementedError for an action of ``SIMULATED_ONLY``.
+    Raises KeyError for a node that is not in ``facts``, or whose pid is needed and not there.
     """
     match action:
         case Cut(links):
@@ -96,10 +84,17 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             return [(node, _signal("STOP", facts.pids[node]))]
         case Resume(node):
             return [(node, _signal("CONT", facts.pids[node]))]
-        case Start() | Wipe() | Join() | Leave():
+        case (
+            Start()
+            | SlowDisk()
+            | LoseUnsynced()
+            | Corrupt()
+            | Restore()
+            | Wipe()
+            | Join()
+            | Leave()
+        ):
             return []
-        case SlowDisk() | LoseUnsynced() | Corrupt() | Restore():
-            raise NotImplementedError(f"{action}: disks are broken in the simulator only, so far")
         case BumpClock(node, ms):
             return [(node, _clock(facts, node, "bump", ms))]
         case StrobeClock(node, ms, period_ms):
@@ -110,23 +105,6 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             return [(node, _clock(facts, node, "reset"))]
         case _:
             assert_never(action)
-
-
-def not_on_hosts(plan: Plan, nodes: int, zones: Sequence[str] = ()) -> list[str]:
-    """The names of those faults of a plan that can only be simulated, each once.
-
-    >>> from nemesis.actions import Window
-    >>> not_on_hosts([Window(0, 5, "kill-one"), Window(9, 5, "disk-slow")], 3)
-    ['disk-slow']
-    """
-    found: dict[str, None] = {}
-    for window in plan:
-        fault = window.fault
-        if isinstance(fault, str):
-            fault = resolve(fault, Random(0), range(nodes), zones=zones)
-        if any(isinstance(action, SIMULATED_ONLY) for action in (*fault.begin, *fault.end)):
-            found[fault.name] = None
-    return list(found)
 
 
 def _signal(name: str, pid: int) -> Argv:

@@ -259,6 +259,9 @@ class Replica(ABC, Generic[Message]):
     """The rare things that it notes under ``sometimes``, in words: "a snapshot was installed"."""
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {}
     """For some of its options, what ``harness sim --swarm`` draws from: small sizes, near limits."""
+    synced: ClassVar[bool] = True
+    """Whether what it persists is durable, whatever happens to its machine, before anything leaves. False
+    leaves out the sync, as many a database's option does: a process that is killed loses nothing, yet."""
     changes_members: ClassVar[bool] = False
     """Whether it serves ``join`` and ``leave`` (see ``protocols.membership``)."""
 

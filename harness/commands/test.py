@@ -20,7 +20,6 @@ from harness.report.progress import Progress
 from harness.transports import LOCAL
 from harness.trial import Trial
 from harness.wan import hosts_in, longest_ms
-from nemesis.shell import not_on_hosts
 
 SIMULATED = "sim"
 DEFAULT_NODES = 5
@@ -85,12 +84,7 @@ def command(**given: Any) -> int:
 
 
 def for_hosts(trial: Trial, on: str = LOCAL) -> Trial:
-    """The trial. Raises UsageError for a fault that only the simulator has, or that cannot bite there."""
-    if simulated := not_on_hosts(trial.windows(), trial.nodes, trial.places()):
-        raise UsageError(
-            f"--nemesis: {', '.join(simulated)}: on hosts, disks cannot be broken yet;"
-            " `harness sim` has these faults"
-        )
+    """The trial. Raises UsageError for a fault that cannot bite there."""
     transports.check(trial.transport, on, plan=trial.windows(), wan=trial.wan)
     return trial
 

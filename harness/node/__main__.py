@@ -77,6 +77,7 @@ def _read_arguments(argv: Sequence[str]) -> Config:
     named("--rtt-ms", type=int, help="round trip to expect (20)")
     named("--admin", type=_words, metavar="NETWORK,...", help="answer the admin's paths from there")
     named("--clock", metavar="FILE", help="the page by which its clocks may be set wrong")
+    named("--disk", metavar="FILE", help="the page by which its disk may be broken")
     named("--answer-s", type=int, help="tell a client after so long that nobody knows (30)")
     named("--option", dest="options", action="append", type=_option, metavar="NAME=VALUE")
     named(

@@ -68,6 +68,8 @@ class Config:
     """How peers speak to each other: see ``harness.node.transport``."""
     clock: str = ""
     """The page by which its clocks are set wrong (``harness.node.clock``); none: they are the host's."""
+    disk: str = ""
+    """The page by which its disk is broken (``harness.node.disk``); none: it is the host's."""
     answer_s: int = ANSWER_S
     """A client that has waited for so long is told that nobody knows."""
 
@@ -122,6 +124,7 @@ def read(told: Mapping[str, Json]) -> Config:
         disk_lost=_flag("disk_lost", told.get("disk_lost", False)),
         admin=_networks(told.get("admin", ())),
         clock=_text("clock", told.get("clock", "")),
+        disk=_text("disk", told.get("disk", "")),
         answer_s=_number("answer_s", told.get("answer_s", ANSWER_S), 1, 3600),
     )
 

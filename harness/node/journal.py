@@ -1,8 +1,7 @@
 """What a node has persisted: a map from key to JSON value, as an append-only file of checked records.
 
-A record is ``length, crc32(length, payload)`` (little-endian, 4 bytes each) and the payload, a JSON
-object of the keys that one turn changed, null for a forgotten key. A turn is one record, so it is
-durable as a whole or not at all.
+A record (``harness.node.records``) is a JSON object of the keys that one turn changed, null for a forgotten
+key. A turn is one record, so it is durable as a whole or not at all.
 
 Since each record is synced before the next is written, only the last one can be torn by a crash.
 So a bad record that no good one follows is a torn tail, which nobody was told of: it is dropped with
@@ -19,14 +18,11 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from struct import Struct
-from zlib import crc32
 
+from harness.node.disk import Disk
+from harness.node.records import find_record, record, records
 from protocols.kernel import Json
 from protocols.wire import dumps, loads
-
-_HEAD = Struct("<II")
-_LENGTH = Struct("<I")
 
 COMPACT_BYTES = 4 << 20
 """A journal smaller than this is never compacted."""
@@ -43,7 +39,9 @@ class JournalError(Exception):
 class Journal:
     """The durable map of the node that runs in ``directory``; creates both where they are missing.
 
-    Raises JournalError where another process uses the directory or a durable record is damaged.
+    ``synced`` False: what is committed is left to the operating system, which keeps it when the process
+    dies, and not when the power fails. Raises JournalError where another process uses the directory or a
+    durable record is damaged.
     """
 
     def __init__(
@@ -52,12 +50,15 @@ class Journal:
         warn: Callable[[str], None],
         *,
         compact_bytes: int = COMPACT_BYTES,
+        disk: Disk | None = None,
+        synced: bool = True,
     ) -> None:
         self.directory = Path(directory)
         self.path = self.directory / "journal"
         self.compactions = 0
         self._new = self.directory / "journal.new"
         self._compact_bytes = compact_bytes
+        self._disk, self._synced = disk or Disk(), synced
         self._live: dict[str, str] = {}
         self._live_bytes = 0
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -79,13 +80,14 @@ class Journal:
         return None if text is None else loads(text)
 
     def commit(self, texts: Mapping[str, str]) -> None:
-        """Make these keys durable, all or none: one write, one sync.
+        """Make these keys durable, all or none: one write, one sync (if there are any).
 
         Values are JSON text; ``null`` forgets a key. Raises OSError if they may not have become
         durable; the journal is not to be used after that.
         """
-        self._append(self._fd, _record(texts))
-        os.fdatasync(self._fd)
+        self._append(self._fd, record(texts))
+        if self._synced:
+            self._disk.sync(self._fd, self._size)
         self._apply(texts)
         if self._size > max(self._compact_bytes, COMPACT_RATIO * self._live_bytes):
             self._compact()
@@ -98,11 +100,11 @@ class Journal:
         """Read the file into the map; returns its length without a torn tail."""
         data = self.path.read_bytes()
         end = 0
-        for position, payload in _records(data):
+        for position, payload in records(data):
             end = position
             self._apply({key: dumps(value) for key, value in loads(payload.decode()).items()})
         if end < len(data):
-            if (good := _find_record(data, end + 1)) is not None:
+            if (good := find_record(data, end + 1)) is not None:
                 raise JournalError(
                     f"{self.path}: the record at byte {end} is damaged, but a good one follows at "
                     f"byte {good}: durable data was lost. Start from an empty directory, or not at all."
@@ -111,6 +113,7 @@ class Journal:
             os.ftruncate(self._fd, end)
         os.fsync(self._fd)
         _sync_directory(self.directory)
+        self._disk.opened(self._fd, end)
         return end
 
     def _apply(self, texts: Mapping[str, str]) -> None:
@@ -132,12 +135,13 @@ class Journal:
         fd = os.open(self._new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         self._size = 0
         for chunk in _chunks(self._live):
-            self._append(fd, _record(chunk))
+            self._append(fd, record(chunk))
         os.fsync(fd)
         self._new.replace(self.path)
         _sync_directory(self.directory)
         os.close(self._fd)
         self._fd = fd
+        self._disk.opened(fd, self._size)
         self.compactions += 1
 
 
@@ -157,43 +161,6 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _record(texts: Mapping[str, str]) -> bytes:
-    payload = ("{" + ",".join([f"{dumps(k)}:{v}" for k, v in texts.items()]) + "}").encode()
-    return _HEAD.pack(len(payload), _check(payload)) + payload
-
-
-def _check(payload: bytes) -> int:
-    """Over the length too: a run of zeros must not look like an empty record."""
-    return crc32(payload, crc32(_LENGTH.pack(len(payload))))
-
-
-def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(where it ends, payload) of each good record from the start, up to the first bad one."""
-    position = 0
-    while (payload := _record_at(data, position)) is not None:
-        position += _HEAD.size + len(payload)
-        yield position, payload
-
-
-def _record_at(data: bytes, position: int) -> bytes | None:
-    if position + _HEAD.size > len(data):
-        return None
-    length, check = _HEAD.unpack_from(data, position)
-    start = position + _HEAD.size
-    if start + length > len(data):
-        return None
-    payload = data[start : start + length]
-    return payload if _check(payload) == check else None
-
-
-def _find_record(data: bytes, start: int) -> int | None:
-    """Where the first good record at or after ``start`` begins, at whatever byte that is."""
-    for position in range(start, len(data) - _HEAD.size + 1):
-        if _record_at(data, position) is not None:
-            return position
-    return None
 
 
 def _chunks(live: Mapping[str, str]) -> Iterator[dict[str, str]]:

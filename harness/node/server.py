@@ -21,6 +21,7 @@ from harness.node.client import Client
 from harness.node.clock import Clock
 from harness.node.config import Config, replica_class
 from harness.node.counters import Counters
+from harness.node.disk import Disk
 from harness.node.engine import Engine
 from harness.node.injected import Injected
 from harness.node.inspect import plain
@@ -48,7 +49,7 @@ class Node:
         replica = replica_class(config.protocol)
         data = Path(config.data)
         self.clock = Clock(config.clock)
-        self._journal = Journal(data, log.warning)
+        self._journal = Journal(data, log.warning, disk=Disk(config.disk), synced=replica.synced)
         self._notes = Notes(data / "notes.jsonl", config.id)
         self.engine = Engine(
             replica,

@@ -21,6 +21,7 @@ from harness.remote import distances
 from harness.remote.agent import OWN_FOLDER
 from harness.remote.faults_agent import Agents, distinct_addresses
 from harness.remote.faults_clock import Clocks, clock_program
+from harness.remote.faults_disk import Disks
 from harness.remote.faults_members import Members
 from harness.remote.faults_process import Processes
 from harness.remote.faults_proof import Network, Prober
@@ -32,13 +33,17 @@ from nemesis.actions import (
     CLEAR,
     Action,
     ClockAction,
+    Corrupt,
     Cut,
     Link,
+    LoseUnsynced,
     MemberAction,
     Mend,
     ResetClock,
+    Restore,
     Resume,
     Shape,
+    SlowDisk,
     Start,
     Weather,
     Wipe,
@@ -82,6 +87,7 @@ class Injector:
         self.prober = Prober(self.agents, self.network)
         self.processes = Processes(self.remotes, system, self.agents)
         self.clocks = Clocks(self.remotes, self.processes)
+        self.disks = Disks(self.remotes, self.processes)
         self.members = Members(system) if isinstance(system, HasMembers) else None
         self._pid_files = pid_files or {n: f"{directory}/n{n + 1}/pid" for n in self.remotes}
         self._leave_running = leave_running
@@ -231,6 +237,10 @@ class Injector:
             proofs = self.processes.start_all(actions)
         elif kind is Wipe:
             proofs = self.processes.wipe_all(actions)
+        elif kind in (SlowDisk, LoseUnsynced, Corrupt, Restore):
+            proofs = self.disks.change(
+                actions, lambda kills: self.processes.signal(kills, self._send)
+            )
         elif kind is ClockAction:
             proofs = self.clocks.change(actions, self._send, self.facts)
         else:
@@ -377,7 +387,7 @@ class Injector:
         if node in self.clocks.wrong:
             commands += [argv for _, argv in shell.commands(ResetClock(node), self.facts)]
         remote.run(_one_after_the_other(commands), root=True)
-        proofs = self.processes.prove_woken(node)
+        proofs = self.processes.prove_woken(node) + self.disks.heal(node)
         if start and self.system.pid(node, remote) is None:
             proofs.append(self.processes.start(node))
         return proofs + self.clocks.prove_right(node, self.facts)

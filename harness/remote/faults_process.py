@@ -18,12 +18,18 @@ Send: TypeAlias = Callable[[Sequence[Action], Mapping[int, int]], dict[int, Comp
 """Type what the actions say, given the pids of the nodes."""
 
 
+REFUSES_WITHIN_S = 10.0
+"""A process that must not run has to read its disk before it knows that."""
+
+
 class Processes:
     """The nodes' processes. ``paused`` are the pids that were stopped and not yet woken, by node."""
 
     def __init__(self, remotes: Mapping[int, Remote], system: System, agents: Agents) -> None:
         self.remotes, self.system, self.agents = remotes, system, agents
         self.paused: dict[int, int] = {}
+        self.damaged: set[int] = set()
+        """Nodes that must not run, since their disk has lost what was durable."""
 
     def signal(self, actions: Sequence[Kill | Pause | Resume], send: Send) -> list[Proof]:
         """Kill, pause or resume, all at once. What does not run cannot be: that is no fault."""
@@ -40,7 +46,8 @@ class Processes:
         proofs = []
         for action in actions:
             node = action.node
-            state = states.get(node, "not running before")
+            refused = node not in pids and node in self.damaged and isinstance(action, Kill)
+            state = "gone" if refused else states.get(node, "not running before")
             bit = state in _wanted(action)
             if bit and not isinstance(action, Pause):
                 self.paused.pop(node, None)
@@ -70,7 +77,7 @@ class Processes:
         return [*raise_first(on_all(_by_node(actions), self.start)).values()]
 
     def start(self, node: int) -> Proof:
-        """Start the node's process if it does not run; see it run."""
+        """Start the node's process if it does not run; see it run, or end where it must not."""
         remote = self.remotes[node]
         self.system.start(node, remote)
         deadline = time.monotonic() + PATIENCE_S
@@ -81,7 +88,13 @@ class Processes:
             self.agents.links[node].ask("watch", pid=pid)
             state = self.state(node, pid, ("running",))
         saw: dict[str, Json] = {"pid": pid, "state": state}
-        return proof(Start(node), "/proc", saw, state == "running")
+        if node not in self.damaged:
+            return proof(Start(node), "/proc", saw, state == "running")
+        deadline = time.monotonic() + REFUSES_WITHIN_S
+        while pid is not None and state != "gone" and time.monotonic() < deadline:
+            state = self.state(node, pid, ("gone",))
+        saw |= {"state": state, "its disk is": "damaged"}
+        return proof(Start(node), "/proc", saw, state in ("gone", "not running"))
 
     def wipe_all(self, actions: Sequence[Wipe]) -> list[Proof]:
         return [*raise_first(on_all(_by_node(actions), self._wipe)).values()]

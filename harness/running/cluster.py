@@ -23,7 +23,6 @@ from harness.systems.replicas import HTTP_PORT, PEER_PORT
 from nemesis.actions import Fault, Shape, Window
 from nemesis.encoding import fault_from_json
 from nemesis.plan import resolve, validate
-from nemesis.shell import not_on_hosts
 from workloads.kernel import Refused
 
 RUN_S = 60.0
@@ -222,10 +221,6 @@ class RunningCluster:
 
     def _refuse_impossible(self, fault: Fault) -> None:
         transports.check_fault(self.asked.transport, fault)
-        if not_on_hosts([Window(0, 1, fault)], len(self.names), self.asked.zones):
-            raise UsageError(
-                f"{fault.name}: on hosts, disks cannot be broken yet; `harness sim` can"
-            )
         if any(isinstance(action, Shape) for action in fault.begin) and not self.deployed.weather:
             raise UsageError(f"{fault.name}: these hosts can neither delay nor lose packets")
 

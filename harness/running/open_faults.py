@@ -29,6 +29,7 @@ from nemesis.actions import (
     Resume,
     SetDrift,
     Shape,
+    SlowDisk,
     Start,
     StrobeClock,
     Weather,
@@ -73,6 +74,9 @@ def _cured(ending: Action, others: Sequence[Fault]) -> Iterator[Action]:
                 for action in begun
                 if isinstance(action, BumpClock | StrobeClock | SetDrift) and action.node == node
             )
+        case SlowDisk(node):
+            held = [a for a in begun if isinstance(a, SlowDisk) and a.node == node]
+            yield held[-1] if held else ending
         case _:
             yield ending
 

@@ -8,6 +8,7 @@ all those durable that were waiting when it began.
 - A *kill* forgets what waits. Of the records, as many from the first on as the dead process had written
   are still there (the page cache outlives it); a seeded draw says how many.
 - A *power cut* forgets those too, or all but some and tears the next: recovery drops that (``torn``).
+  What a protocol that leaves out its syncs (``Replica.synced``) has persisted since it started is all of that kind.
 - A *damaged* record with good ones behind it was durable once: recovery refuses to start upon it.
 
 Syncs take time under ``SlowDisk``. Else a disk has its own small time (``Network.sync_us``) only around
@@ -64,6 +65,10 @@ class Disks:
         self._slow_ns = [0] * len(nodes)
         self._draw = [Random(f"{setup.seed}/disk/{node.id}") for node in nodes]
         self._until_ns = -1
+        self._synced = setup.protocol.synced
+        if not self._synced:
+            for node in nodes:
+                node.late = Late()
         if most:
             # A sync that began before that would be over by then.
             edges = {at for w in setup.plan for at in (w.at_ms, w.at_ms + w.for_ms)}
@@ -93,6 +98,11 @@ class Disks:
         late = node.late
         assert late is not None
         record = {a: kept(b) for kind, a, b in effects if kind == PERSIST}
+        if not self._synced:
+            if record:
+                late.queue.append(Held(record, []))
+            self._release(node, [e for e in effects if e[0] != PERSIST])
+            return
         if not late.queue and not (record and self._takes_time(node)):
             if not self._takes_time(node):
                 node.late = None
@@ -153,7 +163,8 @@ class Disks:
         if late is None or not late.queue:
             return
         records = [held.record for held in late.queue if held.record]
-        node.cached = records[: self._draw[node.id].randint(0, len(records))]
+        written = self._draw[node.id].randint(0, len(records)) if self._synced else len(records)
+        node.cached = records[:written]
         node.late = Late()
 
     def lose(self, node: Node, *, torn: bool) -> None:

@@ -55,6 +55,18 @@ class HasDisk(Protocol):
         ...
 
 
+@runtime_checkable
+class HasJournal(Protocol):
+    """A system whose durable state can be broken as ``harness.node.disk`` does it."""
+
+    def disk(self, node: int, remote: Remote, verb: str, *amounts: str) -> Mapping[str, object]:
+        """Run one of its verbs on the node's host; what it says. Raises RemoteError.
+
+        All but ``slow`` and ``look`` are for a node that is dead.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ClockPage:
     """Where the clocks of a node are set wrong, on its host (``harness.node.clock``), and looked at."""

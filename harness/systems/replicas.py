@@ -1,7 +1,8 @@
 """Our own protocols as a system: a zipapp on each host, run by its ``python3``.
 
 On a host, node i lives in ``DIRECTORY/n<i+1>``: ``node.pyz``, ``node.json``, ``log``, ``pid``,
-``data/``, ``clock`` (the page of its clocks), and ``disk-lost`` once the disk was wiped. All that is done there is done by the short shell scripts below, each in one round trip.
+``data/``, ``clock`` and ``disk`` (the pages of what
+may be broken), and ``disk-lost`` once the disk was wiped. All that is done there is done by the short shell scripts below, each in one round trip.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from harness.errors import CapabilityError, NotReadyError, RemoteError, UsageError
-from harness.node.clock import PAGE_BYTES
+from harness.node import clock, disk
 from harness.node.config import TCP, UNIX
 from harness.remote.hosts_root import SHARED
 from harness.remote.seam import Completed, Host, Remote, on_all
@@ -59,7 +60,8 @@ _PREPARE = (
     _STOP
     + """
 command -v "$2" >/dev/null || exit 127
-rm -rf -- "$1" && mkdir -p -- "$1/data" && head -c "$5" /dev/zero >"$1/clock" || exit 3
+rm -rf -- "$1" && mkdir -p -- "$1/data" && head -c "$5" /dev/zero >"$1/clock" &&
+head -c "$6" /dev/zero >"$1/disk" || exit 3
 exec "$2" - "$3" "$4" <<'PYTHON'
 import socket, sys
 if sys.version_info < (3, 11):
@@ -93,6 +95,7 @@ size() { find data -type f ! -name notes.jsonl -printf '%s\n' | { n=0; while rea
 cd -- "$1" && : >disk-lost && size && find data -mindepth 1 ! -name notes.jsonl -delete; size
 """
 )
+_DISK = 'PYTHONPATH="$1/node.pyz" exec "$2" -m harness.node.disk "$1" "$3" $4\n'
 _SHOW_PID = _PID + 'pid_of "$1" && echo "$pid" || true\n'
 # With the last of the nodes on a host goes what they shared.
 _REMOVE = _STOP + 'rm -rf -- "$1" && { rmdir -- "${1%/*}" 2>/dev/null || true; }\n'
@@ -164,7 +167,12 @@ class Replicas:
         host, directory = self._hosts[node], self._home(node)
         ports = (self._peer_port + node, self._http_port + node)
         done = _run(
-            remote, _PREPARE, directory, host.python, *map(str, (*ports, PAGE_BYTES)), check=False
+            remote,
+            _PREPARE,
+            directory,
+            host.python,
+            *map(str, (*ports, clock.PAGE_BYTES, disk.PAGE_BYTES)),
+            check=False,
         )
         if done.status != 0:
             raise CapabilityError(f"{host.name}: {_why_not(host, directory, done)}")
@@ -175,6 +183,7 @@ class Replicas:
             "http": _join(_any_interface(host.address), ports[1]),
             "data": f"{directory}/data",
             "clock": f"{directory}/clock",
+            "disk": f"{directory}/disk",
         }
         remote.put((json.dumps(config, indent=1) + "\n").encode(), f"{directory}/node.json")
 
@@ -210,6 +219,12 @@ class Replicas:
     def wipe(self, node: int, remote: Remote) -> tuple[int, int]:
         before, after = _run(remote, _WIPE, self._home(node)).stdout.split()
         return int(before), int(after)
+
+    def disk(self, node: int, remote: Remote, verb: str, *amounts: str) -> Mapping[str, object]:
+        python = self._hosts[node].python
+        done = _run(remote, _DISK, self._home(node), python, verb, " ".join(amounts))
+        said: dict[str, object] = json.loads(done.stdout)
+        return said
 
     def clock(self, node: int) -> ClockPage:
         return ClockPage(f"{self._home(node)}/clock", self._http_port + node)

@@ -141,7 +141,6 @@ def test_a_load_phase_that_never_ends_measures_nothing(capsys: pytest.CaptureFix
         ("-p abd --compare yesterday", "no run or file 'yesterday'"),
         ("-p abd --markdown no/such/page.md", "there is no directory no/such"),
         ("-p abd --on nowhere", "no inventory nowhere"),
-        ("-p abd --nemesis disk", "clocks and disks cannot be broken yet"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_anything_is_run(

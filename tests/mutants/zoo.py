@@ -31,6 +31,7 @@ from tests.mutants.hunts import (
     rejoin,
     sdpaxos,
     stopping,
+    unsynced,
     verifying,
     vpaxos,
     wankeeper,
@@ -61,6 +62,7 @@ MODULES: Mapping[str, ModuleType] = {
     "leases": leases,
     "rejoin": rejoin,
     "verifying": verifying,
+    "unsynced": unsynced,
 }
 
 ZOO: tuple[Mutant, ...] = tuple(mutant for module in MODULES.values() for mutant in module.ZOO)

@@ -87,9 +87,7 @@ def bits(proofs) -> list[bool]:
 
 
 ON_HOSTS = [n for n in FAULTS if n.partition("-")[0] not in ("disk", "clock", "membership")]
-"""Disks (but for wipes) are broken in the simulator only: a trial that asks is refused. What sleeps here has
-no clock and no members: these change in test_trials.
-"""
+"""What sleeps here has no journal, no clock and no members: these are broken, and change, in test_trials."""
 
 
 @pytest.mark.parametrize("name", ON_HOSTS)

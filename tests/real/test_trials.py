@@ -172,6 +172,33 @@ def test_over_udp(tmp_path: Path) -> None:
     assert results["checks"]["proofs"]["outcome"] == "valid"
 
 
+def test_clocks_and_disks_are_broken_and_healed(tmp_path: Path) -> None:
+    words = "test -p multipaxos -n 3 --nemesis clock,disk --time 6 --interval 1.5 --seed 2"
+    code, out, err = harness(tmp_path, *words.split(), "--rate", "50")
+
+    assert code == 0, out + err
+    lines = (tmp_path / "latest" / "history.jsonl").read_text().splitlines()
+    proofs = [
+        proof
+        for row in map(json.loads, lines)
+        if row["process"] == "nemesis"
+        for proof in row["value"]["proof"]
+    ]
+    assert all(proof["bit"] for proof in proofs)
+    clocks = [proof["saw"] for proof in proofs if proof["probe"] == "clock"]
+    assert any("asked" in saw for saw in clocks)
+    assert "disk" in {proof["probe"] for proof in proofs}
+
+
+def test_who_tells_before_it_syncs_is_found_by_a_power_cut(tmp_path: Path) -> None:
+    """And not by kills of all nodes (tests/sim/test_disk.py; docs/faults.md has both on hosts)."""
+    words = "test -p tests.mutants.unsynced:UnsyncedABD -n 3 --nemesis disk-power --time 6 --seed 1"
+    code, out, _ = harness(tmp_path, *words.split(), "--keys", "1", "--rate", "50")
+
+    assert code == 1, out
+    assert "linearizable is invalid" in out
+
+
 def test_a_mutant_is_found_on_real_hosts(tmp_path: Path) -> None:
     """Paxi's ABD: a tag without the writer's name (PROTOCOLS.md 1.2). One hot key shows it."""
     words = ["test", "-p", "tests.mutants.abd:NoTieBreak", "--nemesis", "partition", "--time", "8"]

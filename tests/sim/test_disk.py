@@ -14,6 +14,7 @@ from checker.history import OK, History
 from checker.verdict import Outcome
 from harness.sim import NETWORKS, Setup, simulate
 from harness.sim.simulator import Simulator
+from harness.zoo.hunt import judged
 from nemesis.actions import (
     Action,
     Corrupt,
@@ -29,6 +30,8 @@ from nemesis.actions import (
 from nemesis.resolution import resolve
 from protocols.abd import ABD, REGISTER, Store
 from protocols.kernel import Command, Json, NodeId, Replica, RequestId, record
+from tests.mutants.hunts.unsynced import KILLS
+from tests.mutants.unsynced import UnsyncedABD
 from tests.sim.probe import MS, ends, play, setup, window
 from workloads.kernel import Options
 from workloads.register import workload as register
@@ -41,6 +44,16 @@ def answered(run) -> list[tuple[str, object, int]]:
 
 def slow(at_ms: int, for_ms: int, ms: int, node: int = 0, *end):
     return window(at_ms, for_ms, [SlowDisk(node, ms)], [*end, SlowDisk(node, 0)])
+
+
+def test_what_is_not_synced_survives_kills_and_no_power_cut() -> None:
+    """The mutant of ``tests/mutants/unsynced.py``; that power cuts find it is in the zoo."""
+    for seed in range(6):
+        trial = replace(KILLS, protocol=f"{UnsyncedABD.__module__}:UnsyncedABD", seed=str(seed))
+        assert judged(trial).objections == ()
+    assert any(
+        judged(replace(trial, nemesis="disk-power", seed=str(seed))).objections for seed in range(6)
+    )
 
 
 # --- what waits -------------------------------------------------------------------------------------

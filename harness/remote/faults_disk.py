@@ -1,0 +1,116 @@
+"""Faults of disks: what the system's own program on the host did to its files, and what came of that.
+
+A sync that is slow is one that its process counted after the fault began. What a power cut forgets is
+cut off the journal of a process that is gone. A process that meets a damaged record must end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, assert_never
+
+from harness.errors import CapabilityError
+from harness.remote.faults_process import Processes
+from harness.remote.faults_record import Json, Proof, proof
+from harness.remote.seam import Remote, on_all, raise_first
+from harness.systems.kernel import HasJournal
+from nemesis.actions import Corrupt, Kill, LoseUnsynced, Restore, SlowDisk
+
+JournalAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore
+End: TypeAlias = Callable[[Sequence[Kill]], object]
+"""Kills processes."""
+
+PATIENCE_S = 3.0
+"""For a sync that began after the fault: nodes that nobody asks for anything have none."""
+
+
+class Disks:
+    """The disks of the nodes. ``slow`` are those whose syncs are known to take longer."""
+
+    def __init__(self, remotes: Mapping[int, Remote], processes: Processes) -> None:
+        self.remotes, self.processes = remotes, processes
+        self.slow: set[int] = set()
+
+    def change(self, actions: Sequence[JournalAction], end: End) -> list[Proof]:
+        """Carry the actions out, of one class and each of another node, all at once."""
+        alive = [
+            Kill(action.node)
+            for action in actions
+            if isinstance(action, LoseUnsynced) and self.processes.look(action.node) != "gone"
+        ]
+        if alive:
+            end(alive)
+        nodes = {action.node: action for action in actions}
+        return [
+            *raise_first(on_all(dict.fromkeys(nodes), lambda n: self._change(nodes[n]))).values()
+        ]
+
+    def _change(self, action: JournalAction) -> Proof:
+        node = action.node
+        match action:
+            case SlowDisk(_, ms):
+                return self._slow(action, ms)
+            case LoseUnsynced(_, torn):
+                saw = self._do(node, "tear" if torn else "lose")
+                has, synced, had = (
+                    _number(saw, f"{name}_bytes") for name in ("has", "synced", "had")
+                )
+                lost = synced <= has < had if torn and synced < had else has == synced
+                return proof(action, "disk", dict(saw), lost)
+            case Corrupt():
+                saw = self._do(node, "corrupt")
+                if damaged := saw["damaged"] is not None:
+                    self.processes.damaged.add(node)
+                return proof(action, "disk", dict(saw), damaged)
+            case Restore():
+                saw = self._do(node, "restore")
+                was = node in self.processes.damaged
+                self.processes.damaged.discard(node)
+                return proof(action, "disk", dict(saw), saw["restored"] is was)
+            case _:
+                assert_never(action)
+
+    def _slow(self, action: SlowDisk, ms: int) -> Proof:
+        node = action.node
+        if ms:
+            self.slow.add(node)
+        # The sync that is under way, if one is, has begun before.
+        enough = _number(self._do(node, "slow", str(ms)), "syncs") + 2
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            saw = self._do(node, "look")
+            state = self.processes.look(node)
+            if _number(saw, "syncs") >= enough:
+                slowed_ms = _number(saw, "slowed_us") / 1000
+                bit = slowed_ms >= ms if ms else slowed_ms < 1
+                break
+            if state != "running" or time.monotonic() > deadline:
+                # It has not synced: there the page's word counts, until it does.
+                saw = {**saw, "no sync of a process that is": state}
+                bit = saw["slow_ms"] == ms
+                break
+        if bit and not ms:
+            self.slow.discard(node)
+        return proof(action, "disk", dict(saw), bit)
+
+    def heal(self, node: int) -> list[Proof]:
+        """End what is still on at a node."""
+        proofs = []
+        if node in self.slow:
+            proofs.append(self._slow(SlowDisk(node, 0), 0))
+        if node in self.processes.damaged and self.processes.look(node) == "gone":
+            proofs.append(self._change(Restore(node)))
+        return proofs
+
+    def _do(self, node: int, verb: str, *amounts: str) -> Mapping[str, Json]:
+        system = self.processes.system
+        if not isinstance(system, HasJournal):
+            raise CapabilityError(f"{system.name}: nobody has said how its disk is broken")
+        return system.disk(node, self.remotes[node], verb, *amounts)
+
+
+def _number(said: Mapping[str, Json], name: str) -> int:
+    number = said[name]
+    assert isinstance(number, int), said
+    return number

@@ -1,0 +1,21 @@
+"""Where replicas that leave out the sync are hunted, by which check, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.mutants.trials import STORM, kin
+from tests.mutants.unsynced import MUTANTS
+
+KILLS = replace(STORM, nemesis="kill-all", interval_ms=500)
+"""Where they are not found: the page cache outlives a process."""
+
+POWER_CUTS = replace(KILLS, nemesis="disk-power")
+"""Where they are."""
+
+ZOO = tuple(
+    replace(*kin(name, MUTANTS, check, {name: (POWER_CUTS, 20)}), name=f"unsynced/{name}")
+    for name, check in (("abd", "linearizable"), ("multipaxos", "agreement"), ("raft", "agreement"))
+)
+
+__all__ = ["MUTANTS", "ZOO"]

@@ -1,0 +1,157 @@
+"""What is seen of disks: each fault bites only where the files and the process say so."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from harness.errors import CapabilityError
+from harness.remote import faults_disk, faults_process
+from harness.remote.faults_disk import Disks
+from harness.remote.faults_process import Processes
+from nemesis.actions import Corrupt, Kill, LoseUnsynced, Restore, SlowDisk
+from tests.remote.agents import LocalRemote, said
+
+
+class Machine:
+    """A node whose process and program say what a test tells them."""
+
+    name = "machine"
+
+    def __init__(self) -> None:
+        self.running, self.answers, self.did, self.killed = 7, {}, [], []
+        self.state = "running"
+        remotes = {0: LocalRemote("h1", "127.0.0.1")}
+        agents = SimpleNamespace(links={0: SimpleNamespace(ask=self.ask)})
+        self.processes = Processes(remotes, self, agents)
+        self.disks = Disks(remotes, self.processes)
+
+    def ask(self, do, **_):
+        return {"state": self.state}
+
+    def pid(self, node, remote):
+        return self.running
+
+    def start(self, node, remote) -> None:
+        self.running = 8
+
+    def disk(self, node, remote, verb, *amounts):
+        self.did.append((verb, *amounts))
+        answer = self.answers[verb]
+        return answer.pop(0) if isinstance(answer, list) else answer
+
+    def end(self, kills) -> None:
+        self.killed += kills
+        self.running = None
+
+    def change(self, action):
+        (proof,) = self.disks.change([action], self.end)
+        return proof
+
+    def signal(self, action):
+        (proof,) = self.processes.signal([action], lambda *_: {0: said("")})
+        return proof
+
+
+@pytest.fixture
+def machine(monkeypatch) -> Machine:
+    for module in (faults_disk, faults_process):
+        monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(faults_process, "REFUSES_WITHIN_S", 0.01)
+    return Machine()
+
+
+def looked(syncs: int, *, slow_ms: int, slowed_us: int) -> dict[str, int]:
+    return {"slow_ms": slow_ms, "syncs": syncs, "took_us": slowed_us + 90, "slowed_us": slowed_us}
+
+
+def test_a_sync_that_began_after_the_fault_shows_it(machine) -> None:
+    machine.answers["slow"] = looked(5, slow_ms=20, slowed_us=0)
+    machine.answers["look"] = [looked(6, slow_ms=20, slowed_us=0), looked(7, slow_ms=20, slowed_us=20_100)]  # fmt: skip
+    proof = machine.change(SlowDisk(0, 20))
+    assert (proof["bit"], proof["probe"], proof["saw"]["syncs"]) == (True, "disk", 7)
+    assert machine.did == [("slow", "20"), ("look",), ("look",)]
+    assert machine.disks.slow == {0}
+    machine.answers["look"] = [looked(9, slow_ms=0, slowed_us=3)]
+    (healed,) = machine.disks.heal(0)
+    assert healed["bit"]
+    assert machine.disks.heal(0) == []
+
+
+@pytest.mark.parametrize("ms", [20, 0])
+def test_a_disk_that_is_not_as_told_did_not_bite(machine, ms) -> None:
+    machine.answers["slow"] = looked(5, slow_ms=ms, slowed_us=0)
+    machine.answers["look"] = looked(8, slow_ms=ms, slowed_us=0 if ms else 20_000)
+    assert not machine.change(SlowDisk(0, ms))["bit"]
+
+
+def test_who_does_not_sync_is_told_all_the_same(machine) -> None:
+    machine.answers = dict.fromkeys(("slow", "look"), looked(5, slow_ms=20, slowed_us=0))
+    proof = machine.change(SlowDisk(0, 20))
+    assert proof["bit"]
+    assert proof["saw"]["no sync of a process that is"] == "running"
+    machine.answers["look"] = looked(5, slow_ms=0, slowed_us=0)
+    assert not machine.change(SlowDisk(0, 20))["bit"]
+
+
+@pytest.mark.parametrize(
+    ("torn", "had_synced_has", "bit"),
+    [
+        (False, (90, 60, 60), True),
+        (False, (90, 60, 90), False),
+        (False, (90, 60, 30), False),
+        (True, (90, 60, 75), True),
+        (True, (90, 60, 90), False),
+        (True, (60, 60, 60), True),
+        (True, (90, 60, 59), False),
+    ],
+)
+def test_what_was_not_synced_is_gone_and_nothing_else(machine, torn, had_synced_has, bit) -> None:
+    had, synced, has = had_synced_has
+    saw = {"had_bytes": had, "synced_bytes": synced, "has_bytes": has, "lost_records": 1}
+    machine.answers = {"lose": saw, "tear": saw}
+    assert machine.change(LoseUnsynced(0, torn))["bit"] is bit
+    assert machine.killed == [Kill(0)]
+    assert machine.did == [("tear",) if torn else ("lose",)]
+
+
+def test_who_meets_damage_must_end_and_is_dead_when_it_is_killed(machine) -> None:
+    machine.running = None
+    machine.answers = {"corrupt": {"records": 5, "damaged": 2}, "restore": {"restored": True}}
+    assert machine.change(Corrupt(0))["bit"]
+    machine.state = "gone"
+    assert machine.processes.start(0)["bit"]
+    machine.running, machine.state = 8, "running"
+    assert not machine.processes.start(0)["bit"]
+    machine.running = None
+    assert machine.signal(Kill(0))["bit"]
+    assert machine.change(Restore(0))["bit"]
+    assert not machine.signal(Kill(0))["bit"]
+    machine.state = "running"
+    assert machine.processes.start(0) == {
+        "action": {"do": "start", "node": 0}, "probe": "/proc", "bit": True,
+        "saw": {"pid": 8, "state": "running"},
+    }  # fmt: skip
+
+
+def test_a_heal_undoes_damage_before_the_node_is_started(machine) -> None:
+    machine.running = None
+    machine.answers = {"corrupt": {"records": 5, "damaged": 2}, "restore": {"restored": True}}
+    machine.change(Corrupt(0))
+    (healed,) = machine.disks.heal(0)
+    assert healed["bit"]
+    assert machine.processes.damaged == set()
+
+
+def test_nothing_to_damage_did_not_bite(machine) -> None:
+    machine.running = None
+    machine.answers["corrupt"] = {"records": 1, "damaged": None}
+    assert not machine.change(Corrupt(0))["bit"]
+    assert machine.processes.damaged == set()
+
+
+def test_a_system_whose_files_nobody_knows_is_refused(machine) -> None:
+    machine.processes.system = SimpleNamespace(name="machine", pid=machine.pid)
+    with pytest.raises(CapabilityError, match="machine: nobody has said how its disk is broken"):
+        machine.change(SlowDisk(0, 5))
