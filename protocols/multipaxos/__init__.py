@@ -28,7 +28,7 @@ Every command takes a slot, and a replica executes slots in order: linearizable.
   linearizable. With ``leader`` and ``quorum`` a read that is not answered so takes a slot after all.
 
 - **Without its disk** (option ``rejoin``) a node comes back passive, and votes again when nothing that
-  it forgot can matter (``rejoining``).
+  it forgot can matter (``protocols.rejoining``).
 - **Verification** (option ``verify``): states are compared, and one that differs is ejected (``verifying``).
 
 Departures, and why they are safe:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from protocols.ballots import Ballot
 from protocols.kernel import Command, Json, RequestId, record
 from protocols.log import Vote
+from protocols.rejoining import Known, Rejoin
 from protocols.transfer import Missing, Snapshot
 
 
@@ -131,27 +132,6 @@ class Told:
 
     request: RequestId
     slot: int
-
-
-@record
-class Rejoin:
-    """The sender has lost its disk. ``life``: how often that has come to pass by now; 0 asks for it."""
-
-    nonce: int
-    life: int
-
-
-@record
-class Known:
-    """The answer: the last ``life`` of the asker that is known, and what the sender has promised. If it
-    leads, in ballot ``leads``, it has used the slots up to ``last``.
-    """
-
-    nonce: int
-    life: int
-    promised: Ballot
-    leads: Ballot
-    last: int
 
 
 @record

@@ -27,21 +27,19 @@ from protocols.multipaxos.messages import (
     Forward,
     Granted,
     Inquire,
-    Known,
     Lend,
     Message,
     Preempted,
     Prepare,
     Promise,
-    Rejoin,
     Restore,
     Sworn,
     Told,
 )
-from protocols.multipaxos.rejoining import mode_of
 from protocols.multipaxos.verifying import Verifying
 from protocols.multipaxos.voters import voter_of
 from protocols.preferred import preferred
+from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
 
@@ -66,7 +64,7 @@ def pace(cluster: Cluster) -> tuple[int, int]:
 
 
 HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known)
-"""What a passive replica listens to (``multipaxos.rejoining``)."""
+"""What a passive replica listens to (``protocols.rejoining``)."""
 
 READ_MODES = ("log", "leader", "quorum", "any")
 """Reads take a slot; or are answered by the leader, which has a lease (``multipaxos.leases``); or by who
@@ -204,7 +202,7 @@ class MultiPaxos(Verifying):
             if self.clients.add(request, command):
                 self.submit([command])
         elif self.rejoining == "passive" and command.f in CHANGES:
-            self.reply(request, "refused: with rejoin=passive members do not change", ok=False)
+            self.reply(request, MEMBERS_STAY, ok=False)
         elif self.changes_members and command.f in CHANGES:
             self.submit([command])
             self.reply(request, None)

@@ -19,6 +19,8 @@ and Practice", dissertation, Stanford, 2014.
 - **Membership** (dissertation 4; ``members``): changed by one server at a time; a configuration is in force from
   when it is in the log; whoever joins has caught up first, and a leader that leaves steps down. The
   first members are the first ``members`` nodes; who is none waits until a leader writes to it.
+- **Without its disk** (option ``rejoin``) a server comes back passive, and votes and is counted again when
+  nothing that it forgot can matter (``rejoining``).
 - **Clients** (8; dissertation 6): a command goes to the leader (``Forward``), again at each tick until
   it is applied at the server whose client asked, which then answers. Sessions make it run once.
 - **Reads** (dissertation 6.4; ``ReadIndex``, ``ReadAt``): take no entry, but a heartbeat that a
@@ -35,8 +37,8 @@ Departures, and why they are safe:
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
 their disk. ``read=lease`` alone assumes that no clock runs 8/5 times as fast as another, and that wall
-clocks do not jump back while a process is stopped. A node that comes back with an empty disk must not
-take part.
+clocks do not jump back while a process is stopped. A node that comes back with an empty disk takes no
+part, but as ``rejoin`` says.
 """
 
 from protocols.raft.replica import Raft

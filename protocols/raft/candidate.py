@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from protocols.kernel import Cluster, Json, NodeId
 from protocols.raft.leadership import Campaign, Leadership
-from protocols.raft.messages import RequestVote, Vote
+from protocols.raft.messages import Message, RequestVote, Vote
 from protocols.raft.server import Server
 from protocols.wire import read_as
 
@@ -104,7 +104,7 @@ class Candidate(Server):
             return
         if msg.pre:
             granted = msg.term > self.term and self.may_lead(msg)
-            self.send(src, Vote(msg.term if granted else self.term, granted, pre=True))
+            self.send(src, self.swear(Vote(msg.term if granted else self.term, granted, pre=True)))
             return
         self.observe(msg.term)
         granted = msg.term == self.term and self.voted_for in (None, src) and self.may_lead(msg)
@@ -112,7 +112,11 @@ class Candidate(Server):
             self.silence = 0
             if self.voted_for is None:
                 self.enter(self.term, src)
-        self.send(src, Vote(self.term, granted, pre=False))
+        self.send(src, self.swear(Vote(self.term, granted, pre=False)))
+
+    def swear(self, vote: Vote) -> Message:
+        """What is sent to a candidate: more than the vote, where that might be forgotten."""
+        return vote
 
     def may_lead(self, msg: RequestVote) -> bool:
         """The election restriction: it has all that may be committed (section 5.4.1)."""

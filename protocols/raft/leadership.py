@@ -28,6 +28,11 @@ class Campaign:
     answered: int = 0
     """A bit for each server that has said yes or no."""
 
+    def drop(self, node: NodeId) -> None:
+        """It turned out that this vote is void: ask for it again."""
+        self.voters &= ~(1 << node)
+        self.answered &= ~(1 << node)
+
 
 @dataclass(slots=True)
 class Follower:
@@ -49,6 +54,8 @@ class Follower:
     """The latest round that it has answered."""
     votes: bool = True
     """Whether it is a member; a learner is written to, and not counted."""
+    passive: bool = False
+    """Whether it has lost its disk, and is on its way back (``raft.rejoining``)."""
 
     def has_room(self, pipeline: int) -> bool:
         return len(self.sent) < (1 if self.probing else pipeline)
@@ -72,8 +79,10 @@ class Follower:
         return True
 
     def expected(self, prev_index: int) -> bool:
-        """Whether a batch after ``prev_index`` is under way, so that its refusal is news."""
-        return any(first == prev_index + 1 for first, _ in self.sent)
+        """Whether a batch after ``prev_index`` is under way, so that its refusal is news. It was
+        acknowledged up to ``match``: a refusal below is late, or of who has lost its disk.
+        """
+        return prev_index > self.match and any(first == prev_index + 1 for first, _ in self.sent)
 
     def go_back(self, index: int) -> None:
         """Probe from ``index`` on, forgetting what is under way."""
@@ -165,7 +174,7 @@ class Leadership:
 
     def match_of(self, majority: int, last: int) -> int:
         """The highest index that a majority has, the leader's own log up to ``last`` included."""
-        numbers = [f.match for f in self.followers.values() if f.votes]
+        numbers = [0 if f.passive else f.match for f in self.followers.values() if f.votes]
         if self.votes:
             numbers.append(last)
         return _majority(numbers, majority)

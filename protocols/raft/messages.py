@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from protocols.kernel import Command, RequestId, record
 from protocols.raft.log import Entry
+from protocols.rejoining import Known, Rejoin
 from protocols.transfer import Missing, Snapshot
 
 
@@ -53,6 +54,22 @@ class Appended:
     term: int
     match: int
     round: int
+
+
+@record
+class Copied:
+    """The same of a passive server (``raft.rejoining``), which does not count: nothing is acknowledged."""
+
+    term: int
+    match: int
+
+
+@record
+class Sworn:
+    """A Vote, with the lives of all servers as the sender knows them; of its own it is certain."""
+
+    vote: Vote
+    lives: tuple[int, ...]
 
 
 @record
@@ -129,6 +146,7 @@ Message: TypeAlias = (
     | Vote
     | AppendEntries
     | Appended
+    | Copied
     | Conflict
     | Refused
     | Commit
@@ -137,12 +155,16 @@ Message: TypeAlias = (
     | Forward
     | ReadIndex
     | ReadAt
+    | Rejoin
+    | Known
+    | Sworn
 )
 MESSAGES: tuple[type, ...] = (
     RequestVote,
     Vote,
     AppendEntries,
     Appended,
+    Copied,
     Conflict,
     Refused,
     Commit,
@@ -151,4 +173,7 @@ MESSAGES: tuple[type, ...] = (
     Forward,
     ReadIndex,
     ReadAt,
+    Rejoin,
+    Known,
+    Sworn,
 )

@@ -12,13 +12,13 @@ from protocols.membership import CHANGES, first_members
 from protocols.raft.candidate import CONTESTED
 from protocols.raft.leadership import Leadership
 from protocols.raft.log import Entry
-from protocols.raft.members import Reconfiguring
 from protocols.raft.messages import (
     MESSAGES,
     Appended,
     AppendEntries,
     Commit,
     Conflict,
+    Copied,
     Forward,
     Installing,
     InstallSnapshot,
@@ -27,9 +27,12 @@ from protocols.raft.messages import (
     ReadIndex,
     Refused,
     RequestVote,
+    Sworn,
     Vote,
 )
+from protocols.raft.rejoining import Returner
 from protocols.raft.server import INSTALLED, OVERWRITTEN
+from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of
 from protocols.statemachine import READS, TIMED_COMMANDS
 from protocols.transfer import Missing, part
 from protocols.wire import loads
@@ -48,9 +51,10 @@ READ_MODES = ("index", "lease", "log")
 entry in the log."""
 
 
-class Raft(Reconfiguring):
+class Raft(Returner):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (entries),
-    ``read``: index, lease or log, and ``members``: how many of the nodes are members at first.
+    ``read``: index, lease or log, ``members``: how many of the nodes are members at first, and
+    ``rejoin``: no, passive or force (``protocols.rejoining``).
     """
 
     messages = MESSAGES
@@ -78,6 +82,7 @@ class Raft(Reconfiguring):
         if (mode := cluster.options.get("read", "index")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
         first_members(cluster)
+        mode_of(cluster)
 
     # --- start and dispatch -----------------------------------------------------------------------
 
@@ -113,6 +118,14 @@ class Raft(Reconfiguring):
                 self.on_install_snapshot(src, msg)
             case Installing():
                 self.on_installing(src, msg)
+            case Copied():
+                self.on_copied(src, msg)
+            case Sworn():
+                self.on_sworn(src, msg)
+            case Rejoin():
+                self.on_rejoin(src, msg)
+            case Known():
+                self.on_known(src, msg)
             case _:
                 assert_never(msg)
 
@@ -215,6 +228,7 @@ class Raft(Reconfiguring):
         lead = self.answered(src, msg.term, msg.round)
         if lead is None:
             return
+        lead.followers[src].passive = False
         if lead.followers[src].matched(msg.match):
             self.teach(lead, src)
             self.work(lead)
@@ -261,12 +275,12 @@ class Raft(Reconfiguring):
         self.hear(src, msg.term)
         log = self.log
         if not log.matches(msg.prev_index, msg.prev_term):
-            self.send(src, self.conflict(msg))
+            self.decline(src, self.conflict(msg))
             return
         self.take(msg.prev_index + 1, msg.entries)
         match = self.shown_to_match(msg)
         self.matched = max(self.matched, match)
-        self.send(src, Appended(self.term, match, msg.round))
+        self.acknowledge(src, match, msg.round)
         self.learn(msg.commit)
 
     def shown_to_match(self, msg: AppendEntries) -> int:
@@ -318,7 +332,7 @@ class Raft(Reconfiguring):
             self.install(slot, *loads(self.incoming.text))
         if self.log.commit >= slot:
             self.matched = max(self.matched, slot)
-            self.send(src, Appended(self.term, slot, 0))
+            self.acknowledge(src, slot, 0)
         else:
             so_far = self.incoming
             self.send(src, Installing(self.term, Missing(slot, so_far.slot, len(so_far.text))))
@@ -327,7 +341,9 @@ class Raft(Reconfiguring):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
-        if command.f in CHANGES:
+        if self.rejoining == "passive" and command.f in CHANGES:
+            self.reply(request, MEMBERS_STAY, ok=False)
+        elif command.f in CHANGES:
             self.submit([command])
             self.reply(request, None)
         elif command.f not in READS and self.store.ran(command):
@@ -439,6 +455,8 @@ class Raft(Reconfiguring):
 
     def tick(self) -> None:
         """Heartbeats, and send again whatever may have been lost since the last tick."""
+        if self.back is not None:
+            self.ask_back(self.back)
         if self.leadership is not None:
             self.keep_time()
             self.remind(self.leadership)

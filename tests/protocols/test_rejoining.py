@@ -1,6 +1,6 @@
 """A node without its disk comes back: what it does while it is passive, and when that ends.
 
-The rules are those of ``protocols.multipaxos.rejoining``; lives are of Michael et al., DISC 2017.
+The rules are those of ``protocols.rejoining``; lives are of Michael et al., DISC 2017.
 """
 
 from dataclasses import replace
@@ -11,49 +11,19 @@ from harness.errors import UsageError
 from harness.trial import Trial
 from harness.zoo.hunt import judged
 from protocols.amnesia import Amnesiac, new_replica
-from protocols.kernel import Cluster, Command, Started
+from protocols.kernel import Cluster
 from protocols.multipaxos import MultiPaxos
-from protocols.multipaxos.messages import Accepted, Known, Promise, Sworn, Told
+from protocols.multipaxos.messages import Accepted, Promise, Sworn, Told
 from protocols.quorum_systems import count
+from protocols.rejoining import Known
 from protocols.statemachine import name_of
 from tests.mutants.rejoin import CountsOldPromises
 from tests.mutants.trials import STORM
-from tests.transcript import Stage
-
-PASSIVE = {"rejoin": "passive"}
-
-
-class Disks(Stage):
-    """A stage on which a node can lose its disk."""
-
-    def lose(self, node, now_ms=1):
-        self.kill(node)
-        self.disks[node].clear()
-        self.incarnations[node] += 1
-        replica = self.replicas[node] = new_replica(self.protocol, node, self.cluster, lost=True)
-        replica.now_ms = now_ms
-        self.step(node, Started({}, lost=True), "starts without its disk")
-
-    def said_by(self, src, kind):
-        wires = [wire for (a, _), wire in self.wires.items() if a == src]
-        return [m for wire in wires for m in map(self.codec.decode, wire) if isinstance(m, kind)]
-
-    def write(self, node, value):
-        self.request(node, Command("write", "x", value, f"c{value}", 1))
+from tests.protocols.disks import PASSIVE, Disks, come_back
 
 
 def staged(n=3, protocol=MultiPaxos, **options):
-    stage = Disks(protocol, n, PASSIVE | options)
-    stage.start()
-    stage.elect(0)
-    return stage
-
-
-def come_back(stage, node, *among):
-    for _ in range(3):
-        if stage.replicas[node].back is not None:
-            stage.fire(node, "tick")
-            stage.settle(*among)
+    return Disks.staged(protocol, n, options)
 
 
 def test_without_the_option_it_is_silent_for_good():

@@ -78,11 +78,25 @@ ZOO = tuple(
             "skips-the-slots": (MET, 40),
         },
     )
+) + tuple(
+    replace(mutant, name=mutant.name.replace("raft/", "rejoin/"))
+    for mutant in kin(
+        "raft",
+        MUTANTS,
+        "agreement",
+        {
+            "raft-active-at-once": (SOON, 20),
+            "raft-votes-at-once": (SOON, 40),
+            "raft-skips-the-entries": (MET, 40),
+        },
+    )
 )
 
 ELUSIVE = {
     "rejoin/counts-old-promises": "a promise of a former life must come late, after its node has voted"
     " again; tests/protocols/test_rejoining.py plays it step by step",
+    "rejoin/raft-counts-copies": "a vote of a former life must win after its server has copied entries;"
+    " tests/protocols/test_raft_rejoining.py plays it step by step",
 }
 
 __all__ = ["ELUSIVE", "MUTANTS", "ZOO"]

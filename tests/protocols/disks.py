@@ -1,0 +1,40 @@
+"""A stage on which nodes lose their disks, and come back."""
+
+from protocols.amnesia import new_replica
+from protocols.kernel import Command, Started
+from tests.transcript import Stage
+
+PASSIVE = {"rejoin": "passive"}
+
+
+class Disks(Stage):
+    @classmethod
+    def staged(cls, protocol, n, options):
+        """All have started, and n0 leads."""
+        stage = cls(protocol, n, PASSIVE | options)
+        stage.start()
+        stage.elect(0)
+        return stage
+
+    def lose(self, node, now_ms=1):
+        self.kill(node)
+        self.disks[node].clear()
+        self.incarnations[node] += 1
+        replica = self.replicas[node] = new_replica(self.protocol, node, self.cluster, lost=True)
+        replica.now_ms = now_ms
+        self.step(node, Started({}, lost=True), "starts without its disk")
+
+    def said_by(self, src, kind):
+        wires = [wire for (a, _), wire in self.wires.items() if a == src]
+        return [m for wire in wires for m in map(self.codec.decode, wire) if isinstance(m, kind)]
+
+    def write(self, node, value):
+        self.request(node, Command("write", "x", value, f"c{value}", 1))
+
+
+def come_back(stage, node, *among):
+    """Three ticks, at most, of a node on its way back."""
+    for _ in range(3):
+        if stage.replicas[node].back is not None:
+            stage.fire(node, "tick")
+            stage.settle(*among)

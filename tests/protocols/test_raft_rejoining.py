@@ -1,0 +1,195 @@
+"""A Raft server without its disk comes back: it copies the log, is not counted, and votes for nobody.
+
+The rules are those of ``protocols.rejoining`` and ``protocols.raft.rejoining``.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.trial import Trial
+from harness.zoo.hunt import judged
+from protocols.amnesia import Amnesiac, new_replica
+from protocols.kernel import Cluster, Command
+from protocols.raft import Raft
+from protocols.raft.messages import Appended, Sworn, Vote
+from protocols.rejoining import MEMBERS_STAY
+from tests.mutants.rejoin import RaftCountsCopies
+from tests.mutants.trials import STORM
+from tests.protocols.disks import Disks, come_back
+
+
+def staged(n=3, protocol=Raft, **options):
+    return Disks.staged(protocol, n, options)
+
+
+def looks_in_vain(stage, *nodes):
+    """They have heard of no leader for longer than they wait."""
+    for _ in range(2):
+        for node in nodes:
+            stage.fire(node, "watch")
+
+
+def test_without_the_option_it_is_silent_for_good():
+    assert isinstance(new_replica(Raft, 0, Cluster((0, 1, 2)), lost=True), Amnesiac)
+    with pytest.raises(Exception, match="rejoin=maybe: it is one of no, passive, force"):
+        Trial(protocol="raft", options={"rejoin": "maybe"}).replica()
+
+
+def test_while_it_is_passive_it_copies_and_is_not_counted_and_votes_for_nobody():
+    stage = staged()
+    stage.lose(2)
+    stage.fire(2, "tick")
+    stage.settle(0, 2)
+    stage.write(0, 1)
+    stage.settle(0, 2)
+    server = stage.replicas[2]
+    assert server.back is not None
+    assert server.log.last == stage.replicas[0].log.last == 2, "it has the entry"
+    assert stage.replicas[0].log.commit == 1, "which is not committed by that"
+    looks_in_vain(stage, 2)
+    assert server.campaign is None
+    stage.drop(0, 2)
+    looks_in_vain(stage, 1)
+    while stage.wires[1, 2]:
+        stage.deliver(1, 2)
+    assert not stage.said_by(2, (Vote, Sworn, Appended))
+
+
+def test_it_is_counted_again_when_it_has_what_the_leader_had():
+    stage = staged()
+    for value in range(5):
+        stage.write(0, value)
+        stage.settle()
+    stage.lose(2)
+    come_back(stage, 2)
+    server = stage.replicas[2]
+    assert server.back is None
+    assert server.log.commit == 6
+    assert (server.term, server.voted_for) == (stage.replicas[0].term, 0)
+    assert stage.replicas[0].lives == server.lives == [0, 0, 1]
+    stage.kill(1)
+    stage.write(0, 9)
+    stage.settle(0, 2)
+    assert stage.replicas[0].log.commit == 7, "it is one of a majority"
+
+
+def test_it_comes_back_by_a_snapshot_too():
+    stage = staged(snapshot_every="3", keep="0")
+    for value in range(8):
+        stage.write(0, value)
+        stage.settle()
+    stage.lose(2)
+    for _ in range(3):
+        stage.fire(2, "tick")
+        stage.settle()
+        stage.fire(0, "tick")
+        stage.settle()
+    assert stage.replicas[2].back is None
+    assert stage.replicas[2].store.snapshot() == stage.replicas[0].store.snapshot()
+
+
+def test_a_restart_on_the_way_back_does_not_end_it():
+    stage = staged()
+    stage.write(0, 1)
+    stage.settle()
+    stage.lose(2)
+    stage.kill(2)
+    stage.start(2)
+    assert stage.replicas[2].back is not None
+    come_back(stage, 2)
+    assert stage.replicas[2].back is None
+    stage.kill(2)
+    stage.start(2)
+    assert stage.replicas[2].back is None
+
+
+def test_members_stay_while_forgetting_is_allowed():
+    stage = staged()
+    request = stage.request(0, Command("leave", "", [2, 0]))
+    assert (stage.replies[request].ok, stage.replies[request].value) == (False, MEMBERS_STAY)
+
+
+def vote_under_way(protocol):
+    """n3 stands in term 2; n2 and n4 would have it. The vote of n4 is under way, n2 is not asked yet, when n4
+    loses its disk."""
+    stage = staged(5, protocol)
+    looks_in_vain(stage, 2, 4)
+    stage.fire(3, "watch")
+    stage.fire(3, "watch")
+    for link in ((3, 2), (3, 4), (2, 3), (4, 3)):
+        while stage.wires[link]:
+            stage.deliver(*link)
+    while stage.wires[3, 4]:
+        stage.deliver(3, 4)
+    kept = {link: list(stage.wires[link]) for link in ((4, 3), (3, 2))}
+    for wire in stage.wires.values():
+        wire.clear()
+    stage.lose(4)
+    return stage, kept
+
+
+def copied_by_a_forgetful_voter(protocol):
+    """The new life of n4 copies an entry of n0, which n1 has; then its old vote makes n3 lead."""
+    stage, kept = vote_under_way(protocol)
+    stage.fire(4, "tick")
+    for node in (1, 2, 3):
+        stage.drop(4, node)
+    stage.settle(0, 4)
+    stage.write(0, "decided?")
+    stage.settle(0, 1, 4)
+    for link, texts in kept.items():
+        stage.wires[link].extend(texts)
+    stage.settle(2, 3)
+    stage.deliver(4, 3)
+    return stage
+
+
+def test_what_a_forgetful_voter_has_copied_is_not_committed():
+    stage = copied_by_a_forgetful_voter(Raft)
+    assert stage.replicas[3].leadership is not None, "so says the vote of n4's former life"
+    assert stage.replicas[4].log.last == 2
+    assert stage.replicas[0].log.commit == 1
+
+
+def test_where_it_is_an_entry_is_committed_that_the_next_leader_lacks():
+    stage = copied_by_a_forgetful_voter(RaftCountsCopies)
+    assert stage.replicas[3].leadership is not None
+    assert stage.replicas[0].log.commit == 2
+    assert stage.replicas[3].log[2].command != stage.replicas[0].log[2].command
+
+
+def test_a_vote_of_a_former_life_is_void_for_who_hears_of_the_new_one():
+    stage, kept = vote_under_way(Raft)
+    come_back(stage, 4, 0, 1, 2, 4)
+    stage.fire(0, "tick")
+    stage.settle(0, 1, 2, 4)
+    come_back(stage, 4, 0, 1, 2, 4)
+    assert stage.replicas[4].back is None
+    for wire in stage.wires.values():
+        wire.clear()
+    looks_in_vain(stage, 2)
+    for wire in stage.wires.values():
+        wire.clear()
+    for link, texts in kept.items():
+        stage.wires[link].extend(texts)
+    stage.deliver(4, 3)
+    while stage.wires[3, 2]:
+        stage.deliver(3, 2)
+    assert stage.said_by(2, Sworn)
+    while stage.wires[2, 3]:
+        stage.deliver(2, 3)
+    assert stage.replicas[3].leadership is None
+    assert stage.replicas[3].lives[4] == 1, "n2 has told it"
+
+
+def test_a_server_that_is_wiped_again_and_again_harms_nobody():
+    trial = replace(
+        STORM,
+        protocol="raft",
+        nodes=5,
+        nemesis="wipe,partition,kill",
+        options={"rejoin": "passive", "snapshot_every": "20", "keep": "5"},
+    )
+    for seed in range(2):
+        assert judged(replace(trial, seed=str(seed))).objections == ()
