@@ -47,6 +47,7 @@ FAULTS: Mapping[str, str] = {
     "disk-corrupt": "nemesis.disk:corrupt",
     "wipe": "nemesis.disk:wipe",
     "wipe-leader": "nemesis.disk:wipe_leader",
+    "wipe-majority": "nemesis.disk:wipe_majority",
     "clock": "nemesis.clock:any_kind",
     "clock-bump": "nemesis.clock:bump",
     "clock-strobe": "nemesis.clock:strobe",
@@ -68,7 +69,7 @@ FAULTS: Mapping[str, str] = {
 OF_ZONES = ("partition-zone", "kill-zone")
 """Faults that need to know the nodes' zones."""
 
-BY_NAME = (*OF_ZONES, "wipe", "wipe-leader")
+BY_NAME = (*OF_ZONES, "wipe", "wipe-leader", "wipe-majority")
 """Faults that are of no group: those of zones, and those that few protocols can come back from."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {

@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from nemesis.actions import Corrupt, Fault, Kill, LoseUnsynced, Restore, SlowDisk, Start, Wipe
+from nemesis.actions import (
+    Corrupt,
+    Cut,
+    Fault,
+    Kill,
+    LoseUnsynced,
+    Mend,
+    Restore,
+    SlowDisk,
+    Start,
+    Wipe,
+)
+from nemesis.partition import between, rest
 from nemesis.targets import pick
 
 _DRAWN = ("one", "minority", "majority", "all", "leader")
@@ -96,3 +108,18 @@ def wipe_leader(random: Random, nodes: Sequence[int], leaders: Sequence[int]) ->
     Each window may hit another: without a way back a cluster of 5 is through with the third.
     """
     return wipe_node("wipe-leader", *pick("leader", random, nodes, leaders))
+
+
+def wipe_majority(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """The least majority is cut off from a leader, and the last node, in it, starts again upon an empty
+    disk: what that node and the leader's side alone had decided, the others could not tell.
+    """
+    lost = nodes[-1]
+    (led,) = pick("leader", random, nodes, leaders)
+    if led == lost and len(nodes) > 1:
+        led = random.choice(nodes[:-1])
+    others = [node for node in nodes if node not in (lost, led)]
+    some = [lost, *random.sample(others, min(len(others), len(nodes) // 2))]
+    links = tuple(sorted(between([some, rest(nodes, some)])))
+    begin = (Cut(links), Kill(lost), Wipe(lost), Start(lost))
+    return Fault("wipe-majority", begin, end=(Mend(links),))

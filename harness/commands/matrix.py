@@ -19,7 +19,7 @@ from checker.verdict import Outcome
 from harness.commands.options import Duration
 from harness.commit import commit
 from harness.errors import UsageError
-from harness.matrix import NEMESES, Cell, Tally, cells
+from harness.matrix import Cell, Tally, cells
 from harness.matrix.cells import REAL_TIME_MS
 from harness.matrix.markdown import page, problem
 from harness.report.progress import Progress
@@ -77,7 +77,7 @@ def command(**given: Any) -> int:
     path: Path | None = given["markdown"]
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--markdown {path}: there is no directory {path.parent}")
-    nemeses = given["nemeses"] or (("partition,kill",) if given["real"] else NEMESES)
+    nemeses = given["nemeses"] or (("partition,kill",) if given["real"] else ())
     tallies = {cell: Tally(cell) for cell in cells(given["protocols"], given["workloads"], nemeses)}
     began = time.monotonic()
     results = real(tallies, given) if given["real"] else simulated(tallies, given)

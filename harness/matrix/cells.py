@@ -39,7 +39,8 @@ REAL_TIME_MS = 30_000
 class Line:
     """One line of the matrix: a protocol with these options, and the workloads whose claims it is
     known to break. ``why`` says by what design. Under the nemeses of ``seldom`` such a break is not
-    demanded: it shows in too few trials.
+    demanded: it shows in too few trials. A line that is there for some faults has these as its
+    ``nemeses``, in the place of the usual ones, and for some workloads, as its ``workloads``.
     """
 
     protocol: str
@@ -47,6 +48,9 @@ class Line:
     breaks: tuple[str, ...] = ()
     why: str = ""
     seldom: tuple[str, ...] = ()
+    nemeses: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    nodes: int = SMALL.nodes
 
     @property
     def name(self) -> str:
@@ -66,6 +70,30 @@ DYNAMO = Line(
     seldom=("none", "kill", "pause", "packet"),
 )
 
+LOSSES = ("wipe", "wipe,partition,kill", "wipe-majority,packet")
+"""Faults that take a disk, of three nodes: there one that forgets can make a difference."""
+
+REJOINING: tuple[Line, ...] = (
+    *(
+        Line(name, {"rejoin": "passive"}, nemeses=LOSSES, workloads=("register", "append"), nodes=3)
+        for name in ("multipaxos", "fpaxos", "kpaxos", "paxos-groups", "raft")
+    ),
+    *(
+        Line(
+            name,
+            {"rejoin": "force"},
+            breaks=("register", "append"),
+            why="a node that has lost its disk votes at once, and has forgotten what it voted for",
+            seldom=LOSSES[:2],
+            nemeses=LOSSES,
+            workloads=("register", "append"),
+            nodes=3,
+        )
+        for name in ("multipaxos", "raft")
+    ),
+)
+"""With and without passive mode (``protocols.rejoining``)."""
+
 SPECIAL: tuple[Line, ...] = (
     Line("multipaxos", {"read": "leader"}),
     Line("multipaxos", {"read": "quorum"}),
@@ -82,6 +110,7 @@ SPECIAL: tuple[Line, ...] = (
         why="a read does not write back before it answers: two reads can see new and then old",
         seldom=(*NEMESES, "partition,kill"),
     ),
+    *REJOINING,
 )
 """Lines beside the protocols' own: options that change what is claimed."""
 
@@ -117,6 +146,7 @@ class Cell:
             SMALL,
             protocol=self.line.protocol,
             options=dict(self.line.options),
+            nodes=self.line.nodes,
             workload=self.workload,
             nemesis=self.nemesis,
             time_ms=LASTING_MS.get(self.workload, SMALL.time_ms),
@@ -148,12 +178,15 @@ def served(line: Line, workload: str) -> bool:
 def cells(
     protocols: Sequence[str] = (),
     workloads: Sequence[str] = (),
-    nemeses: Sequence[str] = NEMESES,
+    nemeses: Sequence[str] = (),
 ) -> Iterator[Cell]:
-    """The cells of these protocols and workloads (none given: all), in the tables' order."""
+    """The cells of these protocols, workloads and nemeses (none given: all), in the tables' order."""
     for line in lines():
         if protocols and line.protocol not in protocols:
             continue
+        faults = nemeses or NEMESES
+        if line.nemeses:
+            faults = [n for n in line.nemeses if not nemeses or n in nemeses]
         for workload in workloads or CLAIMS:
-            if served(line, workload):
-                yield from (Cell(line, workload, nemesis) for nemesis in nemeses)
+            if served(line, workload) and workload in (line.workloads or CLAIMS):
+                yield from (Cell(line, workload, nemesis) for nemesis in faults)

@@ -34,13 +34,13 @@ def _head(tallies: Sequence[Tally], about: str) -> Iterator[str]:
 
 
 def _tables(tallies: Sequence[Tally]) -> Iterator[str]:
-    nemeses = list(dict.fromkeys(t.cell.nemesis for t in tallies))
-    for workload in dict.fromkeys(t.cell.workload for t in tallies):
+    for workload, own in dict.fromkeys((t.cell.workload, t.cell.line.nemeses) for t in tallies):
+        some = [t for t in tallies if (t.cell.workload, t.cell.line.nemeses) == (workload, own)]
+        nemeses = list(dict.fromkeys(t.cell.nemesis for t in some))
         rows: dict[str, dict[str, Tally]] = {}
-        for tally in tallies:
-            if tally.cell.workload == workload:
-                rows.setdefault(tally.cell.line.name, {})[tally.cell.nemesis] = tally
-        yield f"## {workload}"
+        for tally in some:
+            rows.setdefault(tally.cell.line.name, {})[tally.cell.nemesis] = tally
+        yield f"## {workload}{', where disks are lost' if own else ''}"
         yield ""
         yield f"| protocol | {' | '.join(n.replace(',', ', ') for n in nemeses)} |"
         yield f"|---|{'---|' * len(nemeses)}"

@@ -257,7 +257,10 @@ class Raft(Returner):
         if lead is None:
             return
         follower = lead.followers[src]
-        if follower.expected(msg.prev_index):
+        if follower.passive and msg.first <= follower.match:  # it was passive in a former life, too
+            self.write_anew(lead, src, 0)
+            self.replicate(lead, [src])
+        elif follower.expected(msg.prev_index):
             self.note("sometimes", WENT_BACK)
             last = self.log.last_until_term(msg.other) if msg.other else 0
             same = last > self.log.base and self.log.term(last) == msg.other

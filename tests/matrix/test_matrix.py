@@ -11,17 +11,18 @@ from checker.verdict import Outcome
 from harness.commands.matrix import command
 from harness.errors import UsageError
 from harness.matrix import Cell, Tally, cells
-from harness.matrix.cells import SMALL, Line, served
+from harness.matrix.cells import LOSSES, SMALL, Line, served
 from harness.matrix.markdown import page
 from harness.simulated import play_short
 from protocols import PROTOCOLS
 
 MIX = "partition,kill,pause,packet"
 HERE = list(cells(nemeses=("none", MIX)))
+LOST = [c for c in cells(workloads=["register"], nemeses=[LOSSES[-1]]) if c.line.nemeses]
 
 
 @pytest.mark.parametrize(
-    "cell", HERE, ids=lambda c: f"{c.line.name}-{c.workload}-{c.nemesis.partition(',')[0]}"
+    "cell", HERE + LOST, ids=lambda c: f"{c.line.name}-{c.workload}-{c.nemesis.partition(',')[0]}"
 )
 def test_a_cell_ends_as_the_protocol_claims(cell: Cell) -> None:
     tally = Tally(cell)
@@ -38,6 +39,14 @@ def test_every_protocol_has_a_line_and_only_workloads_that_it_serves() -> None:
     assert {c.workload for c in cells(["abd"])} == {"register"}
     assert {"bank", "list-append", "cas"} <= {c.workload for c in cells(["multipaxos"])}
     assert not served(Line("abd"), "cas")
+
+
+def test_a_line_that_is_there_for_some_faults_has_no_cells_of_others() -> None:
+    lost = [cell for cell in cells(["raft"]) if cell.line.options == {"rejoin": "passive"}]
+    assert {cell.nemesis for cell in lost} == set(LOSSES)
+    assert {cell.workload for cell in lost} == {"register", "append"}
+    assert {c.nemesis for c in cells(["abd"], nemeses=["disk"])} == {"disk"}
+    assert all(c.line.options != {"rejoin": "passive"} for c in cells(["raft"], nemeses=["disk"]))
 
 
 def test_trials_of_a_cell_differ_in_their_seed_only() -> None:

@@ -64,6 +64,19 @@ def test_a_wipe_is_of_one_node_the_same_each_time_unless_the_leader_is_asked_for
             validate([Window(0, 5, fault)], range(5))
 
 
+def test_who_is_wiped_is_in_the_least_majority_apart_from_the_leader() -> None:
+    for n, leader in ((3, 0), (5, 2), (5, 4)):
+        for seed in SEEDS:
+            fault = resolve("wipe-majority", Random(seed), range(n), (leader,))
+            (cut, *wiped), (mend,) = fault.begin, fault.end
+            assert wiped == [Kill(n - 1), Wipe(n - 1), Start(n - 1)]
+            assert mend.links == cut.links
+            apart = {a for a, b in cut.links if b == n - 1}
+            assert len(apart) == n - (n // 2 + 1)
+            assert leader == n - 1 or leader in apart
+            validate([Window(0, 5, fault)], range(n))
+
+
 def test_a_wiped_node_that_is_not_started_again_is_left_open() -> None:
     with pytest.raises(ValueError, match="its end leaves node 1 dead"):
         validate([Window(0, 5, Fault("gone", (Wipe(1),), ()))], range(3))

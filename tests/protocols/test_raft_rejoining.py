@@ -104,6 +104,24 @@ def test_a_restart_on_the_way_back_does_not_end_it():
     assert stage.replicas[2].back is None
 
 
+def test_who_loses_another_disk_on_the_way_back_is_written_to_from_the_beginning():
+    stage = staged()
+    stage.write(0, 1)
+    stage.settle()
+    stage.lose(2, now_ms=1)
+    stage.fire(2, "tick")
+    stage.drop(2, 1)
+    stage.settle()
+    assert stage.replicas[2].back is not None
+    assert stage.replicas[0].leadership.followers[2].match == 2
+    stage.lose(2, now_ms=2)
+    stage.fire(0, "tick")
+    stage.settle()
+    assert stage.replicas[2].log.last == 2
+    come_back(stage, 2)
+    assert stage.replicas[2].back is None
+
+
 def test_members_stay_while_forgetting_is_allowed():
     stage = staged()
     request = stage.request(0, Command("leave", "", [2, 0]))
