@@ -21,7 +21,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
+from operator import lt
 
 import networkx as nx
 import numpy as np
@@ -124,18 +125,23 @@ def _decisions(
 ) -> tuple[dict[Hashable, _Decision], list[tuple[Json, _Decision, _Decision]]]:
     """The first decision of each slot, and for each slot decided differently the first two."""
     first: dict[Hashable, _Decision] = {}
-    decided: dict[Hashable, Hashable] = {}
     conflicts: dict[Hashable, tuple[Json, _Decision, _Decision]] = {}
     for row, node, value in history.notes("decided"):
         slot, what = value if type(value) is list and len(value) == 2 else _pair(value, row)
         name = slot if type(slot) is int else identity(slot)
-        same = what if type(what) is str else identity(what)
-        before = decided.setdefault(name, same)
-        if name not in first:
+        before = first.get(name)
+        if before is None:
             first[name] = (row, node, what)
-        elif same != before and name not in conflicts:
-            conflicts[name] = (slot, first[name], (row, node, what))
+        elif not _same(before[2], what) and name not in conflicts:
+            conflicts[name] = (slot, before, (row, node, what))
     return first, list(conflicts.values())
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Whether both are the same JSON."""
+    if type(one) is str or type(other) is str:
+        return one == other
+    return identity(one) == identity(other)
 
 
 def _runs(history: History) -> tuple[list[_Run], int]:
@@ -231,9 +237,10 @@ def _extend(runs: list[_Run], item: int, row: int) -> None:
 def _contradiction(history: History, runs: list[_Run], updates: int) -> list[tuple[Step, Step]]:
     """A shortest cycle through some update that is on a cycle; empty where there is none.
 
-    Two consistent runs never disagree, so the strongly connected components are single updates.
+    Two consistent runs never disagree, so the strongly connected components are single updates. Mostly
+    there is no need to look for them: the order in which updates came first is one that suits all runs.
     """
-    if not runs:
+    if all(all(map(lt, run.items, islice(run.items, 1, None))) for run in runs):
         return []
     places = [run.ordered() for run in runs]
     items = [np.array(run.items, np.int64) for run in runs]

@@ -8,7 +8,8 @@ refute for good, so it is given ``GRACE_NS`` to keep it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,8 @@ def check(history: History, *, grace_ns: int = GRACE_NS) -> Verdict:
     faults = windows(history)
     ops = _ops(history)
     nodes = sorted(set(ops.node.tolist()) - {NOBODY, *excused(history)})
-    told: list[Json] = [_window(ops, fault, nodes) for fault in faults]
+    answers = _answers(ops, nodes)
+    told: list[Json] = [_window(ops, answers, fault) for fault in faults]
     details: dict[str, Json] = {"windows": told, "longest_gap": _longest_gap(ops, faults)}
     if not faults:
         return Verdict(outcome=Outcome.VALID, summary="no faults to recover from", details=details)
@@ -77,25 +79,40 @@ def _ops(history: History) -> _Ops:
     )
 
 
-def _window(ops: _Ops, fault: FaultWindow, nodes: Sequence[int]) -> Json:
-    during = (ops.end_ns >= fault.begin_ns) & (ops.begin_ns < fault.end_ns)
-    answered = ops.ok & (ops.end_ns >= fault.begin_ns) & (ops.end_ns < fault.end_ns)
-    after = ops.ok & (ops.end_ns >= fault.end_ns) & (fault.end is not None)
+def _answers(ops: _Ops, nodes: Sequence[int]) -> dict[int | None, list[int]]:
+    """When ops were answered, in order, for each node; None has them all."""
+    ends, at = ops.end_ns[ops.ok], ops.node[ops.ok]
+    found: dict[int | None, list[int]] = {None: np.sort(ends).tolist()}
+    for node in nodes:
+        found[node] = np.sort(ends[at == node]).tolist()
+    return found
 
-    def recovered(there: np.typing.NDArray[np.bool_]) -> float | None:
-        ends = ops.end_ns[there]
-        return round((int(ends.min()) - fault.end_ns) / 1e6, 3) if len(ends) else None
 
+def _window(ops: _Ops, answers: Mapping[int | None, list[int]], fault: FaultWindow) -> Json:
+    asked = (ops.end_ns >= fault.begin_ns) & (ops.begin_ns < fault.end_ns)
+
+    def answered(node: int | None) -> int:
+        ends = answers[node]
+        return max(0, bisect_left(ends, fault.end_ns) - bisect_left(ends, fault.begin_ns))
+
+    def recovered(node: int | None) -> float | None:
+        ends = answers[node]
+        first = bisect_left(ends, fault.end_ns)
+        if fault.end is None or first == len(ends):
+            return None
+        return round((ends[first] - fault.end_ns) / 1e6, 3)
+
+    nodes = [node for node in answers if node is not None]
     return {
         "fault": fault.fault,
         "rows": [fault.begin, fault.end],
         "begin_s": fault.begin_ns / 1e9,
         "end_s": None if fault.end is None else fault.end_ns / 1e9,
-        "asked": int(during.sum()),
-        "ok": int(answered.sum()),
-        "ok_by_node": {of_node(n): int((answered & (ops.node == n)).sum()) for n in nodes},
-        "recovered_ms": recovered(after),
-        "recovered_ms_by_node": {of_node(n): recovered(after & (ops.node == n)) for n in nodes},
+        "asked": int(np.count_nonzero(asked)),
+        "ok": answered(None),
+        "ok_by_node": {of_node(n): answered(n) for n in nodes},
+        "recovered_ms": recovered(None),
+        "recovered_ms_by_node": {of_node(n): recovered(n) for n in nodes},
     }
 
 

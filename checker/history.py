@@ -6,9 +6,10 @@ happened, ``fail`` it certainly did not and never will, ``info`` nobody knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, cast, overload
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from checker.column import Coded, Column, column, names
 
 Json: TypeAlias = object
 Ints: TypeAlias = NDArray[np.int64]
+T = TypeVar("T")
 
 INVOKE, OK, FAIL, INFO = 0, 1, 2, 3
 TYPES = ("invoke", "ok", "fail", "info")
@@ -64,6 +66,8 @@ class History:
     node: Column[Json]
     intended_ns: Column[Json]
     partner: Ints
+    found: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
+    """What functions that are ``once`` have found in it."""
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> History:
@@ -136,8 +140,7 @@ class History:
 
     def of_nemesis(self) -> list[int]:
         """The indices of the nemesis' rows."""
-        found: list[int] = np.flatnonzero(self.process == NEMESIS).tolist()
-        return found
+        return _of_nemesis(self)
 
     def notes(self, kind: str) -> Iterator[tuple[int, int, Json]]:
         """(row index, node, value) of the nodes' notes of one kind."""
@@ -147,6 +150,28 @@ class History:
         noted = np.flatnonzero(of_nodes & (self.f.codes == self.f.table.index(kind)))
         nodes = (-2 - self.process[noted]).tolist()
         yield from zip(noted.tolist(), nodes, self.value.take(noted), strict=True)
+
+
+def once(find: Callable[[History], T]) -> Callable[[History], T]:
+    """The same function, which looks at each history once: several checks ask the same of it. Nobody may
+    change what it gives.
+    """
+    name = f"{find.__module__}.{find.__qualname__}"
+
+    @wraps(find)
+    def kept(history: History) -> T:
+        if name not in history.found:
+            history.found[name] = find(history)
+        found: T = history.found[name]
+        return found
+
+    return kept
+
+
+@once
+def _of_nemesis(history: History) -> list[int]:
+    found: list[int] = np.flatnonzero(history.process == NEMESIS).tolist()
+    return found
 
 
 class Rows(Sequence[Row]):

@@ -22,7 +22,9 @@ def happened(rows: Iterable[Row]) -> dict[str, int]:
     >>> happened([Row(5, node_process(0), INFO, "sometimes", None, "a ballot was contested")])
     {'a ballot was contested': 1}
     """
-    return dict(Counter(str(row.value) for row in rows if row.process < NEMESIS and row.f == KIND))
+    return dict(
+        Counter([str(row.value) for row in rows if row.f == KIND and row.process < NEMESIS])
+    )
 
 
 def never(promised: Sequence[str], trials: Iterable[Mapping[str, int]]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from checker.history import NEMESIS, History
+from checker.history import NEMESIS, History, once
 from checker.values import Json, identity
 
 AMNESIA = "amnesia"
@@ -31,6 +31,7 @@ class FaultWindow:
     end_ns: int
 
 
+@once
 def windows(history: History) -> list[FaultWindow]:
     """In order of their beginnings. An end without its beginning is left out."""
     found: list[FaultWindow] = []
@@ -53,6 +54,7 @@ def windows(history: History) -> list[FaultWindow]:
     return found
 
 
+@once
 def last_ns(history: History) -> int:
     """The time of the last row of a client or the nemesis: nodes have clocks of their own."""
     return int(history.time_ns[history.process >= NEMESIS].max(initial=0))
@@ -72,6 +74,7 @@ def actions_of(value: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
             yield action
 
 
+@once
 def excused(history: History) -> list[int]:
     """The nodes that need not answer when all is over: left dead, or no members any more.
 
@@ -101,6 +104,7 @@ def calm_ns(history: History, last: FaultWindow) -> int:
     return found
 
 
+@once
 def left_dead(history: History) -> list[int]:
     """The nodes that were dead when all was over: killed, and not started again even by the heal, or
     silent for good, having lost their disk (``protocols.amnesia`` notes it).

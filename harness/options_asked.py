@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from protocols.kernel import Cluster, Json, Replica, Started
@@ -37,12 +37,24 @@ def unknown_options(protocol: type[Replica[Any]], cluster: Cluster) -> tuple[lis
     """The options that a replica does not ask for as it starts, and those that it does.
 
     None are unknown where it looks through all, since it hands them on, as a host does to its parts.
-    Raises ValueError where it refuses one.
+    Raises ValueError where it refuses one. What was found is kept: a campaign asks with each trial.
     """
-    asked = Asked(cluster.options)
-    told = replace(cluster, options=asked)
+    options = tuple(cluster.options.items())
+    return _unknown(protocol, cluster.nodes, cluster.zones, cluster.rtt_ms, options)
+
+
+@lru_cache(maxsize=256)
+def _unknown(
+    protocol: type[Replica[Any]],
+    nodes: tuple[int, ...],
+    zones: tuple[str, ...],
+    rtt_ms: int,
+    options: tuple[tuple[str, Json], ...],
+) -> tuple[list[str], list[str]]:
+    asked = Asked(dict(options))
+    told = Cluster(nodes, zones, rtt_ms, asked)
     protocol.check(told)
-    protocol(cluster.nodes[0], told).step(Started({}))
+    protocol(nodes[0], told).step(Started({}))
     if asked.all:
         return [], list(asked.names)
-    return [name for name in cluster.options if name not in asked.names], list(asked.names)
+    return [name for name, _ in options if name not in asked.names], list(asked.names)

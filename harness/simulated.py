@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from checker.history import History
 from checker.sometimes import happened
 from checker.verdict import Outcome
@@ -69,11 +71,11 @@ def play(trial: Trial, observer: Observer | None = None, watch: Watch | None = N
     """Simulate a trial and judge its history."""
     began = time.process_time()
     online = Online() if trial.stop_on_anomaly else None
-    run = simulate(setup_of(trial, online), observer=observer, watch=watch)
+    setup = setup_of(trial, online)
+    run = simulate(setup, observer=observer, watch=watch)
     simulated = time.process_time()
     history = History.of(run.rows)
-    checks = trial.made_workload().checks
-    results = judge(history, checks, faults=bool(run.plan), rtt_ms=trial.rtt_ms)
+    results = judge(history, setup.workload.checks, faults=bool(run.plan), rtt_ms=trial.rtt_ms)
     return Played(
         run=run,
         history=history,
@@ -150,7 +152,7 @@ def shortened(trial: Trial, played: Played, features: frozenset[int] = frozenset
         summary="" if worst is None else worst.summary,
         digest=run.digest,
         events=run.events,
-        ops=sum(1 for row in run.rows if row.process >= 0) // 2,
+        ops=int(np.count_nonzero(played.history.process >= 0)) // 2,
         windows=len(run.plan),
         simulated_ms=run.end_ns // 1_000_000,
         cpu_s=played.simulating_s + played.judging_s,

@@ -5,8 +5,15 @@ from __future__ import annotations
 import difflib
 import pkgutil
 from collections.abc import Mapping
+from functools import cache
 
 from harness.errors import UsageError
+
+
+@cache
+def resolved(place: str) -> object:
+    """The thing at an import string. Kept: a campaign asks for the same few with each trial."""
+    return pkgutil.resolve_name(place)
 
 
 def find(what: str, table: Mapping[str, str], name: str) -> object:
@@ -15,11 +22,11 @@ def find(what: str, table: Mapping[str, str], name: str) -> object:
     Raises UsageError, with the nearest name, if it is neither or cannot be imported.
     """
     if name in table:
-        return pkgutil.resolve_name(table[name])
+        return resolved(table[name])
     if ":" not in name:
         raise UsageError(f"no {what} is called {name!r}{nearest(name, table)}")
     try:
-        return pkgutil.resolve_name(name)
+        return resolved(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"{what} {name!r} cannot be imported: {error}") from error
 

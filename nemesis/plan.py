@@ -9,6 +9,7 @@ recovers from the cure: with time-outs not in proportion to the windows, a plan 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from random import Random
 from typing import assert_never
 
@@ -94,9 +95,14 @@ def lane_of(action: Action) -> str:
 def lanes(fault: Fault | str) -> tuple[str, ...]:
     """The lanes that a fault is in, by its actions. Raises ValueError for an unknown name."""
     if isinstance(fault, str):
-        fault = resolve(fault, Random(0), range(5), zones=_ANY_ZONES)
+        return _lanes_of_name(fault)
     found = {lane_of(action) for action in (*fault.begin, *fault.end)}
     return tuple(lane for lane in LANES if lane in found)
+
+
+@cache
+def _lanes_of_name(name: str) -> tuple[str, ...]:
+    return lanes(resolve(name, Random(0), range(5), zones=_ANY_ZONES))
 
 
 def make_plan(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from random import Random
 from typing import TypeAlias, cast
 
@@ -24,6 +25,7 @@ class NotAFault(ValueError):  # noqa: N818
     """An import string names something that is no factory of faults."""
 
 
+@cache
 def factory(name: str) -> Factory:
     """The factory that ``name`` means: a row of the table, or ``package.module:attribute``.
 
@@ -70,15 +72,17 @@ def resolve(
         "members": tuple(sorted(nodes if members is None else members)),
         "down": tuple(sorted(down)),
     }
-    wanted = parameters(make)
+    wanted = parameters(name)
     fault = make(*told, **{name: value for name, value in more.items() if name in wanted})
     if not isinstance(fault, Fault):
         raise NotAFault(f"fault {name!r} made {fault!r}, which is no Fault")
     return fault
 
 
-def parameters(make: Factory) -> Mapping[str, object]:
-    return inspect.signature(make).parameters
+@cache
+def parameters(name: str) -> Collection[str]:
+    """Those of a fault's factory. Kept, since to look takes longer than to make most faults."""
+    return frozenset(inspect.signature(factory(name)).parameters)
 
 
 def by_members(name: str) -> bool:
@@ -87,4 +91,4 @@ def by_members(name: str) -> bool:
     >>> by_members("membership-leave"), by_members("kill-one")
     (True, False)
     """
-    return "members" in parameters(factory(name))
+    return "members" in parameters(name)

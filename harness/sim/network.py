@@ -7,11 +7,11 @@ that so does weather that has passed.
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, repeat
+from itertools import chain
 from random import Random
-
-import numpy as np
 
 from harness.sim.setup import Network
 from nemesis.actions import CLEAR, Weather
@@ -21,8 +21,8 @@ US, MS = 1_000, 1_000_000
 
 FATE_BITS, DELAY_BITS = 20, 32
 DELAY_MASK = (1 << DELAY_BITS) - 1
-BLOCKS = 32, 256
-"""How many messages' times are drawn at once: first, and from then on."""
+BLOCK = 32
+"""How many messages' times are drawn at once."""
 
 
 def _share(permille: int) -> int:
@@ -31,16 +31,23 @@ def _share(permille: int) -> int:
     return (permille << FATE_BITS) // 1000
 
 
-def _blocks(random: Random, base_ns: int, span_ns: int, late: int) -> Iterator[list[int]]:
-    """What ``take`` gives, many at a time: that takes a quarter of the time. Fates below ``late`` are
-    those of messages that do not simply arrive.
+def _blocks(seed: str, base_ns: int, span_ns: int, late: int) -> Iterator[list[int]]:
+    """What ``take`` gives, many at a time, since a call for each would take longer. Fates below ``late``
+    are those of messages that do not simply arrive.
     """
-    assert span_ns < 1 << 32, "delays of a link differ by at most 4 s"
-    for size in chain(BLOCKS, repeat(BLOCKS[-1])):
-        words = np.frombuffer(random.randbytes(8 * size), "<u4").astype(np.int64)
-        delay, fate = words[::2], words[1::2] >> (32 - FATE_BITS)
-        after = base_ns + (delay.astype(np.uint64) * span_ns >> DELAY_BITS).astype(np.int64)
-        yield np.where(fate < late, -1 - (fate << DELAY_BITS | delay), after).tolist()
+    randbytes = Random(seed).randbytes
+    low, late_word = 32 - FATE_BITS, late << 32 - FATE_BITS
+    while True:
+        words = array("I", randbytes(8 * BLOCK))
+        if sys.byteorder == "big":
+            words.byteswap()
+        delays, fates = words[::2], words[1::2]
+        taken = [base_ns + (delay * span_ns >> DELAY_BITS) for delay in delays]
+        if min(fates) < late_word:
+            for i, fate in enumerate(fates):
+                if fate < late_word:
+                    taken[i] = -1 - (fate >> low << DELAY_BITS | delays[i])
+        yield taken
 
 
 def link(src: int, dst: int) -> int:
@@ -58,8 +65,8 @@ class Wire:
     """
 
     __slots__ = (
-        "_base_ns", "_calm", "_doubled", "_extra", "_late", "_late_ns", "_lost", "_span_ns",
-        "calm", "cut", "link", "src", "take", "weather",
+        "_base_ns", "_calm", "_doubled", "_late", "_late_ns", "_lost", "_more", "_span_ns",
+        "_weather_seed", "calm", "cut", "link", "src", "take", "weather",
     )  # fmt: skip
 
     def __init__(self, seed: int | str, src: int, dst: int, network: Network) -> None:
@@ -69,7 +76,8 @@ class Wire:
         self.link = link(src, dst)
         self._base_ns = (least + (network.apart_us[src][dst] if network.apart_us else 0)) * US
         self._span_ns = (most - least) * US + 1
-        self._extra = Random(f"{seed}/weather/{src}/{dst}").getrandbits
+        self._weather_seed = f"{seed}/weather/{src}/{dst}"
+        self._more: Callable[[int], int] | None = None
         self._lost = _share(network.loss_permille)
         self._doubled = self._lost + _share(network.duplicate_permille)
         self._late = self._doubled + _share(network.late_permille)
@@ -77,8 +85,8 @@ class Wire:
         self.weather = CLEAR
         self._calm = self.calm = src != dst
         self.cut = False
-        random = Random(f"{seed}/net/{src}/{dst}")
-        drawn = _blocks(random, self._base_ns, self._span_ns, self._late)
+        # The streams are made when the first message is: many links of a short trial see none.
+        drawn = _blocks(f"{seed}/net/{src}/{dst}", self._base_ns, self._span_ns, self._late)
         self.take: Callable[[], int] = chain.from_iterable(drawn).__next__
 
     def shape(self, weather: Weather) -> None:
@@ -118,6 +126,12 @@ class Wire:
         least = max(0, weather.delay_ms - weather.jitter_ms) * MS
         most = (weather.delay_ms + weather.jitter_ms) * MS
         return least + (self._extra(DELAY_BITS) * (most - least + 1) >> DELAY_BITS)
+
+    def _extra(self, bits: int) -> int:
+        """A draw for what happens to few messages."""
+        if self._more is None:
+            self._more = Random(self._weather_seed).getrandbits
+        return self._more(bits)
 
     def _happens(self, permille: int) -> bool:
         return permille > 0 and self._extra(FATE_BITS) < _share(permille)

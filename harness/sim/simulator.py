@@ -132,7 +132,8 @@ class Simulator(FaultyStage):
         yield
         touched = Touched()
         for row in self.rows:
-            touched.hear(row)
+            if row.process >= 0:
+                touched.hear(row)
         options = replace(options, touched=touched.keys, members=self.members.first)
         final = workload.final(Random(f"{setup.seed}/final"), options)
         self._begin(final, agenda.now_ns + setup.final_ms * MS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from harness.sim.network import BLOCKS, MS, US, Wire
+from harness.sim.network import BLOCK, MS, US, Wire
 from harness.sim.setup import PERFECT, Network
 from nemesis.actions import CLEAR, Weather
 
@@ -65,7 +65,7 @@ def test_times_are_drawn_one_by_one_though_many_at_a_time():
     """As Random's own 52 bits a message would give them: 32 of delay, then 20 of fate."""
     network = Network(delay_us=(1_000, 3_000_000), loss_permille=300, late_permille=0)
     wire, draw = Wire(7, 0, 1, network), Random("7/net/0/1").getrandbits
-    for _ in range(sum(BLOCKS) + BLOCKS[-1] + 1):
+    for _ in range(3 * BLOCK + 1):
         bits, taken = draw(52), wire.take()
         fate, delay = bits >> 32, bits & 0xFFFFFFFF
         if fate < (302 << 20) // 1000:
