@@ -37,6 +37,7 @@ from checker.verdict import Outcome, Verdict
 from checker.windows import value_of
 
 _MOST_STRETCHES = 100
+_SIMPLE = frozenset({int, str, type(None)})
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _decisions(
     conflicts: dict[Hashable, tuple[Json, _Decision, _Decision]] = {}
     for row, node, value in history.notes("decided"):
         slot, what = value if type(value) is list and len(value) == 2 else _pair(value, row)
-        name = slot if type(slot) is int else identity(slot)
+        name = slot if type(slot) is int else _name(slot)
         before = first.get(name)
         if before is None:
             first[name] = (row, node, what)
@@ -141,7 +142,16 @@ def _same(one: Json, other: Json) -> bool:
     """Whether both are the same JSON."""
     if type(one) is str or type(other) is str:
         return one == other
-    return identity(one) == identity(other)
+    return _name(one) == _name(other)
+
+
+def _name(value: Json) -> Hashable:
+    """As ``identity``, and quicker for lists: nodes note thousands."""
+    if type(value) is list or type(value) is tuple:
+        if _SIMPLE.issuperset(map(type, value)):
+            return ("list", *value)
+        return ("list", *map(_name, value))
+    return identity(value)
 
 
 def _runs(history: History) -> tuple[list[_Run], int]:
@@ -153,8 +163,8 @@ def _runs(history: History) -> tuple[list[_Run], int]:
     runs: dict[tuple[int, Hashable], list[_Run]] = {}
     for row, node, value in history.notes("executed"):
         key, what = value if type(value) is list and len(value) == 2 else _pair(value, row)
-        name = key if type(key) is str else identity(key)
-        update = name, what if type(what) is str else identity(what)
+        name = key if type(key) is str else _name(key)
+        update = name, what if type(what) is str else _name(what)
         item = items.setdefault(update, len(items))
         mine = runs.get((node, name))
         if mine is None:

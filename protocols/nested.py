@@ -15,17 +15,14 @@ one step's: persisted first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import make_dataclass, replace
 from typing import Any, ClassVar, TypeVar, cast
 
 from protocols.kernel import (
-    CANCEL_TIMER,
     NOTE,
-    PERSIST,
     REPLY,
     SEND,
-    SET_TIMER,
     Cluster,
     Command,
     Event,
@@ -112,26 +109,6 @@ class Part:
         """The host's name for a timer or a durable key of this part."""
         return f"{self.name}{SEPARATOR}{name}"
 
-    def step(self, event: Event, now_ms: int) -> list[Said]:
-        """Let the replica take an event. Its replies and notes come as they are."""
-        self.replica.now_ms = now_ms
-        return list(self._outside(self.replica.react(event)))
-
-    def _outside(self, said: list[Said]) -> Iterator[Said]:
-        """What is sent again and again stays one message to many, which interpreters encode once."""
-        last: object = None
-        wrapped: Wrapped | None = None
-        for kind, a, b in said:
-            if kind == SEND:
-                if wrapped is None or b is not last:
-                    last = b
-                    wrapped = self.kind.wrappers[type(b)](self.name, b)
-                yield kind, a, wrapped
-            elif kind in (PERSIST, SET_TIMER, CANCEL_TIMER):
-                yield kind, self.key(a), b
-            else:
-                yield kind, a, b
-
 
 class Host(Replica[Message]):
     """A replica with parts. Subclasses make them (``add_part``) in ``__init__``, list
@@ -182,14 +159,26 @@ class Host(Replica[Message]):
 
     def step_part(self, part: Part, event: Event) -> None:
         """Let a part take an event, and hand on what it says."""
-        for effect in part.step(event, self.now_ms):
-            kind, a, b = effect
-            if kind == REPLY:
-                self.answered(part, a, *b)
+        replica = part.replica
+        replica.now_ms = self.now_ms
+        self._hand_on(part, replica.react(event))
+
+    def _hand_on(self, part: Part, said: list[Said]) -> None:
+        """What is sent again and again stays one message to many, which interpreters encode once."""
+        last: object = None
+        wrapped: Wrapped | None = None
+        for kind, a, b in said:
+            if kind == SEND:
+                if wrapped is None or b is not last:
+                    last = b
+                    wrapped = part.kind.wrappers[type(b)](part.name, b)
+                self._said.append((SEND, a, wrapped))
             elif kind == NOTE:
                 self.noted(part, a, b)
+            elif kind == REPLY:
+                self.answered(part, a, *b)
             else:
-                self._said.append(effect)
+                self._said.append((kind, part.key(a), b))
         self.stepped(part)
 
     # --- what a host decides ----------------------------------------------------------------------

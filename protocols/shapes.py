@@ -49,11 +49,13 @@ def copied(value: Any) -> Any:
 
 
 @cache
-def copier(cls: type) -> Copy:
-    """From a record of this class to a copy of it. Raises TypeError if it is no record."""
+def copier(cls: type, anything: Copy = copied) -> Copy:
+    """From a record of this class to a copy of it. Of a field that may hold anything ``anything`` makes the
+    copy. Raises TypeError if it is no record.
+    """
     if not is_dataclass(cls):
         raise TypeError(f"{cls} cannot travel: only JSON values, tuples and records can")
-    made = _Source()
+    made = _Source(anything)
     return made.function(made.record(cls, "r"))
 
 
@@ -79,9 +81,10 @@ def _literal(text: str) -> str:
 class _Source:
     """The expression of one function, and the names that it uses."""
 
-    def __init__(self) -> None:
+    def __init__(self, anything: Copy = copied) -> None:
+        self.anything = anything
         self.names: dict[str, object] = {
-            "COPIED": copied, "SCALARS": SCALARS, "QUOTED": quoted, "BOOLS": _BOOLS,
+            "COPIED": anything, "SCALARS": SCALARS, "QUOTED": quoted, "BOOLS": _BOOLS,
             "ANY": _any_text, "NULL": "null",
         }  # fmt: skip
 
@@ -131,7 +134,7 @@ class _Source:
             hints = get_type_hints(tp)
             if not any(get_args(hints[f.name]) or is_dataclass(hints[f.name]) for f in fields(tp)):
                 return self.record(tp, "v")
-        made = _Source()
+        made = _Source(self.anything)
         return f"{self.name(made.function(made.copy(tp, 'r')))}(v)"
 
     def record(self, cls: type, x: str) -> str:

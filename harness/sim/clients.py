@@ -151,9 +151,9 @@ class Clients:
         return call
 
     def answered(self, call: Call, value: object, *, ok: bool) -> None:
-        """The node has answered this call."""
+        """The node has answered this call; ``value`` is nobody else's to change."""
         if ok:
-            self.complete(call, OK, value if type(value) in SCALARS else plain(value))
+            self.complete(call, OK, value)
         else:
             self.complete(call, FAIL, error="refused" if value is None else str(value))
 

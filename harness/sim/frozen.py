@@ -46,6 +46,15 @@ def looker(cls: type) -> Look:
 
 
 @cache
+def content_of(cls: type) -> Callable[[Any], object]:
+    """What a quick look gives of a record, whatever it holds. Raises TypeError if it is none."""
+    quick = _Quick()
+    text = f"lambda r: ({cls.__name__!r}, {quick.record(cls, 'r')[1:]}"
+    made: Callable[[Any], object] = eval(text, quick.names)  # noqa: S307  ours
+    return made
+
+
+@cache
 def glance(cls: type) -> Callable[[Any], bool]:
     """The quick look that only says whether a record is frozen. Raises TypeError if it is none."""
     quick = _Quick()
@@ -56,19 +65,25 @@ def glance(cls: type) -> Callable[[Any], bool]:
 
 class Keeper:
     """Durable values of one run. ``checks`` are for the hot path, which looks at one in ``SAMPLE`` as a
-    whole all the same, by :meth:`keep`.
+    whole all the same, by :meth:`keep`. After one that was not frozen so many of its class are copied
+    without a look.
     """
 
     def __init__(self) -> None:
         self.checks: dict[type, Callable[[Any], bool]] = {}
         self._left: dict[type, int] = {}
+        self._unlooked: dict[type, int] = {}
 
     def keep(self, value: Any) -> Any:
-        """As ``kept`` does."""
+        """As ``kept`` does, but that it may copy what need not be."""
         cls: Any = type(value)
+        if unlooked := self._unlooked.get(cls, 0):
+            self._unlooked[cls] = unlooked - 1
+            return copied(value)
         same = kept(value)
         if same is not value:
             self._left[cls] = FIRST
+            self._unlooked[cls] = FIRST
             self.checks.pop(cls, None)
         elif cls not in SCALARS:
             left = self._left[cls] = self._left.get(cls, FIRST) - 1
@@ -103,7 +118,7 @@ class _Quick:
 
     def record(self, cls: type, x: str) -> str:
         """An expression for all that the record ``x`` holds."""
-        hints = _hints(cls)
+        hints = hints_of(cls)
         return f"({''.join(self.value(tp, f'{x}.{name}') + ', ' for name, tp in hints.items())})"
 
     def value(self, tp: Any, x: str) -> str:
@@ -142,7 +157,7 @@ class _Quick:
             return self._apart(inner.value(tp, "r"), inner, x, "", each=True)
         for name in flat:
             self.conditions.append(f"only(map(type, map({self._name(attrgetter(name))}, {x})))")
-        return f"tuple(map({self._name(attrgetter(*_hints(tp)))}, {x}))"
+        return f"tuple(map({self._name(attrgetter(*hints_of(tp)))}, {x}))"
 
     def _apart(self, what: str, inner: _Quick, x: str, unless: str, *, each: bool = False) -> str:
         """What functions of their own say of ``x``, or of each element of it."""
@@ -161,7 +176,7 @@ class _Quick:
         return name
 
 
-def _hints(cls: type) -> dict[str, Any]:
+def hints_of(cls: type) -> dict[str, Any]:
     """The fields' names and types. Raises TypeError if it is no record."""
     if not is_dataclass(cls):
         raise TypeError(f"{cls} cannot travel: only JSON values, tuples and records can")
@@ -171,7 +186,7 @@ def _hints(cls: type) -> dict[str, Any]:
 
 def _flat(tp: Any) -> list[str] | None:
     """Of a record of several fields without records and tuples in it, which fields may hold anything."""
-    if not (isinstance(tp, type) and is_dataclass(tp)) or len(hints := _hints(tp)) < 2:
+    if not (isinstance(tp, type) and is_dataclass(tp)) or len(hints := hints_of(tp)) < 2:
         return None
     others = [name for name, kind in hints.items() if kind not in SCALARS]
     return others if all(hints[name] is object for name in others) else None
@@ -207,7 +222,7 @@ class _Source:
 
     def _record(self, cls: type, x: str, indent: str) -> None:
         parts: list[tuple[Any, str]] = []
-        for name, tp in _hints(cls).items():
+        for name, tp in hints_of(cls).items():
             local = self._local()
             self._say(indent, f"{local} = {x}.{name}")
             parts.append((tp, local))

@@ -16,7 +16,7 @@ def plain(value: object) -> object:
     [1, [2, 'x'], None]
     """
     cls = type(value)
-    if cls in SCALARS:
+    if cls in SCALARS or cls is float:
         return value
     if cls is list or cls is tuple:
         items = cast("Sequence[object]", value)
@@ -25,4 +25,8 @@ def plain(value: object) -> object:
             if type(one) in SCALARS and type(two) in SCALARS:
                 return [one, two]
         return [v if type(v) in SCALARS else plain(v) for v in items]
+    if cls is dict:
+        fields = cast("dict[object, object]", value)
+        if all(type(k) is str for k in fields):
+            return {k: v if type(v) in SCALARS else plain(v) for k, v in fields.items()}
     return loads(dumps(value))

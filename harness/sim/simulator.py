@@ -41,7 +41,7 @@ from harness.sim.seen import LOST, Seen, Watch
 from harness.sim.setup import Observer, Run, Setup
 from harness.sim.stage import NAMES
 from harness.sim.trace import FLUSH
-from protocols.kernel import Command, Fired, Received, Requested, Said
+from protocols.kernel import Command, Said
 from protocols.shapes import writer
 from protocols.wire import Codec
 from workloads.kernel import Generator
@@ -260,7 +260,8 @@ class Simulator(FaultyStage):
             if self.watch is not None:
                 self.watch(Seen(now_ns, where, NAMES[kind], msg.text))
             msg = msg.open()
-        self._step(node, Received(where, msg))
+        assert node.replica is not None
+        self._tell(node, node.replica.on_message, where, msg)
 
     def _undelivered(self, node: Node, entry: Entry) -> None:
         """A message over a cut link, or for a node that is down or stands still."""
@@ -301,8 +302,13 @@ class Simulator(FaultyStage):
             node.parked.append(entry)
             return
         del node.alarms[timer]
-        self._note_event(kind, where, timer)
-        self._step(node, Fired(timer))
+        trace = self.trace
+        trace.events += (now_ns, kind << 16 | where)
+        trace.content.append(timer)
+        if self.watch is not None:
+            self.watch(Seen(now_ns, where, NAMES[kind], timer))
+        assert node.replica is not None  # its alarms would be gone
+        self._tell(node, node.replica.on_timer, timer)
 
     def _request(self, entry: Entry) -> None:
         _, _, kind, where, a, b = entry
@@ -327,7 +333,7 @@ class Simulator(FaultyStage):
             if self.watch is not None:
                 text = f"{request} {self._command_text(command)}"
                 self.watch(Seen(now_ns, where, NAMES[kind], text))
-            self._step(node, Requested(request, command))
+            self._tell(node, node.replica.on_request, request, command)
 
     def _time_out(self, thread: int) -> None:
         call = self.clients.timed_out(thread)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from traceback import extract_tb
 from typing import cast
@@ -22,6 +23,7 @@ from harness.sim.clients import Clients
 from harness.sim.clock import MILLION, Clocks
 from harness.sim.disk import Disks
 from harness.sim.frozen import Keeper
+from harness.sim.jsonable import plain
 from harness.sim.network import MS, US, Wire
 from harness.sim.node import Alarm, Node
 from harness.sim.parcel import Parcel, Post
@@ -29,6 +31,7 @@ from harness.sim.seen import Seen, Watch
 from harness.sim.setup import Setup
 from harness.sim.trace import Trace
 from protocols.kernel import NOTE, Cluster, Event, Said
+from protocols.shapes import SCALARS
 from protocols.wire import Codec, dumps
 
 TO_ITSELF_NS = 100 * US
@@ -71,16 +74,23 @@ class Stage:
     # --- steps ------------------------------------------------------------------------------------
 
     def _step(self, node: Node, event: Event) -> None:
+        """Let a node that runs take a rare event; ``_tell`` is for the frequent ones."""
+        assert node.replica is not None
+        self._tell(node, node.replica.react, event)
+
+    def _tell(self, node: Node, handle: Callable[..., object], *what: object) -> None:
+        """One step of a node: a handler of its replica is called, and what it says is carried out."""
         replica = node.replica
         assert replica is not None
-        agenda = self.agenda
-        now_ns = agenda.now_ns
+        now_ns = self.agenda.now_ns
         replica.now_ms = (now_ns + node.skew_ns) // MS
+        replica._said = []  # noqa: SLF001  as Replica.react does
         try:
-            effects = replica.react(event)
+            handle(*what)
         except Exception as error:  # noqa: BLE001  as on a host: its process ends, the others go on
             self._crash(node, error)
             return
+        effects = replica._said  # noqa: SLF001
         if effects:
             if node.late is None:
                 node.carry(effects, now_ns)
@@ -138,9 +148,13 @@ class Stage:
         call = node.calls.pop(request, None)
         if call is None:
             return False
-        text = value if type(value) is int else dumps(value)
-        self._note_event(ANSWER, node.id, f"{request} {ok} {text}")
-        self.clients.answered(call, value, ok=ok)
+        told = value if type(value) in SCALARS else plain(value)
+        trace, now_ns = self.trace, self.agenda.now_ns
+        trace.events += (now_ns, ANSWER << 16 | node.id)
+        trace.content.append((request, ok, told))
+        if self.watch is not None:
+            self.watch(Seen(now_ns, node.id, NAMES[ANSWER], f"{request} {ok} {dumps(told)}"))
+        self.clients.answered(call, told, ok=ok)
         return True
 
     # --- what the trace and the watch are told ----------------------------------------------------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from protocols.ballots import ZERO, above, owner
 from protocols.clients import Name, name
-from protocols.kernel import Command, NodeId
+from protocols.kernel import Command, NodeId, record
 from protocols.m2paxos.messages import (
     Accept,
     Accepted,
@@ -89,13 +89,21 @@ class Vote:
         return self.votes.answers
 
 
+@record
+class Waiting:
+    """A command that is to be proposed here, and its objects."""
+
+    command: Command
+    keys: tuple[str, ...]
+
+
 class Proposer:
     """See the module."""
 
     def __init__(self, replica: M2Paxos) -> None:
         self.replica = replica
         self.ledger = replica.ledger
-        self.pending: dict[Name, Command] = {}
+        self.pending: dict[Name, Waiting] = {}
         self.attempts: dict[Round, Acquisition | Vote] = {}
         self.heard: dict[NodeId, int] = {}
         self.lost = 0
@@ -113,28 +121,36 @@ class Proposer:
     def alive(self, node: NodeId) -> bool:
         return self.replica.ticks - self.heard.get(node, 0) <= SUSPECTED
 
-    def route(self, command: Command, hops: int = 0) -> None:
-        """To the owner of all its objects, or into this node's own line."""
-        node = self.owner_of(objects_of(command))
+    def route(self, command: Command, hops: int = 0) -> bool:
+        """To the owner of all its objects, or into this node's own line: whether it is new there."""
+        keys = objects_of(command)
+        node = self.owner_of(keys)
         if node not in (None, self.replica.id) and hops < PASSED_ON and self.alive(node):
             self.replica.send(node, Forward(command, hops + 1))
-        elif len(self.pending) < CAPACITY:
-            self.pending[name(command)] = command
+            return False
+        called = name(command)
+        if called in self.pending or len(self.pending) >= CAPACITY:
+            return False
+        self.pending[called] = Waiting(command, keys)
+        return True
 
     # --- what next --------------------------------------------------------------------------------
 
     def pump(self) -> None:
-        """Start whatever can be started."""
+        """Start whatever can be started. All that wait are looked at, with each message: so what is cheap
+        to see comes first.
+        """
         taken: dict[str, None] = {}
-        for command in list(self.pending.values()):
-            if name(command) not in self.pending:
+        for called, waiting in list(self.pending.items()):
+            command, keys = waiting.command, waiting.keys
+            if called not in self.pending:
                 continue
-            if command.f not in READS and self.replica.store.ran(command):
-                del self.pending[name(command)]
-                continue
-            keys = objects_of(command)
-            if any(key in taken or self.ledger[key].round is not None for key in keys):
+            if not taken.keys().isdisjoint(keys) or any(
+                self.ledger[key].round is not None for key in keys
+            ):
                 taken.update(dict.fromkeys(keys))
+            elif command.f not in READS and self.replica.store.ran(command):
+                del self.pending[called]
             elif self.advance(keys):
                 self.propose_batch(keys)
             else:
@@ -263,15 +279,15 @@ class Proposer:
 
     def propose_batch(self, keys: Sequence[str]) -> None:
         """The first waiting commands that concern none but these objects."""
-        batch = []
-        for command in self.pending.values():
-            if all(key in keys for key in objects_of(command)):
-                batch.append(command)
+        batch: dict[Name, Command] = {}
+        for called, waiting in self.pending.items():
+            if all(key in keys for key in waiting.keys):
+                batch[called] = waiting.command
                 if len(batch) == self.replica.batch:
                     break
-        for command in batch:
-            del self.pending[name(command)]
-        self.propose(tuple(batch), keys)
+        for called in batch:
+            del self.pending[called]
+        self.propose(tuple(batch.values()), keys)
 
     def propose(self, commands: tuple[Command, ...], keys: Sequence[str]) -> None:
         places = tuple([self.place(key) for key in keys])
@@ -358,8 +374,8 @@ class Proposer:
         self.waits = True
         self.replica.set_timer("again", rtt, rtt << self.lost)
         line, self.pending = self.pending, {}
-        for command in line.values():
-            self.route(command)
+        for waiting in line.values():
+            self.route(waiting.command)
         self.pump()
 
     def again(self) -> None:

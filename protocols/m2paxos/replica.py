@@ -132,15 +132,13 @@ class M2Paxos(Serving[Message]):
             or not self.clients.add(request, command)
         ):
             self.reply(request, "refused: no such command, or too many", ok=False)
-        else:
-            self.proposer.route(command)
+        elif self.proposer.route(command):
             self.proposer.pump()
 
     def on_forward(self, src: NodeId, msg: Forward) -> None:
         if msg.command.f not in READS and self.store.ran(msg.command):
             self.catchup.tell_recent(src)
-        else:
-            self.proposer.route(msg.command, msg.hops)
+        elif self.proposer.route(msg.command, msg.hops):
             self.proposer.pump()
 
     # --- the acceptor -----------------------------------------------------------------------------
@@ -317,6 +315,6 @@ class M2Paxos(Serving[Message]):
                 if position >= self.ledger[key].next
             },
             "behind": list(self.ledger.behind),
-            "pending": list(self.proposer.pending.values()),
+            "pending": [waiting.command for waiting in self.proposer.pending.values()],
             "values": dict(self.store.values),
         }

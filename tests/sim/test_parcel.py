@@ -194,6 +194,57 @@ def test_what_is_not_frozen_is_copied_for_each_receiver():
     assert (packed.text, packed.sent_ns) == (dumps(("Flat", *loads(dumps(msg)))), 5)
 
 
+def test_what_is_not_frozen_goes_without_its_text_but_for_samples():
+    made = post()
+    packed = [made.pack(flat(n=n, anything=[n, {"a": (n,)}]), 0) for n in range(1_000)]
+    told = [n for n, one in enumerate(packed) if cast("Parcel", one).text]
+
+    assert told[:FIRST] == list(range(FIRST))
+    assert 1_000 // SAMPLE - 1 <= len(told[FIRST:]) <= 1_000 // SAMPLE
+    assert [cast("Parcel", one).open() for one in packed] == [
+        flat(n=n, anything=[n, {"a": [n]}]) for n in range(1_000)
+    ]
+    last = cast("Parcel", packed[-2])
+    assert not last.text
+    one, other = (cast("Flat", last.open()) for _ in range(2))
+    one.anything[1]["a"].append(5)  # type: ignore[index]
+    assert other.anything == [998, {"a": [998]}]
+
+
+@settings(max_examples=40)
+@given(INNERS)
+def test_without_its_text_a_message_is_what_it_would_be_with_it(msg):
+    codec = Codec((Inner,))
+    made = Post(codec, (Inner,), Trace(), watched=False)
+    for _ in range(FIRST):
+        made.pack(Inner((1, 2), Command("f", "k", [1])), 0)
+    packed = made.pack(msg, 0)
+    got = packed.open() if isinstance(packed, Parcel) else packed
+
+    assert not (isinstance(packed, Parcel) and packed.text)
+    assert got == codec.decode(codec.encode(msg))
+    assert codec.encode(got) == codec.encode(msg)
+
+
+def test_what_is_not_as_annotated_never_goes_without_its_text():
+    made = post()
+    for n in range(2 * FIRST):
+        packed = cast("Parcel", made.pack(flat(n=[n], anything=[n]), 0))
+        assert packed.text
+        assert packed.open() == flat(n=[n], anything=[n])
+
+
+def test_the_trace_is_the_same_whether_messages_had_a_text():
+    def digest(*, watched: bool) -> str:
+        trace = Trace()
+        made = Post(Codec((Flat,)), (Flat,), trace, watched=watched)
+        for n in range(3 * FIRST):
+            made.pack(flat(n=n, anything=[n, [True, 1.5]] if n % 3 else None), 0)
+        return trace.digest()
+
+    assert digest(watched=True) == digest(watched=False)
+
+
 def test_whoever_watches_sees_the_text_of_all():
     packed = post(watched=True).pack(flat(), 5)
 
