@@ -52,6 +52,7 @@ FAULTS: Mapping[str, str] = {
     "clock-bump": "nemesis.clock:bump",
     "clock-strobe": "nemesis.clock:strobe",
     "clock-drift": "nemesis.clock:drift",
+    "clock-slow-leader": "nemesis.clock:slow_leader",
     "membership": "nemesis.membership:any_kind",
     "membership-leave": "nemesis.membership:leave_one",
     "membership-leave-leader": "nemesis.membership:leave_leader",
@@ -69,8 +70,9 @@ FAULTS: Mapping[str, str] = {
 OF_ZONES = ("partition-zone", "kill-zone")
 """Faults that need to know the nodes' zones."""
 
-BY_NAME = (*OF_ZONES, "wipe", "wipe-leader", "wipe-majority")
-"""Faults that are of no group: those of zones, and those that few protocols can come back from."""
+BY_NAME = (*OF_ZONES, "wipe", "wipe-leader", "wipe-majority", "clock-slow-leader")
+"""Faults that are of no group: those of zones, those that few protocols can come back from, and one that is
+aimed at leases."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     group: tuple(n for n in FAULTS if n.startswith(group + "-") and n not in BY_NAME)

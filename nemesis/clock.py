@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from nemesis.actions import BumpClock, Fault, ResetClock, SetDrift, StrobeClock
+from nemesis.actions import BumpClock, Cut, Fault, Mend, ResetClock, SetDrift, StrobeClock
+from nemesis.partition import between, rest
 from nemesis.targets import pick
 
 _DRAWN = ("one", "minority", "majority", "leader")
@@ -59,6 +60,23 @@ def drift(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault
     some = _drawn(random, nodes, leaders)
     begin = tuple(SetDrift(n, _sign(random) * random.choice(_PPM)) for n in some)
     return Fault("clock-drift", begin, _resets(some))
+
+
+def slow_leader(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """The leader's clock is slow by a fifth, all others fast by as much; then it is cut off, alone.
+
+    What it holds by its clock and the others by theirs, a lease say, is over there while it holds it still.
+    (Any node, where nobody believes to lead.)
+    """
+    (leader,) = pick("leader", random, nodes, leaders)
+    others = rest(nodes, [leader])
+    links = tuple(between([[leader], others]))
+    fast = (SetDrift(node, max(_PPM)) for node in others)
+    return Fault(
+        "clock-slow-leader",
+        begin=(SetDrift(leader, -max(_PPM)), *fast, Cut(links)),
+        end=(Mend(links), *_resets(nodes)),
+    )
 
 
 ALL_KINDS = (bump, strobe, drift)

@@ -24,8 +24,8 @@ from nemesis.shell import Argv, Facts
 
 Send: TypeAlias = Callable[[Sequence[Action]], dict[int, Completed]]
 
-SAMPLES = 40
-"""Nearly 4 ms apart: over more than the longest period of a strobe."""
+SAMPLES, SAMPLES_OF_STROBE = 20, 40
+"""Nearly 4 ms apart: the latter over more than the longest period of a strobe."""
 PATIENCE_S = 5.0
 """A process that was just started does not answer at once."""
 
@@ -78,7 +78,7 @@ class Clocks:
         self.wrong |= set(by_node)
         done = send(actions)
         after = raise_first(
-            on_all(dict.fromkeys(by_node), lambda node: self._ask(node, facts, SAMPLES))
+            on_all(dict.fromkeys(by_node), lambda n: self._ask(n, facts, _count(by_node[n])))
         )
         self.wrong -= {node for node, all_ in by_node.items() if isinstance(all_[-1], ResetClock)}
         proofs = []
@@ -134,6 +134,11 @@ class Clocks:
                 return [Sample(*(ns / MS for ns in each)) for each in json.loads(done.stdout)]
             if time.monotonic() > deadline:
                 return f"running, and does not say what time it is: {done.stderr.strip()[-200:]}"
+
+
+def _count(actions: Sequence[ClockAction]) -> int:
+    strobes = any(isinstance(action, StrobeClock) for action in actions)
+    return SAMPLES_OF_STROBE if strobes else SAMPLES
 
 
 def seen(

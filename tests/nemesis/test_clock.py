@@ -41,3 +41,11 @@ def test_clocks_drift_both_ways_by_up_to_a_fifth_and_strobe_many_times_a_second(
     periods = {a.period_ms for s in SEEDS for a in resolve("clock-strobe", Random(s), range(5)).begin
                if type(a) is StrobeClock}  # fmt: skip
     assert periods == {1, 5, 20, 100}
+
+
+def test_a_slow_leader_is_cut_off_from_others_that_are_fast() -> None:
+    fault = resolve("clock-slow-leader", Random(1), range(3), (1,))
+    validate([Window(0, 5, fault)], range(3))
+    *drifts, cut = fault.begin
+    assert {a.node: a.ppm for a in drifts} == {0: 200_000, 1: -200_000, 2: 200_000}
+    assert set(cut.links) == {(0, 1), (1, 0), (1, 2), (2, 1)}
