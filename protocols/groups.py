@@ -48,7 +48,7 @@ class PaxosGroups(Host[Wrapped]):
 
     messages: ClassVar[tuple[type, ...]] = carried(GROUP)
     sometimes: ClassVar[tuple[str, ...]] = MultiPaxos.sometimes
-    choices: ClassVar[Mapping[str, tuple[int, ...]]] = MultiPaxos.choices
+    choices: ClassVar[Mapping[str, tuple[int | str, ...]]] = MultiPaxos.choices
     commands = MultiPaxos.commands
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:

@@ -257,7 +257,7 @@ class Replica(ABC, Generic[Message]):
     """Whether a command may concern several keys (its ``key`` is "" then)."""
     sometimes: ClassVar[tuple[str, ...]] = ()
     """The rare things that it notes under ``sometimes``, in words: "a snapshot was installed"."""
-    choices: ClassVar[Mapping[str, tuple[int, ...]]] = {}
+    choices: ClassVar[Mapping[str, tuple[int | str, ...]]] = {}
     """For some of its options, what ``harness sim --swarm`` draws from: small sizes, near limits."""
     synced: ClassVar[bool] = True
     """Whether what it persists is durable, whatever happens to its machine, before anything leaves. False

@@ -48,7 +48,7 @@ class Chain(Host[Message | Wrapped]):
 
     messages: ClassVar[tuple[type, ...]] = (*MESSAGES, *carried(MASTER))
     multi_key: ClassVar[bool] = True
-    choices: ClassVar[Mapping[str, tuple[int, ...]]] = MultiPaxos.choices
+    choices: ClassVar[Mapping[str, tuple[int | str, ...]]] = MultiPaxos.choices
     sometimes: ClassVar[tuple[str, ...]] = (LEFT, JOINED, COPIED, RESENT)
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:

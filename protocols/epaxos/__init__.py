@@ -19,8 +19,8 @@ linearizable.
 - ``batching``: several commands in an instance. Off unless asked for (``batch``): in the simulator,
   5 nodes, 2,000 op/s on 5 keys, it saves two thirds of the messages and costs 6 ms of a median of 16.
 - ``timed``: commands are opened at the same time everywhere (``toq``). Off unless asked for: it saves
-  conflicts where a key is hot in a wide-area network, needs clocks to be of use (never to be right),
-  and a larger fast quorum; the claims about fast quorums below are of what is without it.
+  conflicts where a key is hot in a wide-area network, and needs a larger fast quorum; the claims about
+  fast quorums below are of what is without it. ``delays``: by whose clock.
 - ``instances``: what is known, and what is on disk: one key an instance, one for the checkpoint.
 
 A command may be on several keys (``txn``, ``transfer``, ``balances``): it interferes with all that
@@ -77,8 +77,9 @@ for each other have that many witnesses, or the owner answers, so the wait ends.
 - Only answers in the ballot of the recovery count (E-2), each replica once (E-3, ``possibleQuorum``).
 - The owner among those who promised, nobody having voted: no-op.
 - R, those who pre-accepted exactly the owner's dependencies: fewer than |Q|-e, no-op; else Validate.
-- Validate names conflicts by the *initial* dependencies of what is not committed, by the decided ones
-  of what is; whoever answers has the command in mind from then on.
+- Validate names conflicts by the *initial* dependencies of what is not committed, and those that were
+  examined (the same, but with ``toq``), by the decided ones of what is; whoever answers has the command
+  in mind from then on.
 - None: the command. A committed one: no-op. |R| = |Q|-e, and the owner of one outside Q: no-op.
 - Else Waiting with |R|, until the conflicts have ended either way, or one of them waits, too, with
   more than n-f-e witnesses: no-op.

@@ -28,6 +28,7 @@ class Saved:
     command: Command | None
     initial: Deps | None
     deps: Deps
+    examined: Deps | None = None
 
 
 @dataclass(slots=True)
@@ -36,7 +37,8 @@ class Instance:
 
     ``promised`` and ``voted`` are two variables: with a single one, answering Recover makes an old
     vote look new (Sutra, arXiv 1906.10917). ``command`` is the owner's, known from any message;
-    ``noop`` says that no-op was voted for or committed in its place.
+    ``noop`` says that no-op was voted for or committed in its place. ``initial`` came with PreAccept,
+    ``examined`` with the last Validate.
     """
 
     deps: Deps
@@ -46,6 +48,7 @@ class Instance:
     noop: bool = False
     command: Command | None = None
     initial: Deps | None = None
+    examined: Deps | None = None
 
     @property
     def value(self) -> Command | None:
@@ -61,12 +64,18 @@ class Instance:
             self.command,
             self.initial,
             self.deps,
+            self.examined,
         )
 
     @classmethod
     def restore(cls, value: Json) -> Instance:
         s = read_as(Saved, value)
-        return cls(s.deps, s.promised, s.voted, s.phase, s.noop, s.command, s.initial)
+        return cls(s.deps, s.promised, s.voted, s.phase, s.noop, s.command, s.initial, s.examined)
+
+    def may_leave_out(self, iid: InstanceId) -> bool:
+        """Whether it may be committed, as far as this replica had a part in it, without ``iid``."""
+        row, number = iid
+        return any(d is not None and number > d[row] for d in (self.initial, self.examined))
 
 
 @dataclass(slots=True)

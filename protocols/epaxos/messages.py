@@ -96,7 +96,8 @@ class Recover:
 class RecoverOk:
     """``voted`` is the ballot of the last Accept voted for, never the promise (error E-1).
 
-    ``initial`` are the dependencies with which the owner proposed, None where no PreAccept came.
+    ``initial`` are the dependencies with which the owner proposed, None where no PreAccept came;
+    ``examined`` those of the last Validate that came.
     """
 
     row: int
@@ -107,6 +108,7 @@ class RecoverOk:
     command: Command | None
     deps: Deps
     initial: Deps | None
+    examined: Deps | None = None
 
 
 @record

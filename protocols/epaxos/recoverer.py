@@ -243,15 +243,17 @@ class Recoverer:
 
     def _knowledge(self, iid: InstanceId, i: Instance) -> RecoverOk:
         command = i.command if i.phase < ACCEPTED else i.value
-        return RecoverOk(*iid, i.promised, i.voted, i.phase, command, i.deps, i.initial)
+        return RecoverOk(*iid, i.promised, i.voted, i.phase, command, i.deps, i.initial, i.examined)
 
     def _validate(
         self, iid: InstanceId, instance: Instance, msg: Validate
     ) -> tuple[tuple[int, int, int], ...]:
-        """Remember the command, so that later ones depend on it; name what speaks against it."""
+        """Remember the command, so that later ones depend on it, and its dependencies, so that it is
+        named to those that they leave out; name what speaks against it.
+        """
         r = self.replica
-        if instance.initial is None:
-            instance.initial = msg.deps
+        if instance.examined != msg.deps:
+            r.examine(instance, msg.deps)
             r.learn(iid, instance, msg.command)
             r.save(iid, instance)
         return tuple(conflicts(r.instances, iid, msg.command, msg.deps))

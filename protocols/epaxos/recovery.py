@@ -118,7 +118,8 @@ def decide(
     2. The owner promised and has not voted: it will never commit on the fast path. No-op, and the
        owner proposes its command again in a new instance.
     3. Enough pre-accepted with nothing to add to the owner's dependencies that all the others may
-       have done so too: examine that. Otherwise no fast quorum exists: no-op.
+       have done so too: examine that. Otherwise no fast quorum exists: no-op. Nor does one if an
+       earlier recovery had reason to examine others (``timed``): those were the only ones, then.
     """
     voted = [r for r in replies.values() if r.phase == ACCEPTED]
     if voted:
@@ -130,9 +131,10 @@ def decide(
     if size.blind:
         agreeing = _most_alike(agreeing)
     if agreeing and len(agreeing) >= len(replies) - size.lacking:
-        command = agreeing[0].command
+        command, deps = agreeing[0].command, agreeing[0].deps
         assert command is not None
-        return Examine(command, agreeing[0].deps, len(agreeing))
+        if all(r.examined in (None, deps) for r in replies.values()):
+            return Examine(command, deps, len(agreeing))
     return Choice(None, none)
 
 
@@ -162,7 +164,7 @@ def conflicts(
         if found.phase >= COMMITTED:
             if number > found.deps[row]:
                 yield other, at, 1
-        elif found.initial is not None and number > found.initial[row]:
+        elif found.may_leave_out(iid):
             yield other, at, 0
 
 

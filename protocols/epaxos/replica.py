@@ -80,10 +80,11 @@ class EPaxos(Replica[Msg]):
     )
     multi_key = True
     sometimes = SOMETIMES
-    choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
+    choices: ClassVar[Mapping[str, tuple[int | str, ...]]] = {
         "checkpoint_every": (4, 20, 100),
         "retain": (2, 10, 100),
         "batch": (1, 2, 8),
+        "toq": ("true", "false"),
     }
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
@@ -434,6 +435,10 @@ class EPaxos(Replica[Msg]):
     def promise(self, instance: Instance, ballot: Ballot) -> None:
         """EPaxos*: only ``bal`` moves; ``abal``, the ballot of the vote, stays (error E-1)."""
         instance.promised = ballot
+
+    def examine(self, instance: Instance, deps: Deps) -> None:
+        """A recovery may propose these, and this replica's answer stands for them."""
+        instance.examined = deps
 
     def decide(self, iid: InstanceId, promises: Mapping[NodeId, RecoverOk]) -> Choice | Examine:
         return decide(promises, self.nodes[iid[0]], self.size, self.instances.none)

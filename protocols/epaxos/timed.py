@@ -3,9 +3,13 @@
 Tollman, Park, Ousterhout, "EPaxos Revisited", NSDI 2021, section 5. What makes commands conflict is
 that they reach the replicas in different orders, after ways of different length. The owner stamps
 a command with the time at which the farthest replica will have it: now, and the one-way delay to that
-one (an average that forgets slowly), and a little. Every replica, the owner included, holds it until
-its own clock passes the stamp, and only then looks for what interferes. Clocks that are wrong make a
-command wait (some ticks at most), or come out of order, and cost a slow path.
+one, and a little. Every replica, the owner included, holds it until its own clock passes the stamp, and
+only then looks for what interferes.
+
+The paper takes clocks that agree for granted. Here all go by the clock of the first node that is heard
+of, as each reckons it from the delays there and back (``delays``; the paper's are averages, here they are
+medians), so that clocks may be hours apart. What they still are wrong by costs a wait of a round trip
+at most, or a slow path.
 
 Measured (``benchmarks/toq.py``: five regions, clocks 2 ms apart, 100 op/s; 20 s simulated):
 
@@ -25,23 +29,14 @@ PreAccept cannot carry them; a replica has the answer that it gave itself, and t
 owner A and b's owner B have crashed, x alone of the others has pre-accepted a without b, y alone b
 without a. If A and B opened a first, a is committed with {A, B, x}; if b first, b is with {A, B, y};
 and nobody who lives can tell. With the owner's dependencies in PreAccept, y could. So here the fast
-quorum is n - e' with e' = 1, all for n <= 3 (``recovery.sizes``), and a recovery, of a with a quorum Q,
-goes by these rules:
+quorum is n - e' with e' = 1, all for n <= 3 (``recovery.sizes``), and a recovery, of a with a quorum Q:
 
-- *Which dependencies may have been committed*: those that at least |Q|-e' of Q pre-accepted. There
-  is one such set at most, since that is more than half of Q.
-- *Validate* names what was met here without a (``initial``, now this replica's own, leaves a out), or
-  is committed without it. Of two commands that leave each other out, a replica that meets b second
-  names a to b's recovery, and in b's dependencies otherwise; so both are never committed.
-- *A recovery never contradicts a fast commit.* All but e' met a before b. Nobody commits b without a:
-  each quorum has one of them, which puts a into its answer, or names a to b's recovery, which then
-  waits for a.
-- *It never waits for ever.* Say a waits for b, whose recovery also waits, with more than e' witnesses.
-  If their dependencies leave a out they met b first, and no fast quorum for a is left: no-op.
-  Otherwise go round a circle of waits. The one who named b to a is not a witness of a, nor of b, whose
-  witnesses met a first; there is one such outsider at most, so the witnesses are the same all the way
-  round, and met each before the next: no circle.
-- That b's owner is outside of Q says nothing here, since nobody knows what it has met.
+- examines what at least |Q|-e' of Q pre-accepted: one set at most, since that is more than half of Q;
+- chooses no-op where an earlier recovery had reason to examine others;
+- names to b's recovery what may leave b out: by its own answer, or by what it has helped to examine;
+- takes nothing from a conflict's owner being outside of Q, since nobody knows what he has met.
+
+Why that is right, with what it assumes, is in ``docs/decisions/006-recovery-with-toq.md``.
 """
 
 from __future__ import annotations
@@ -50,6 +45,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, TypeAlias
 
 from protocols.ballots import ZERO
+from protocols.epaxos.delays import Delays
 from protocols.epaxos.instances import PREACCEPTED, UNKNOWN
 from protocols.epaxos.messages import Deps, InstanceId, Timed, TimedOk
 from protocols.epaxos.pace import Proposal
@@ -60,12 +56,8 @@ if TYPE_CHECKING:
 
 EPSILON_MS = 2
 """Added to the expected delay: what is late by less than that is not late."""
-FORGETS = 100
-"""A new delay counts for one in so many: the paper's 0.99 and 0.01."""
-UNITS = 1024
-"""Delays are averaged in these parts of a millisecond."""
 HELD_MOST = 3
-"""Ticks that a command is held at most, whatever the clocks say."""
+"""Ticks after which a command is opened even if the clock stands still."""
 
 Held: TypeAlias = tuple[int, int, int, Command, NodeId, int, int]
 """When to open, the instance's row and number, its command, from whom, his delay, since which tick."""
@@ -80,8 +72,18 @@ class Queue:
         self.replica = replica
         self.held: list[Held] = []
         self.waiting: set[InstanceId] = set()
-        self.delays: dict[NodeId, int] = {}
-        """From here to there, in units, by both clocks: so what these are apart is in it."""
+        self.delays = Delays()
+
+    def clock_ms(self) -> int:
+        """The time that all go by: of the first node that is heard of, as far as can be told here."""
+        r = self.replica
+        for node in r.nodes:
+            if node == r.id:
+                break
+            apart_ms = self.delays.apart_ms(node)
+            if apart_ms is not None and r.pace.alive(node):
+                return r.now_ms + apart_ms
+        return r.now_ms
 
     # --- the owner ---
 
@@ -92,38 +94,40 @@ class Queue:
         """
         r = self.replica
         r.save(iid, r.instances.touch(iid))
-        stamp_ms = r.now_ms + self.ahead_ms()
+        stamp_ms = self.clock_ms() + self.ahead_ms()
         r.broadcast(Timed(*iid, command, r.now_ms, stamp_ms), r.peers)
         self._hold((stamp_ms, *iid, command, r.id, 0, r.pace.ticks))
 
     def ahead_ms(self) -> int:
         """How long until all others that are heard of will have what is sent now."""
         r = self.replica
-        unknown = r.cluster.rtt_ms * UNITS // 2
-        delays = [self.delays.get(peer, unknown) for peer in r.peers if r.pace.alive(peer)]
-        farthest = max(delays, default=0)
-        return max(0, min(-(-farthest // UNITS) + EPSILON_MS, r.cluster.rtt_ms))
+        farthest_ms = 0
+        for peer in r.peers:
+            if r.pace.alive(peer):
+                way_ms = self.delays.way_ms(peer)
+                farthest_ms = max(farthest_ms, r.cluster.rtt_ms // 2 if way_ms is None else way_ms)
+        return min(farthest_ms + EPSILON_MS, r.cluster.rtt_ms)
 
     def resend(self, iid: InstanceId, to: list[NodeId]) -> None:
         """To those who did not answer: open it as soon as it comes."""
         r = self.replica
         command = r.instances.touch(iid).command
         if command is not None:
-            r.broadcast(Timed(*iid, command, r.now_ms, r.now_ms), to)
+            r.broadcast(Timed(*iid, command, r.now_ms, self.clock_ms()), to)
 
     def on_timed_ok(self, src: NodeId, msg: TimedOk) -> None:
-        sample = msg.delay_ms * UNITS
-        average = self.delays.setdefault(src, sample)
-        self.delays[src] = average + (sample - average) // FORGETS
+        self.delays.went(src, msg.delay_ms)
 
     # --- everybody ---
 
     def on_timed(self, src: NodeId, msg: Timed) -> None:
         r = self.replica
         iid = (msg.row, msg.number)
+        delay_ms = r.now_ms - msg.sent_ms
+        self.delays.came(src, delay_ms)
         if iid not in self.waiting and not r.instances.forgotten(iid):
-            delay_ms = r.now_ms - msg.sent_ms
-            self._hold((msg.open_ms, *iid, msg.command, src, delay_ms, r.pace.ticks))
+            open_ms = min(msg.open_ms, self.clock_ms() + r.cluster.rtt_ms)
+            self._hold((open_ms, *iid, msg.command, src, delay_ms, r.pace.ticks))
 
     def _hold(self, held: Held) -> None:
         heappush(self.held, held)
@@ -136,10 +140,11 @@ class Queue:
     def open_due(self) -> None:
         """Open what is due by this clock, in the order of the stamps; set the timer for the next."""
         r = self.replica
-        while self.held and self.held[0][0] <= r.now_ms:
+        now_ms = self.clock_ms()
+        while self.held and self.held[0][0] <= now_ms:
             self._open(heappop(self.held))
         if self.held:
-            wait_ms = min(self.held[0][0] - r.now_ms, r.cluster.rtt_ms)
+            wait_ms = min(self.held[0][0] - now_ms, r.cluster.rtt_ms)
             r.set_timer("open", wait_ms, wait_ms)
 
     def tick(self, now: int) -> None:

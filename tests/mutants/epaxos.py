@@ -8,6 +8,7 @@ that schedule itself (``test_epaxos_paper.sutra``).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from protocols.ballots import Ballot
 from protocols.epaxos import EPaxos
@@ -149,6 +150,25 @@ class BlindAndSmall(EPaxos):
         super().__init__(id, cluster)
         self.size = sizes(len(self.nodes))
         self.fast_quorum = self.size.fast
+
+
+class OwnAnswerOnly(EPaxos):
+    """Who has opened a command stands by what it answered then, and forgets what it helped to examine.
+
+    So it was here, until ``test_epaxos_timed_recovery`` was written: too rare for chance.
+    """
+
+    def examine(self, instance: Instance, deps: Deps) -> None:
+        if instance.initial is None:
+            instance.examined = deps
+
+
+class EachExamination(EPaxos):
+    """Each recovery examines what its own quorum says, whatever an earlier one had examined."""
+
+    def decide(self, iid: InstanceId, promises: Mapping[NodeId, RecoverOk]) -> Choice | Examine:
+        forgetful = {n: replace(r, examined=None) for n, r in promises.items()}
+        return super().decide(iid, forgetful)
 
 
 MUTANTS: dict[str, type[EPaxos]] = {

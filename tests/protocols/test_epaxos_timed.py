@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from harness.sim import simulate
+from harness.simulated import setup_of
+from harness.trial import Trial
 from protocols.ballots import ZERO
 from protocols.epaxos import EPaxos
+from protocols.epaxos.delays import LAST
 from protocols.epaxos.instances import PREACCEPTED, UNKNOWN
-from protocols.epaxos.messages import Accept, Commit, RecoverOk, TimedOk
+from protocols.epaxos.messages import Accept, Commit, RecoverOk
 from protocols.epaxos.recovery import Choice, Examine, Recovery, decide, judge, overrules, sizes
-from protocols.epaxos.timed import FORGETS, HELD_MOST, UNITS
+from protocols.epaxos.sometimes import SLOW
+from protocols.epaxos.timed import HELD_MOST, Queue
 from protocols.kernel import Cluster
 from tests.mutants.epaxos import BlindAndSmall, StampsAreOrder
 from tests.protocols.test_epaxos_paper import A, B, decided, sent, ticks
@@ -125,22 +130,64 @@ def test_a_number_is_on_disk_before_the_command_is_announced_and_never_used_agai
     assert decided(stage, 0, 2)[0][0] == "bob/1"
 
 
-def test_delays_are_averages_of_a_hundred_by_both_clocks():
-    replica = EPaxos(0, Cluster((0, 1, 2), rtt_ms=100, options=TIMED))
-    queue = replica.timed
+def queue_of(*apart_and_way: tuple[int, int]) -> Queue:
+    """The queue of n1, which has heard of the others, by so much before it, over so long a way."""
+    queue = EPaxos(0, Cluster((0, 1, 2), rtt_ms=100, options=TIMED)).timed
     assert queue is not None
-    assert queue.ahead_ms() == 50 + 2
-    queue.on_timed_ok(1, TimedOk(0, 1, (0, 0, 0), 30))
-    queue.on_timed_ok(2, TimedOk(0, 1, (0, 0, 0), -40))
-    assert queue.ahead_ms() == 30 + 2, "the farthest; a clock that is behind makes it seem near"
-    for _ in range(5 * FORGETS):
-        queue.on_timed_ok(2, TimedOk(0, 1, (0, 0, 0), 60))
-    assert 59 * UNITS < queue.delays[2] < 60 * UNITS
-    assert queue.ahead_ms() == 60 + 2
-    queue.on_timed_ok(1, TimedOk(0, 1, (0, 0, 0), 10**9))
-    assert queue.ahead_ms() == 100, "never above a round trip, whatever the clocks say"
-    replica.pace.ticks = 1000
-    assert queue.ahead_ms() == 0 + 2, "who is not heard of is not waited for"
+    for peer, (apart_ms, way_ms) in enumerate(apart_and_way, 1):
+        for _ in range(LAST):
+            queue.delays.went(peer, way_ms + apart_ms)
+            queue.delays.came(peer, way_ms - apart_ms)
+    return queue
+
+
+def test_a_command_is_stamped_with_when_the_farthest_has_it_whatever_its_clock_says():
+    assert queue_of().ahead_ms() == 50 + 2, "nothing was measured: half a round trip"
+    assert queue_of((0, 30), (0, 20)).ahead_ms() == 30 + 2
+    assert queue_of((-3_600_000, 30), (500, 20)).ahead_ms() == 30 + 2
+    assert queue_of((0, 1000), (0, 20)).ahead_ms() == 100, "never above a round trip"
+    silent = queue_of((0, 30), (0, 20))
+    silent.replica.pace.ticks = 1000
+    assert silent.ahead_ms() == 0 + 2, "who is not heard of is not waited for"
+
+
+def test_what_is_late_once_counts_for_nothing_and_a_jump_for_all_when_it_has_lasted():
+    queue = queue_of((0, 30), (0, 20))
+    queue.delays.went(1, 10**6)
+    queue.delays.came(2, 10**6)
+    assert queue.ahead_ms() == 30 + 2
+    for _ in range(LAST // 2 + 1):
+        queue.delays.went(2, 20 + 777)
+        queue.delays.came(2, 20 - 777)
+    assert queue.delays.apart_ms(2) == 777
+    assert queue.ahead_ms() == 30 + 2
+
+
+def test_all_go_by_the_clock_of_the_first_that_lives():
+    queue = EPaxos(2, Cluster((0, 1, 2), rtt_ms=100, options=TIMED)).timed
+    assert queue is not None
+    assert queue.clock_ms() == 0, "one's own, until another is known"
+    for peer, apart_ms in ((1, 40), (0, -300)):
+        queue.delays.went(peer, 5 + apart_ms)
+        queue.delays.came(peer, 5 - apart_ms)
+        assert queue.clock_ms() == apart_ms
+    queue.replica.pace.ticks = 1000
+    queue.replica.pace.heard[1] = 1000
+    assert queue.clock_ms() == 40
+
+
+def test_clocks_that_are_far_apart_do_not_make_commands_conflict():
+    """A quarter of a second, over ways of some ms: once, two of five took the slow path for it."""
+    trial = Trial(
+        protocol="epaxos", nodes=5, threads=10, keys=2, rate=150, time_ms=2_000, options=TIMED
+    )
+    setup = setup_of(replace(trial, seed="apart"))
+    assert setup.skew_ms >= 250
+    rows = simulate(setup).rows
+    slow = sum(row.f == "sometimes" and row.value == SLOW for row in rows)
+    updates = sum(row.f == "decided" for row in rows) // 5
+    assert updates > 200
+    assert slow < updates // 20
 
 
 def test_an_option_that_is_neither_is_refused():
