@@ -20,8 +20,8 @@ from harness.commands.options import Duration
 from harness.commit import commit
 from harness.errors import UsageError
 from harness.matrix import Cell, Tally, cells
-from harness.matrix.cells import REAL_TIME_MS
-from harness.matrix.markdown import page, problem
+from harness.matrix.cells import REAL_NEMESES, REAL_TIME_MS
+from harness.matrix.markdown import page, problem, texts
 from harness.report.progress import Progress
 from harness.simulated import campaign
 from harness.tables import nearest
@@ -49,8 +49,9 @@ OUTCOMES = {0: Outcome.VALID, 1: Outcome.INVALID}
     help="Processes.",
 )  # fmt: skip
 @click.option(
-    "--real", is_flag=True, help="On hosts made here, one trial a cell, under partition,kill."
-)
+    "--real", is_flag=True,
+    help="On hosts made here, one trial a cell, under partition,kill (and membership).",
+)  # fmt: skip
 @click.option(
     "--time", "time_ms", type=Duration(), default=str(REAL_TIME_MS // 1000), show_default=True,
     help="With --real: how long clients run.",
@@ -77,7 +78,7 @@ def command(**given: Any) -> int:
     path: Path | None = given["markdown"]
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--markdown {path}: there is no directory {path.parent}")
-    nemeses = given["nemeses"] or (("partition,kill",) if given["real"] else ())
+    nemeses = given["nemeses"] or (REAL_NEMESES if given["real"] else ())
     tallies = {cell: Tally(cell) for cell in cells(given["protocols"], given["workloads"], nemeses)}
     began = time.monotonic()
     results = real(tallies, given) if given["real"] else simulated(tallies, given)
@@ -170,7 +171,7 @@ def show(tallies: Sequence[Tally]) -> None:
         rows.setdefault((tally.cell.line.name, tally.cell.workload), []).append(tally)
     for (protocol, workload), of in rows.items():
         style = "" if all(t.good or not t.counts for t in of) else "red"
-        table.add_row(protocol, workload, *(t.text.strip("*") for t in of), style=style)
+        table.add_row(protocol, workload, *(t.strip("*") for t in texts(of, nemeses)), style=style)
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=160)

@@ -33,6 +33,8 @@ and the cell is vacuous.
 """
 
 REAL_TIME_MS = 30_000
+REAL_NEMESES = ("partition,kill", "membership")
+"""The second for those that are told to change their members."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,20 @@ DYNAMO = Line(
 LOSSES = ("wipe", "wipe,partition,kill", "wipe-majority,packet")
 """Faults that take a disk, of three nodes: there one that forgets can make a difference."""
 
+CHANGES = (
+    "membership",
+    "membership,partition",
+    "membership,kill",
+    "membership,partition,kill,pause,packet",
+)
+"""Nodes leave and join, and what else happens meanwhile."""
+
+HEADINGS: Mapping[tuple[str, ...], str] = {
+    LOSSES: "Where disks are lost",
+    CHANGES: "While members change",
+}
+"""Of the lines that are there for some faults."""
+
 REJOINING: tuple[Line, ...] = (
     *(
         Line(name, {"rejoin": "passive"}, nemeses=LOSSES, workloads=("register", "append"), nodes=3)
@@ -103,6 +119,10 @@ SPECIAL: tuple[Line, ...] = (
         breaks=("register", "cas", "set", "counter"),
         why="whoever is asked answers a read from its own state, however old that is",
     ),
+    Line("raft", {"read": "lease"}),
+    Line("raft", {"read": "log"}),
+    Line("chain", {"read": "craq"}),
+    Line("epaxos", {"toq": "true"}),
     Line("fpaxos", {"quorum": "count:4,2"}),
     replace(
         DYNAMO,
@@ -111,6 +131,7 @@ SPECIAL: tuple[Line, ...] = (
         seldom=(*NEMESES, "partition,kill"),
     ),
     *REJOINING,
+    *(Line(name, {"members": "3"}, nemeses=CHANGES) for name in ("raft", "multipaxos")),
 )
 """Lines beside the protocols' own: options that change what is claimed."""
 
@@ -184,9 +205,10 @@ def cells(
     for line in lines():
         if protocols and line.protocol not in protocols:
             continue
-        faults = nemeses or NEMESES
         if line.nemeses:
             faults = [n for n in line.nemeses if not nemeses or n in nemeses]
+        else:  # members change where there are to be some
+            faults = [n for n in nemeses or NEMESES if "membership" not in n]
         for workload in workloads or CLAIMS:
             if served(line, workload) and workload in (line.workloads or CLAIMS):
                 yield from (Cell(line, workload, nemesis) for nemesis in faults)

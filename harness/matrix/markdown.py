@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from harness.matrix.cells import HEADINGS, Cell
 from harness.matrix.outcome import Tally
 
 
@@ -34,25 +35,44 @@ def _head(tallies: Sequence[Tally], about: str) -> Iterator[str]:
 
 
 def _tables(tallies: Sequence[Tally]) -> Iterator[str]:
-    for workload, own in dict.fromkeys((t.cell.workload, t.cell.line.nemeses) for t in tallies):
-        some = [t for t in tallies if (t.cell.workload, t.cell.line.nemeses) == (workload, own)]
-        nemeses = list(dict.fromkeys(t.cell.nemesis for t in some))
-        rows: dict[str, dict[str, Tally]] = {}
-        for tally in some:
-            rows.setdefault(tally.cell.line.name, {})[tally.cell.nemesis] = tally
-        yield f"## {workload}{', where disks are lost' if own else ''}"
+    """A table for each workload; then one for each sort of lines that are there for some faults."""
+    usual = [tally for tally in tallies if not tally.cell.line.nemeses]
+    for workload in dict.fromkeys(t.cell.workload for t in usual):
+        of = [tally for tally in usual if tally.cell.workload == workload]
+        yield f"## {workload}"
         yield ""
-        yield f"| protocol | {' | '.join(n.replace(',', ', ') for n in nemeses)} |"
-        yield f"|---|{'---|' * len(nemeses)}"
-        for name, of in rows.items():
-            texts = [of[n].text if n in of else "-" for n in nemeses]
-            yield f"| {name} | {' | '.join(texts)} |"
+        yield from _table("protocol", lambda cell: cell.line.name, of)
+    for own in dict.fromkeys(t.cell.line.nemeses for t in tallies if t.cell.line.nemeses):
+        of = [tally for tally in tallies if tally.cell.line.nemeses == own]
+        yield f"## {HEADINGS[own]}"
         yield ""
-        for name, of in rows.items():
-            line = next(iter(of.values())).cell.line
-            if workload in line.breaks:
-                yield f"- `{name}` does not claim it: {line.why}"
-        yield ""
+        yield from _table(
+            "protocol | workload", lambda cell: f"{cell.line.name} | {cell.workload}", of
+        )
+
+
+def _table(head: str, name: Callable[[Cell], str], tallies: Sequence[Tally]) -> Iterator[str]:
+    """Rows by ``name``, faults across; and what is not claimed."""
+    nemeses = list(dict.fromkeys(t.cell.nemesis for t in tallies))
+    rows: dict[str, list[Tally]] = {}
+    for tally in tallies:
+        rows.setdefault(name(tally.cell), []).append(tally)
+    yield f"| {head} | {' | '.join(n.replace(',', ', ') for n in nemeses)} |"
+    yield f"|{'---|' * (1 + head.count('|') + len(nemeses))}"
+    for row, of in rows.items():
+        yield f"| {row} | {' | '.join(texts(of, nemeses))} |"
+    yield ""
+    for line in dict.fromkeys(
+        t.cell.line for t in tallies if t.cell.workload in t.cell.line.breaks
+    ):
+        yield f"- `{line.name}` does not claim it: {line.why}"
+    yield ""
+
+
+def texts(row: Sequence[Tally], nemeses: Sequence[str]) -> list[str]:
+    """What stands in a row, in the columns of these faults."""
+    of = {tally.cell.nemesis: tally.text for tally in row}
+    return [of.get(nemesis, "-") for nemesis in nemeses]
 
 
 def _faults(tallies: Sequence[Tally]) -> Iterator[str]:

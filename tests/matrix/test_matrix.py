@@ -11,18 +11,21 @@ from checker.verdict import Outcome
 from harness.commands.matrix import command
 from harness.errors import UsageError
 from harness.matrix import Cell, Tally, cells
-from harness.matrix.cells import LOSSES, SMALL, Line, served
+from harness.matrix.cells import CHANGES, LOSSES, SMALL, Line, served
 from harness.matrix.markdown import page
 from harness.simulated import play_short
 from protocols import PROTOCOLS
 
 MIX = "partition,kill,pause,packet"
-HERE = list(cells(nemeses=("none", MIX)))
-LOST = [c for c in cells(workloads=["register"], nemeses=[LOSSES[-1]]) if c.line.nemeses]
+HERE = [c for c in cells(nemeses=("none", MIX)) if c.nemesis == MIX or not c.line.options]
+OWN = [
+    *(c for c in cells(workloads=["register"], nemeses=[LOSSES[-1]]) if c.line.nemeses),
+    *cells(workloads=["append"], nemeses=[CHANGES[-1]]),
+]
 
 
 @pytest.mark.parametrize(
-    "cell", HERE + LOST, ids=lambda c: f"{c.line.name}-{c.workload}-{c.nemesis.partition(',')[0]}"
+    "cell", HERE + OWN, ids=lambda c: f"{c.line.name}-{c.workload}-{c.nemesis.partition(',')[0]}"
 )
 def test_a_cell_ends_as_the_protocol_claims(cell: Cell) -> None:
     tally = Tally(cell)
@@ -47,6 +50,8 @@ def test_a_line_that_is_there_for_some_faults_has_no_cells_of_others() -> None:
     assert {cell.workload for cell in lost} == {"register", "append"}
     assert {c.nemesis for c in cells(["abd"], nemeses=["disk"])} == {"disk"}
     assert all(c.line.options != {"rejoin": "passive"} for c in cells(["raft"], nemeses=["disk"]))
+    changing = list(cells(["raft", "abd"], ["append", "register"], CHANGES))
+    assert {c.line.name for c in changing} == {"raft members=3"}
 
 
 def test_trials_of_a_cell_differ_in_their_seed_only() -> None:
@@ -99,6 +104,14 @@ def test_the_page_has_a_row_a_protocol_and_the_command_that_shows_what_is_wrong(
     assert "1 of 2 cells" in text
     assert "so it is made" in text
     assert "invalid: what it said (`harness sim --protocol abd --nemesis kill" in text
+
+
+def test_lines_for_some_faults_have_a_table_of_their_own() -> None:
+    text = page([Tally(cell) for cell in cells(["raft"], ["append"])], about="Now.")
+    usual, _, changing = text.partition("## While members change")
+    assert "| raft |" in usual
+    assert "members=3" not in usual
+    assert "| raft members=3 | append | - | - | - | - |" in changing
 
 
 def run(*words: str) -> tuple[int, str]:
