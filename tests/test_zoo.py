@@ -69,10 +69,16 @@ def test_what_is_found_is_a_line_and_exit_code_0():
     assert "linearizable" in output
 
 
-def test_what_is_found_can_be_shrunk_for_the_table():
-    code, output = zoo("GOOD", "--shrink")
+@pytest.mark.parametrize(("cpu_s", "small"), [("20", 1), ("0.001", 0)])
+def test_what_is_found_can_be_shrunk_and_the_page_says_what_became_small(tmp_path, cpu_s, small):
+    """Who has no time to shrink leaves hundreds of ops."""
+    path = tmp_path / "zoo.md"
+    code, output = zoo("GOOD", "--shrink", "--shrink-s", cpu_s, "--markdown", str(path))
     assert code == 0
-    assert re.search(r"abd/read-one .* 0 windows, \d ops ", output)
+    assert bool(re.search(r"abd/read-one .* 0 windows, \d ops ", output)) is (small == 1)
+    text = path.read_text()
+    assert f"{small} of 1 first findings were shrunk to at most 3 windows and 12 ops" in text
+    assert bool(re.search(r"\*\*\d+ windows?, \d+ ops\*\*", text)) is (small == 0)
 
 
 @pytest.mark.parametrize(

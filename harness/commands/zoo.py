@@ -47,6 +47,10 @@ SPEAK_EVERY_S = 10.0
     help="CPU seconds after which a hunt is given up.",
 )  # fmt: skip
 @click.option("--shrink", is_flag=True, help="Shrink what is found: how small does each become?")
+@click.option(
+    "--shrink-s", "shrink_s", type=click.FloatRange(min=0, min_open=True), default=20.0,
+    show_default=True, help="CPU seconds for each.",
+)  # fmt: skip
 @click.option("--seed", default="zoo", show_default=True, help="What all seeds are made from.")
 @click.option(
     "--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -84,7 +88,7 @@ def command(**given: Any) -> int:
     interrupted = not play(campaign)
     records = campaign.records()
     if given["shrink"] and not interrupted:
-        records = shrunk(records, given["jobs"])
+        records = shrunk(records, given["jobs"], given["shrink_s"])
     show(records)
     about = (
         f"Commit {commit()}, seed {given['seed']}: {given['hunts']} hunts for each mutant, at most "
@@ -118,12 +122,12 @@ def play(campaign: Campaign) -> bool:
     return True
 
 
-def shrunk(records: Sequence[Record], jobs: int) -> list[Record]:
-    """The same records, with how small each first finding becomes."""
+def shrunk(records: Sequence[Record], jobs: int, cpu_s: float) -> list[Record]:
+    """The same records, with how small each first finding becomes in so many CPU seconds."""
     progress, crew = Progress(), LocalCrew(jobs)
     sized: dict[str, Record] = {}
     try:
-        for record in with_sizes(records, crew):
+        for record in with_sizes(records, crew, cpu_s):
             sized[record.mutant.name] = record
             progress.say(f"{record.mutant.name}: shrunk to {record.smallest}")
     finally:

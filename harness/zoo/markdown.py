@@ -9,6 +9,7 @@ from harness.shrink.size import counted
 from harness.trial import Trial
 from harness.zoo.mutant import Mutant
 from harness.zoo.record import Record
+from harness.zoo.smallest import GOAL_OPS, GOAL_WINDOWS, small_enough
 
 COLUMNS = (
     "mutant",
@@ -50,6 +51,14 @@ def _head(records: Sequence[Record], about: str) -> Iterator[str]:
         "published EPaxos; without, B1 is the breach of a rule of the protocol's paper."
     )
     yield ""
+    sizes = [record.smallest for record in records if record.smallest is not None]
+    if sizes:
+        small = sum(map(small_enough, sizes))
+        yield (
+            f"{small} of {len(sizes)} first findings were shrunk to at most {GOAL_WINDOWS} windows and "
+            f"{GOAL_OPS} ops; the others are **bold**."
+        )
+        yield ""
 
 
 def _configurations(records: Sequence[Record]) -> Iterator[str]:
@@ -87,7 +96,9 @@ def _cells(record: Record, configuration: int) -> list[str]:
         trials_text(record.median_trials),
         seconds_text(record.median_s),
         seen_text(record),
-        size_text(record),
+        size_text(record)
+        if record.smallest is None or small_enough(record.smallest)
+        else f"**{size_text(record)}**",
         str(configuration),
         record.mutant.source.replace("|", "\\|"),
     ]
