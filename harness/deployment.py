@@ -15,6 +15,7 @@ from harness.remote.homes import home_of
 from harness.remote.seam import Host, Remote, on_all, raise_first
 from harness.remote.ssh import SshRemote
 from harness.report.progress import Progress
+from harness.systems.product import Product
 from harness.systems.replicas import Replicas
 from nemesis.actions import Link
 
@@ -24,6 +25,7 @@ READY_S = 30.0
 class Deployment:
     """Nothing is done on a host before it is asked for; ``close`` ends the connections.
 
+    ``product`` is what runs, where that is none of our protocols.
     ``tag`` names what is ours on the hosts: another run's is another. Given, it means what an earlier
     process of ours has put there. ``leave_running``: the nodes live on when the controller dies.
     """
@@ -40,6 +42,7 @@ class Deployment:
         tag: str | None = None,
         admin: bool = False,
         transport: str = TCP,
+        product: type[Product] | None = None,
         say: Callable[[str], None],
     ) -> None:
         self.hosts = dict(enumerate(hosts))
@@ -48,17 +51,24 @@ class Deployment:
         self.remotes = {node: SshRemote(host) for node, host in self.hosts.items()}
         self.tag = token_hex(4) if tag is None else tag
         home = home_of(self.tag)
-        self.system = Replicas(
-            protocol,
-            hosts=self.hosts,
-            directory=home,
-            rtt_ms=rtt_ms,
-            options=options,
-            cluster=self.tag,
-            admin=admin,
-            transport=transport,
-            connect=Reach(self.hosts, self.remotes, tunnel=tunnel, say=say),
-        )
+        reach = Reach(self.hosts, self.remotes, tunnel=tunnel, say=say)
+        self.system: Replicas | Product
+        if product is not None:
+            self.system = product(
+                hosts=self.hosts, directory=home, cluster=self.tag, options=options, connect=reach
+            )
+        else:
+            self.system = Replicas(
+                protocol,
+                hosts=self.hosts,
+                directory=home,
+                rtt_ms=rtt_ms,
+                options=options,
+                cluster=self.tag,
+                admin=admin,
+                transport=transport,
+                connect=reach,
+            )
         self.injector = Injector(
             self.remotes, self.system, home, self.tag, leave_running=leave_running
         )
@@ -86,7 +96,7 @@ class Deployment:
             self.on_nodes(lambda _, remote: remote.run(["true"]))
         cleanup.callback(clean)
         if not installed:
-            with progress.phase(f"installed {self.system.name} ({len(self.system.zipapp)} B)"):
+            with progress.phase(f"installed {self.system.name}"):
                 self.on_nodes(self.system.install)
         with progress.phase("agents are on the hosts"):
             self.distances = self._prepare(weather, rtt_ms, progress)

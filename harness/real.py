@@ -28,6 +28,7 @@ from harness.remote.seam import Host, on_all
 from harness.report.meter import Meter
 from harness.report.progress import Progress
 from harness.store.record import RunDirectory
+from harness.systems.product import Product
 from harness.trial import Trial
 from harness.wan import links_of
 from nemesis.plan import lanes
@@ -46,6 +47,12 @@ kill -TERM "$1" 2>/dev/null
 tries=0
 while kill -0 "$1" 2>/dev/null && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
 """
+
+
+def product_of(trial: Trial) -> type[Product] | None:
+    """None where it is a protocol of ours that is tested."""
+    tested = trial.tested()
+    return tested if issubclass(tested, Product) else None
 
 
 class RealTrial:
@@ -82,6 +89,7 @@ class RealTrial:
             leave_running=leave_running,
             admin=admin,
             transport=trial.transport,
+            product=product_of(trial),
             say=progress.say,
         )
         self.hosts, self.remotes = self.deployed.hosts, self.deployed.remotes

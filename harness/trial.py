@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pkgutil import resolve_name
 from random import Random
-from typing import cast
 
 from harness.errors import HarnessError, UsageError
 from harness.inventory import load
 from harness.node.config import TCP
 from harness.options_asked import unknown_options
+from harness.systems import PRODUCTS
+from harness.systems.product import Product
 from harness.tables import find, nearest
 from nemesis import FAULTS, OF_ZONES
 from nemesis.actions import Plan
@@ -73,9 +74,12 @@ class Trial:
         """Raises UsageError, with the near match, for a protocol that there is not, and for nodes,
         zones or options that it refuses.
         """
-        found = find("protocol", PROTOCOLS, self.protocol)
-        if not (isinstance(found, type) and issubclass(found, Replica)):
-            raise UsageError(f"protocol {self.protocol!r} is not a Replica: {found!r}")
+        found = self.tested()
+        if not issubclass(found, Replica):
+            raise UsageError(
+                f"{self.protocol} is no protocol of ours that could be simulated: it runs on hosts,"
+                " by `harness test`"
+            )
         try:
             unknown, known = unknown_options(found, self.cluster())
         except ValueError as error:
@@ -84,7 +88,19 @@ class Trial:
             raise UsageError(
                 f"protocol {self.protocol} has no option {unknown[0]!r}{nearest(unknown[0], known)}"
             )
-        return cast("type[Replica[object]]", found)
+        return found
+
+    def tested(self) -> type[Replica[object] | Product]:
+        """What is tested: a protocol of ours, or a system of somebody else's that runs on hosts only.
+
+        Raises UsageError, with the near match, if there is neither of that name.
+        """
+        found = find("protocol", {**PROTOCOLS, **PRODUCTS}, self.protocol)
+        if not (isinstance(found, type) and issubclass(found, (Replica, Product))):
+            raise UsageError(
+                f"protocol {self.protocol!r} is neither a Replica nor a Product: {found!r}"
+            )
+        return found
 
     def workload_factory(self) -> Callable[[], object]:
         """What makes the workload. Raises UsageError, with the near match, if there is none."""
@@ -170,10 +186,19 @@ class Trial:
         return plan
 
     def refuse_unservable(self, plan: Plan) -> None:
-        """Raises UsageError for changes of members that the protocol, or so few nodes, do not allow."""
+        """Raises UsageError for faults that cannot be done to a product, and for changes of members
+        that the protocol, or so few nodes, do not allow.
+        """
+        tested = self.tested()
+        if issubclass(tested, Product):
+            asked = {lane for window in plan for lane in lanes(window.fault)}
+            if beyond := sorted(asked - tested.withstands):
+                raise UsageError(
+                    f"--nemesis: {self.protocol} cannot be given faults of {', '.join(beyond)}"
+                )
         if not any("membership" in lanes(window.fault) for window in plan):
             return
-        if not self.replica().changes_members:
+        if not self.tested().changes_members:
             able = [n for n, place in PROTOCOLS.items() if resolve_name(place).changes_members]
             raise UsageError(
                 f"protocol {self.protocol} has the members that it began with:"
@@ -186,7 +211,7 @@ class Trial:
 
     def members(self) -> tuple[int, ...]:
         """The nodes that take part at first. ``replica`` refuses options that cannot be meant."""
-        if not self.replica().changes_members:
+        if not self.tested().changes_members:
             return tuple(range(self.nodes))
         return first_members(self.cluster())
 

@@ -8,11 +8,12 @@ from functools import partial
 import click
 
 from harness.report.progress import to_stdout
+from harness.systems import PRODUCTS
 from nemesis import FAULTS
 from protocols import PROTOCOLS
 from workloads import WORKLOADS
 
-TABLES = {"protocols": PROTOCOLS, "workloads": WORKLOADS, "faults": FAULTS}
+TABLES = {"protocols": PROTOCOLS, "systems": PRODUCTS, "workloads": WORKLOADS, "faults": FAULTS}
 
 
 @click.command("list")

@@ -15,6 +15,7 @@ from harness.commands import shared
 from harness.errors import UsageError
 from harness.online import refuse_unwatchable
 from harness.sim import NETWORKS
+from harness.systems.product import Product
 from harness.trial import Trial
 from harness.wan import hosts_in, longest_ms, zones_of
 from protocols.leasing import LEASES
@@ -174,7 +175,9 @@ def _with(options: Sequence[Callable[[F], F]], function: F) -> F:
 def simulated_trial(given: dict[str, Any]) -> Trial:
     """The simulated trial that the options ask for. Raises UsageError."""
     size = hosts_in(given["wan"]) if given["wan"] else DEFAULT_NODES
-    return trial_from(given, given["nodes"] or size)
+    trial = trial_from(given, given["nodes"] or size)
+    trial.replica()
+    return trial
 
 
 def trial_from(given: dict[str, Any], nodes: int) -> Trial:
@@ -218,19 +221,23 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
 
 def check_trial(trial: Trial) -> None:
     """Raises UsageError for all that can be known to be wrong before a host is touched."""
-    workload, replica = trial.made_workload(), trial.replica()
+    workload, tested = trial.made_workload(), trial.tested()
+    if issubclass(tested, Product):
+        tested.check(trial.options)
+    else:
+        trial.replica()
     if trial.workload_options:
         try:
             workload.main(Random(0), trial.load())
         except ValueError as error:
             raise UsageError(f"workload {trial.workload}: {error}") from error
-    if unserved := refused(workload.commands, replica.commands):
-        offers = ", ".join(replica.commands or ("no leases: it keeps no time in its log",))
+    if unserved := refused(workload.commands, tested.commands):
+        offers = ", ".join(tested.commands or ("no leases: it keeps no time in its log",))
         raise UsageError(
             f"protocol {trial.protocol} does not offer {', '.join(unserved)}, which workload"
             f" {trial.workload} asks for (it offers {offers})"
         )
-    if workload.multi_key and not replica.multi_key:
+    if workload.multi_key and not tested.multi_key:
         raise UsageError(
             f"protocol {trial.protocol} runs commands of one key each, and workload"
             f" {trial.workload} asks for commands of several"

@@ -9,7 +9,7 @@ import click
 
 from harness import transports
 from harness.commands import shared
-from harness.commands.options import trial_from, trial_options
+from harness.commands.options import load_options, trial_from
 from harness.errors import UsageError
 from harness.inventory import Inventory, load
 from harness.node.config import UNIX
@@ -17,6 +17,7 @@ from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress
+from harness.systems.product import Product
 from harness.transports import LOCAL
 from harness.trial import Trial
 from harness.wan import hosts_in, longest_ms
@@ -26,7 +27,11 @@ DEFAULT_NODES = 5
 
 
 @click.command("test")
-@trial_options
+@click.option(
+    "--protocol", "-p", "--system", required=True,
+    help="What to test: a protocol of ours, or a system such as etcd; see `harness list`.",
+)  # fmt: skip
+@load_options
 @shared.transport
 @shared.on_hosts
 @click.option(
@@ -56,6 +61,7 @@ def command(**given: Any) -> int:
       harness test --protocol multipaxos --nemesis partition,kill,pause --time 5m --rate 500
       harness test --protocol abd --on lab.toml --nodes n1,n2,n3 --nemesis packet
       harness test --protocol wpaxos --wan wan9 --nemesis partition-zone,packet
+      harness test --system etcd -w cas --nemesis partition,kill,pause
     """
     on = given["on"]
     if on == SIMULATED:
@@ -68,6 +74,7 @@ def command(**given: Any) -> int:
             )
         trial = for_hosts(trial_from(given, local_nodes(given["nodes"], given["wan"])), on)
         if not sandbox.inside():
+            fetch(trial)  # inside there is no network
             sandbox.enter([sys.executable, "-m", "harness", *again(trial.seed)])
         with LocalCluster(trial.nodes, shared=trial.transport == UNIX) as cluster:
             progress = Progress()
@@ -80,7 +87,15 @@ def command(**given: Any) -> int:
         given["rtt_ms"] = longest_ms(on, zones)
     given["zones"] = given["zones"] or ",".join(zones)
     trial = for_hosts(trial_from(given, len(hosts)), on)
+    fetch(trial)
     return on_hosts(trial, hosts, given, Progress(), tunnel=inventory.tunnel)
+
+
+def fetch(trial: Trial) -> None:
+    """Have on this machine what is put on hosts. Raises CapabilityError, with what to type."""
+    tested = trial.tested()
+    if issubclass(tested, Product):
+        tested.fetch(trial.options)
 
 
 def for_hosts(trial: Trial, on: str = LOCAL) -> Trial:

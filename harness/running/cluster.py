@@ -19,7 +19,7 @@ from harness.running.open_faults import OpenFaults
 from harness.running.registry import Asked
 from harness.systems import http_client
 from harness.systems.http_client import HttpClient
-from harness.systems.replicas import HTTP_PORT, PEER_PORT
+from harness.systems.replicas import HTTP_PORT, PEER_PORT, Replicas
 from nemesis.actions import Fault, Shape, Window
 from nemesis.encoding import fault_from_json
 from nemesis.plan import resolve, validate
@@ -97,6 +97,7 @@ class RunningCluster:
 
     def _look(self, node: int) -> dict[str, Any]:
         host, system = self.deployed.hosts[node], self.deployed.system
+        assert isinstance(system, Replicas), "only those are left running"
         seen: dict[str, Any] = {
             "name": host.name,
             "address": host.address,
