@@ -12,7 +12,7 @@ from harness.commands import shared
 from harness.commands.options import load_options, trial_from
 from harness.errors import UsageError
 from harness.inventory import Inventory, load
-from harness.node.config import UNIX
+from harness.node.config import TCP, UNIX
 from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
@@ -74,7 +74,7 @@ def command(**given: Any) -> int:
             )
         trial = for_hosts(trial_from(given, local_nodes(given["nodes"], given["wan"])), on)
         if not sandbox.inside():
-            fetch(trial)  # inside there is no network
+            fetch(trial, given)  # inside there is no network
             sandbox.enter([sys.executable, "-m", "harness", *again(trial.seed)])
         with LocalCluster(trial.nodes, shared=trial.transport == UNIX) as cluster:
             progress = Progress()
@@ -87,15 +87,25 @@ def command(**given: Any) -> int:
         given["rtt_ms"] = longest_ms(on, zones)
     given["zones"] = given["zones"] or ",".join(zones)
     trial = for_hosts(trial_from(given, len(hosts)), on)
-    fetch(trial)
+    fetch(trial, given)
     return on_hosts(trial, hosts, given, Progress(), tunnel=inventory.tunnel)
 
 
-def fetch(trial: Trial) -> None:
-    """Have on this machine what is put on hosts. Raises CapabilityError, with what to type."""
+def fetch(trial: Trial, given: dict[str, Any]) -> None:
+    """Have on this machine what is put on hosts. Raises CapabilityError, with what to type, and
+    UsageError for options that are for nodes of ours.
+    """
     tested = trial.tested()
-    if issubclass(tested, Product):
-        tested.fetch(trial.options)
+    if not issubclass(tested, Product):
+        return
+    for option, asked in (
+        ("--transport", trial.transport != TCP),
+        ("--admin", given["admin"]),
+        ("--leave-running", given["leave_running"]),
+    ):
+        if asked:
+            raise UsageError(f"{option} is for protocols of ours, and {trial.protocol} is none")
+    tested.fetch(trial.options)
 
 
 def for_hosts(trial: Trial, on: str = LOCAL) -> Trial:

@@ -19,7 +19,8 @@ from harness.running.open_faults import OpenFaults
 from harness.running.registry import Asked
 from harness.systems import http_client
 from harness.systems.http_client import HttpClient
-from harness.systems.replicas import HTTP_PORT, PEER_PORT, Replicas
+from harness.systems.ports import HTTP_PORT, PEER_PORT
+from harness.systems.replicas import Replicas
 from nemesis.actions import Fault, Shape, Window
 from nemesis.encoding import fault_from_json
 from nemesis.plan import resolve, validate

@@ -22,11 +22,8 @@ from harness.remote.seam import Completed, Host, Remote, on_all
 from harness.systems import bundle, http_client
 from harness.systems.http_client import Connect, HttpClient
 from harness.systems.kernel import ClockPage
+from harness.systems.ports import HTTP_PORT, PEER_PORT
 from workloads.kernel import Client
-
-PEER_PORT = 7000
-HTTP_PORT = 8000
-"""Node i listens on these plus i, so that several nodes may share a host."""
 
 HEALTH_TIMEOUT_S = 1.0
 ADMINISTRATOR = -1

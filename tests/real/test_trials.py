@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import CapabilityError
+from harness.systems.etcd import Etcd
 from tests.real.conftest import barred
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +119,24 @@ def test_a_protocol_is_valid_under_all_faults_at_once(protocol: str, tmp_path: P
     assert out.splitlines()[-1].startswith(f"reproduce:  harness test --protocol {protocol}")
     logs = {p.name for p in (tmp_path / "latest" / "nodes" / "n1").iterdir()}
     assert {"log", "notes.jsonl"} <= logs
+
+
+def test_the_reads_of_etcd_that_need_no_quorum_are_seen_to_be_stale(tmp_path: Path) -> None:
+    """Somebody else's system, wrong as its documentation says, under faults that are seen to bite."""
+    try:
+        Etcd.fetch({})
+    except CapabilityError as error:
+        pytest.skip(f"etcd cannot be had here: {error}")
+    words = "test --system etcd --option reads=serializable --nemesis partition --time 6 --seed 1"
+    code, out, err = harness(tmp_path, *words.split(), "--nodes", "3", "--keys", "1")
+
+    assert code == 1, out + err
+    results = json.loads((tmp_path / "latest" / "results.json").read_text())
+    wrong = {name for name, c in results["checks"].items() if c["outcome"] == "invalid"}
+    assert wrong == {"linearizable"}
+    assert results["checks"]["proofs"]["outcome"] == "valid"
+    assert "so " in out
+    assert out.splitlines()[-1].startswith("reproduce:  harness test --protocol etcd")
 
 
 def test_faults_come_and_go_under_the_round_trips_of_a_wan(tmp_path: Path) -> None:
