@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -29,18 +30,48 @@ def named(command: Command, node: NodeId, request: RequestId) -> Command:
     return Command(command.f, command.key, command.value, f"@{node}/{request}", 1)
 
 
+Policy: TypeAlias = Callable[[int], bool]
+"""Of a command that has waited for so many ticks: whether it is sent again now."""
+
+
+def each_tick(ticks: int) -> bool:
+    """From the first whole tick on."""
+    return ticks >= 2
+
+
+def backing_off(ticks: int) -> bool:
+    """After 1, 2, 4 ... ticks more.
+
+    >>> [ticks for ticks in range(20) if backing_off(ticks)]
+    [2, 4, 8, 16]
+    """
+    return ticks >= 2 and ticks & (ticks - 1) == 0
+
+
+def never(ticks: int) -> bool:  # noqa: ARG001  a policy's signature
+    """It is sent once."""
+    return False
+
+
+POLICIES: Mapping[str, Policy] = {"tick": each_tick, "backoff": backing_off, "never": never}
+
+
 @dataclass(slots=True)
 class _Waiting:
     request: RequestId
     command: Command
     ticks: int = 0
+    anew: int = 0
+    """Since which tick the policy counts."""
 
 
 class Clients:
-    """Who waits for which command. At most ``capacity``, each for at most ``patience`` ticks."""
+    """Who waits for which command. At most ``capacity``, each for at most ``patience`` ticks; ``due`` says
+    when it is sent again.
+    """
 
-    def __init__(self, capacity: int, patience: int) -> None:
-        self._capacity, self._patience = capacity, patience
+    def __init__(self, capacity: int, patience: int, due: Policy = each_tick) -> None:
+        self._capacity, self._patience, self._due = capacity, patience, due
         self._waiting: dict[Name, _Waiting] = {}
 
     def add(self, request: RequestId, command: Command) -> bool:
@@ -53,9 +84,10 @@ class Clients:
         return True
 
     def pop(self, command: Command) -> RequestId | None:
-        if not self._waiting:
-            return None
-        waiting = self._waiting.pop(name(command), None)
+        return self.pop_named(name(command)) if self._waiting else None
+
+    def pop_named(self, name: Name) -> RequestId | None:
+        waiting = self._waiting.pop(name, None)
         return None if waiting is None else waiting.request
 
     def waits(self, request: RequestId, command: Command) -> bool:
@@ -66,14 +98,24 @@ class Clients:
     def commands(self) -> list[Command]:
         return [waiting.command for waiting in self._waiting.values()]
 
+    def again(self) -> list[Command]:
+        """Those that a new leader is sent: all, or none where that is never done."""
+        return [] if self._due is never else self.commands()
+
+    def begin_anew(self, name: Name) -> None:
+        """It has not waited for anything: whoever was asked could not take it."""
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            waiting.anew = max(0, waiting.ticks - 1)
+
     def tick(self) -> list[Command]:
-        """The commands that have waited for a whole tick or more, to be sent again. Those that
+        """The commands that have waited for a whole tick or more, and are sent again now. Those that
         have for too long are dropped: their clients have long timed out.
         """
         for waiting in self._waiting.values():
             waiting.ticks += 1
         self._waiting = {n: w for n, w in self._waiting.items() if w.ticks <= self._patience}
-        return [w.command for w in self._waiting.values() if w.ticks >= 2]
+        return [w.command for w in self._waiting.values() if self._due(w.ticks - w.anew)]
 
 
 class Serving(Replica[Message]):

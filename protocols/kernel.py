@@ -137,11 +137,13 @@ class Persist:
 
 @record
 class Reply:
-    """Answer a client; ``ok`` False means that the command certainly had no effect, and never will."""
+    """Answer a client; ``ok`` False means that the command certainly had no effect, and never will; None,
+    that nobody knows.
+    """
 
     request: RequestId
     value: Json
-    ok: bool = True
+    ok: bool | None = True
 
 
 @record
@@ -362,7 +364,7 @@ class Replica(ABC, Generic[Message]):
     def forget(self, key: str) -> None:
         self._said.append((PERSIST, key, None))
 
-    def reply(self, request: RequestId, value: Json, *, ok: bool = True) -> None:
+    def reply(self, request: RequestId, value: Json, *, ok: bool | None = True) -> None:
         self._said.append((REPLY, request, (value, ok)))
 
     def note(self, kind: str, value: Json) -> None:

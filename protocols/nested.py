@@ -183,7 +183,7 @@ class Host(Replica[Message]):
 
     # --- what a host decides ----------------------------------------------------------------------
 
-    def answered(self, part: Part, request: RequestId, value: Json, ok: bool) -> None:  # noqa: ARG002
+    def answered(self, part: Part, request: RequestId, value: Json, ok: bool | None) -> None:  # noqa: ARG002
         """A part answers a request that it was asked: the client's own, unless overridden."""
         self.reply(request, value, ok=ok)
 

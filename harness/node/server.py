@@ -187,7 +187,7 @@ class Node:
         if (handle := self._timers.pop(timer, None)) is not None:
             handle.cancel()
 
-    def reply(self, request: RequestId, value: str, ok: bool) -> None:
+    def reply(self, request: RequestId, value: str, ok: bool | None) -> None:
         self.counters.answered += 1
         if (client := self._waiting.pop(request, None)) is not None:
             headers = b""

@@ -26,6 +26,7 @@ _REASONS = {
     431: "Request Header Fields Too Large",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Gateway Timeout",
 }
 _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n".encode()
@@ -155,8 +156,10 @@ def _length(text: bytes) -> int:
     return length
 
 
-def answer(value: str, ok: bool) -> tuple[int, str]:
+def answer(value: str, ok: bool | None) -> tuple[int, str]:
     """The status and body of a replica's answer, whose value is JSON text."""
+    if ok is None:
+        return 504, failure(value)
     return (200, f'{{"ok":true,"value":{value}}}') if ok else (409, failure(value))
 
 

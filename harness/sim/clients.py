@@ -150,10 +150,12 @@ class Clients:
         self.complete(call, INFO, error="no answer in time")
         return call
 
-    def answered(self, call: Call, value: object, *, ok: bool) -> None:
+    def answered(self, call: Call, value: object, *, ok: bool | None) -> None:
         """The node has answered this call; ``value`` is nobody else's to change."""
         if ok:
             self.complete(call, OK, value)
+        elif ok is None:
+            self.complete(call, INFO, error=str(value))
         else:
             self.complete(call, FAIL, error="refused" if value is None else str(value))
 

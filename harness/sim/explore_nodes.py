@@ -209,7 +209,9 @@ class Nodes:
                     disk.pop(key, None)
                 case Persist(key, value):
                     disk[key] = dumps(value)
-                case Reply(request, value, ok):
+                case Reply(_, _, None):
+                    pass  # as if it were not answered
+                case Reply(request, value, bool(ok)):
                     done.replies.append((op_of(request), ok, dumps(value)))
                 case Note(kind, value):
                     done.notes.append((kind, dumps(value)))

@@ -143,7 +143,7 @@ class Stage:
         """A row of the history that the node itself cannot write."""
         node.carry([(NOTE, kind, value)], self.agenda.now_ns)
 
-    def reply(self, node: Node, request: int, value: object, ok: bool) -> bool:
+    def reply(self, node: Node, request: int, value: object, ok: bool | None) -> bool:
         """Hand an answer on; say whether anybody still waited for it."""
         call = node.calls.pop(request, None)
         if call is None:

@@ -135,7 +135,7 @@ class Chain(Host[Message | Wrapped]):
 
     # --- the configuration ------------------------------------------------------------------------
 
-    def answered(self, part: Part, request: RequestId, value: Json, ok: bool) -> None:
+    def answered(self, part: Part, request: RequestId, value: Json, ok: bool | None) -> None:
         """The master answers a proposal: what counts is what it has decided (``stepped``)."""
 
     def noted(self, part: Part, kind: str, value: Json) -> None:

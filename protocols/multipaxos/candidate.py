@@ -14,6 +14,7 @@ from protocols.multipaxos.leadership import Campaign, Leadership, fill, highest
 from protocols.multipaxos.learner import Learner
 from protocols.multipaxos.messages import Message, Preempted, Prepare, Promise
 from protocols.multipaxos.voters import VOTERS, Voter, voter_of
+from protocols.multipaxos.window import window_of
 from protocols.statemachine import NOOP
 from protocols.wire import read_as
 
@@ -146,12 +147,13 @@ class Candidate(Learner):
             batch=self.batch,
             pipeline=self.pipeline,
             capacity=self.reach,
+            window=window_of(self.cluster, self.pipeline),
         )
         self.campaign, self.following, self.silence = None, self.id, 0
         self.note("leader", [list(campaign.ballot), self.id])
         self.announced = self.log.chosen
         self.remind(self.leadership)
-        self.propose(self.clients.commands())
+        self.propose(self.clients.again())
 
     def adopt(self, votes: Iterable[Vote]) -> dict[int, Vote]:
         return highest(votes)

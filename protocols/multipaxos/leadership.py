@@ -16,6 +16,7 @@ from protocols.kernel import Command, NodeId
 from protocols.log import Vote
 from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.messages import Accept, Promise
+from protocols.multipaxos.window import Window
 from protocols.quorum_systems import Quorums
 from protocols.statemachine import NOOP
 
@@ -85,7 +86,7 @@ class Proposal:
 class Leadership:
     """Phase 2 of ``ballot``: the commands waiting, those under way, and who votes for them.
 
-    At most ``pipeline`` batches of at most ``batch`` commands are under way; what comes meanwhile
+    At most a ``window`` of batches of at most ``batch`` commands is under way; what comes meanwhile
     waits and makes up the next batch, so that batches grow with the load and only then. At most
     ``capacity`` commands wait. The adopted commands wait first in line, which gives each of them
     the very slot that it was adopted for.
@@ -100,10 +101,14 @@ class Leadership:
         batch: int,
         pipeline: int,
         capacity: int,
+        window: Window | None = None,
     ) -> None:
         self.ballot = ballot
         self.next = first
         self.queue = deque(adopted)
+        self.own: deque[Command] = deque()
+        """Entries of the leader's own that wait, where places are reserved for them."""
+        self.window = window or Window(pipeline, 0, adaptive=False, size=pipeline)
         self.open: dict[int, Proposal] = {}
         self._names = dict.fromkeys(name(command) for command in adopted)
         self._batches: deque[int] = deque()
@@ -122,11 +127,16 @@ class Leadership:
         self.covered = FOREVER
         """The last slot for which there are promises enough (``multipaxos.members``)."""
 
-    def enqueue(self, command: Command) -> None:
-        """Let a command wait, unless it waits already or is under way, or too many do."""
-        if name(command) not in self._names and len(self.queue) < self._capacity:
-            self.queue.append(command)
-            self._names[name(command)] = None
+    def enqueue(self, command: Command, *, own: bool = False) -> bool:
+        """Let a command wait, unless it waits already or is under way. False: too many do."""
+        if name(command) in self._names:
+            return True
+        queue = self.own if own and self.window.reserve else self.queue
+        if len(queue) >= self._capacity:
+            return False
+        queue.append(command)
+        self._names[name(command)] = None
+        return True
 
     def next_batch(self, chosen: int, horizon: int = FOREVER) -> tuple[Command, ...]:
         """The commands to propose now, from slot ``next`` on and not beyond ``horizon``; none when
@@ -134,10 +144,27 @@ class Leadership:
         """
         while self._batches and self._batches[0] <= chosen:
             self._batches.popleft()
-        if not self.queue or len(self._batches) >= self._pipeline:
+            if self.queue:
+                self.window.passed()
+        flying = len(self._batches)
+        if self.own and self.may_precede() and self.window.admits(flying, own=True):
+            queue = self.own
+        elif self.queue and self.window.admits(flying, own=False):
+            queue = self.queue
+        else:
             return ()
-        size = min(len(self.queue), self._batch, horizon - self.next + 1)
-        return tuple([self.queue.popleft() for _ in range(size)])
+        size = min(len(queue), self._batch, horizon - self.next + 1)
+        return tuple([queue.popleft() for _ in range(size)])
+
+    def may_precede(self) -> bool:
+        """Whether what waits longer has no slot of its own: the adopted commands have."""
+        return self.next > self.adopted
+
+    def tick(self) -> None:
+        """What was proposed before the last tick is late."""
+        if any(slot <= self.sent_before_tick for slot in self.open):
+            self.window.late()
+        self.sent_before_tick = self.next - 1
 
     def propose(self, commands: tuple[Command, ...], voter: NodeId) -> None:
         """Put a batch under way, with the leader's own vote for it."""

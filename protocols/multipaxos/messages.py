@@ -120,6 +120,14 @@ class Answered:
 
 
 @record
+class Nay:
+    """The answer to a Forward: the commands of these names (session, serial) are not taken, and why."""
+
+    names: tuple[tuple[str, int], ...]
+    why: str
+
+
+@record
 class Ask:
     """A quorum read: up to which slot have you voted?"""
 
@@ -171,6 +179,7 @@ Message: TypeAlias = (
     | Chosen
     | Snapshot
     | Forward
+    | Nay
     | Ask
     | Told
     | Lend
@@ -194,6 +203,7 @@ MESSAGES: tuple[type, ...] = (
     Chosen,
     Snapshot,
     Forward,
+    Nay,
     Ask,
     Told,
     Lend,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, assert_never
 
 from protocols.ballots import owner
@@ -10,6 +10,7 @@ from protocols.clients import named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.leasing import LEASES, Timekeeper
 from protocols.membership import CHANGES, first_members
+from protocols.multipaxos.appending import Appending, retry_of
 from protocols.multipaxos.candidate import CAUGHT_UP, CONTESTED, FILLED
 from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.leadership import Campaign, Leadership
@@ -29,6 +30,7 @@ from protocols.multipaxos.messages import (
     Inquire,
     Lend,
     Message,
+    Nay,
     Preempted,
     Prepare,
     Promise,
@@ -36,8 +38,8 @@ from protocols.multipaxos.messages import (
     Sworn,
     Told,
 )
-from protocols.multipaxos.verifying import Verifying
 from protocols.multipaxos.voters import voter_of
+from protocols.multipaxos.window import window_of
 from protocols.preferred import preferred
 from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
@@ -63,22 +65,27 @@ def pace(cluster: Cluster) -> tuple[int, int]:
     return tick, watch
 
 
-HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known)
+HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known, Nay)
 """What a passive replica listens to (``protocols.rejoining``)."""
+
+OWN = frozenset({*CHANGES, "expire"})
+"""Commands that places may be reserved for (``multipaxos.window``)."""
 
 READ_MODES = ("log", "leader", "quorum", "any")
 """Reads take a slot; or are answered by the leader, which has a lease (``multipaxos.leases``); or by who
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
-class MultiPaxos(Verifying):
+class MultiPaxos(Appending):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
     ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
     is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,
     ``alpha``: in how many slots a change of these takes effect, ``rejoin``: no, passive or force,
     ``verify``: after how many slots replicas compare their states, ``dilation``: by how many per cent a
-    lease is shorter for its holder, ``heartbeat`` and ``patience``: round trips (``pace``), and
-    ``voter``: steady or lax (``multipaxos.voters``).
+    lease is shorter for its holder, ``heartbeat`` and ``patience``: round trips (``pace``),
+    ``voter``: steady or lax (``multipaxos.voters``), ``retry``: tick, backoff or never
+    (``multipaxos.appending``), ``window``: fixed or adaptive, and ``reserve``: how much of it is for the
+    leader's own entries (``multipaxos.window``).
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -123,6 +130,8 @@ class MultiPaxos(Verifying):
         margin(cluster)
         voter_of(cluster, cls.voters)
         pace(cluster)
+        retry_of(cluster)
+        window_of(cluster, cluster.number("pipeline", 4))
         if (mode := cluster.options.get("read", "log")) not in READ_MODES:
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
 
@@ -147,7 +156,7 @@ class MultiPaxos(Verifying):
         elif type(msg) is Commit:
             self.learn(msg.ballot, msg.chosen)
         elif type(msg) is Forward:
-            self.propose(msg.commands)
+            self.on_forward(src, msg)
         else:
             self.on_rare_message(src, msg)
 
@@ -167,6 +176,8 @@ class MultiPaxos(Verifying):
                 self.on_chosen(src, msg)
             case Snapshot():
                 self.on_snapshot(src, msg)
+            case Nay():
+                self.on_nay(msg)
             case Ask():
                 self.send(src, Told(msg.request, self.log.last))
             case Told():
@@ -221,15 +232,7 @@ class MultiPaxos(Verifying):
         elif command.f in self.reads and self.read_mode == "leader":
             self.inquire(request, command)
         else:
-            self.submit([command])
-
-    def submit(self, commands: Sequence[Command]) -> None:
-        """Get commands of this node's clients proposed, if it is known by whom."""
-        if self.leadership is not None:
-            self.propose(commands)
-        elif self.following is not None:
-            for i in range(0, len(commands), self.batch):
-                self.send(self.following, Forward(tuple(commands[i : i + self.batch])))
+            self.submit_first(request, command)
 
     # --- leases -----------------------------------------------------------------------------------
 
@@ -294,13 +297,18 @@ class MultiPaxos(Verifying):
 
     def propose(self, commands: Iterable[Command]) -> None:
         lead = self.leadership
-        if lead is None:
-            return
+        if lead is not None:
+            self.admit(lead, commands)
+            self.work(lead)
+
+    def admit(self, lead: Leadership, commands: Iterable[Command]) -> list[Command]:
+        refused: list[Command] = []
         for command in commands:
             if command.f in self.reads or not self.store.ran(command):
-                timed = command.f in self.timed
-                lead.enqueue(self.timekeeper.stamp(command) if timed else command)
-        self.work(lead)
+                asked = self.timekeeper.stamp(command) if command.f in self.timed else command
+                if not lead.enqueue(asked, own=command.f in OWN):
+                    refused.append(command)
+        return refused
 
     def work(self, lead: Leadership) -> None:
         """Lamport 2001, section 2.2, phase 2a for what waits, and learn what has a quorum."""
@@ -382,7 +390,7 @@ class MultiPaxos(Verifying):
     def follow(self, node: NodeId) -> None:
         self.retire()
         self.following = node
-        self.submit(self.clients.commands())
+        self.submit(self.clients.again())
 
     def on_accepted(self, src: NodeId, msg: Accepted) -> None:
         lead = self.leadership
@@ -438,7 +446,7 @@ class MultiPaxos(Verifying):
         for peer in self.peers:
             for accept in lead.reminders(peer, self.log.chosen):
                 self.send(peer, accept)
-        lead.sent_before_tick = lead.next - 1
+        lead.tick()
         self.announced = self.log.chosen
 
     def watch(self) -> None:

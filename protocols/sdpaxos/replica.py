@@ -66,6 +66,8 @@ class SDPaxos(Commander):
         super().check(cluster)
         if cluster.options.get("read", "log") != "log":
             raise ValueError("reads take a turn: read=log is all that there is")
+        if cluster.options.get("retry", "tick") != "tick":
+            raise ValueError("commands are not sent to a leader: retry=tick is all that there is")
 
     # --- start and dispatch -----------------------------------------------------------------------
 

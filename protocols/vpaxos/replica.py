@@ -111,7 +111,7 @@ class VPaxos(Host[Wrapped]):
 
     # --- parts ------------------------------------------------------------------------------------
 
-    def answered(self, part: Part, request: RequestId, value: Json, ok: bool) -> None:
+    def answered(self, part: Part, request: RequestId, value: Json, ok: bool | None) -> None:
         """What the master answers to a proposal does not count, but what it has decided."""
         if part is not self.master_part:
             self.reply(request, value, ok=ok)

@@ -172,7 +172,7 @@ class WanKeeper(Host[Wrapped]):
     def park(self, request: RequestId, key: str) -> None:
         self.parked.setdefault(key, {})[request] = None
 
-    def answered(self, part: Part, request: RequestId, value: Json, ok: bool) -> None:
+    def answered(self, part: Part, request: RequestId, value: Json, ok: bool | None) -> None:
         """What a client asked for was run; or it found no token, or no place, and waits."""
         command = self.asked.get(request)
         if command is None:

@@ -14,6 +14,7 @@ from harness.zoo.mutant import Mutant
 from tests.mutants.hunts import (
     abd,
     amnesia,
+    appending,
     chain,
     dynamo,
     epaxos,
@@ -61,6 +62,7 @@ MODULES: Mapping[str, ModuleType] = {
     "amnesia": amnesia,
     "leases": leases,
     "rejoin": rejoin,
+    "appending": appending,
     "verifying": verifying,
     "unsynced": unsynced,
 }

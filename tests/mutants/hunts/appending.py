@@ -1,0 +1,62 @@
+"""Where commands that are refused or kept waiting wrongly are hunted, by which check, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.mutants.appending import MUTANTS
+from tests.mutants.trials import CALM, STORM, kin
+
+NARROW = {"batch": "1", "pipeline": "1", "retry": "backoff"}
+CROWDED = replace(
+    CALM,
+    threads=24,
+    rate=2_000,
+    nemesis="packet-duplicate,packet-jitter",
+    interval_ms=300,
+    options=NARROW,
+)
+"""More commands than a leader has room for, many of which come twice."""
+
+LATE = replace(STORM, nemesis="packet-delay,pause-minority", options={"window": "adaptive"})
+"""A leader goes on, and its proposals are answered late."""
+
+CHANGING = replace(
+    STORM, nodes=4, nemesis="membership-churn", options={"reserve": "1", "pipeline": "4"}
+)
+"""Members come and go, one after the other."""
+
+TAKEOVER = replace(
+    STORM,
+    nodes=4,
+    threads=16,
+    rate=1_500,
+    time_ms=2_500,
+    rtt_ms=10,
+    interval_ms=200,
+    nemesis="membership-churn,kill-leader,partition-leader",
+    options={"window": "adaptive", "reserve": "1", "pipeline": "8", "batch": "1"},
+)
+"""A new leader adopts more than it may have under way, and is asked for other members meanwhile."""
+
+ZOO = tuple(
+    replace(mutant, name=mutant.name.replace("multipaxos/", "appending/"))
+    for mutant in (
+        *kin("multipaxos", MUTANTS, "linearizable", {"nay-is-no": (CROWDED, 40)}),
+        *kin(
+            "multipaxos",
+            MUTANTS,
+            "liveness",
+            {"closes-the-window": (LATE, 20), "keeps-reservations": (CHANGING, 20)},
+        ),
+        *kin(
+            "multipaxos",
+            MUTANTS,
+            "agreement",
+            {"precedes-the-adopted": (TAKEOVER, 200)},
+            costly={"precedes-the-adopted": 10},
+        ),
+    )
+)
+
+__all__ = ["MUTANTS", "ZOO"]
