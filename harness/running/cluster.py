@@ -13,7 +13,7 @@ from typing import Any
 from harness import transports
 from harness.deployment import READY_S, Deployment
 from harness.errors import HarnessError, RemoteError, UsageError
-from harness.remote.seam import on_all
+from harness.remote.seam import on_all, raise_first
 from harness.running.control import Answer
 from harness.running.open_faults import OpenFaults
 from harness.running.registry import Asked
@@ -45,6 +45,7 @@ class RunningCluster:
         self._requests: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
             "status": self.status,
             "invoke": self.invoke,
+            "invoke_at": self.invoke_at,
             "fault": self.fault,
             "heal": self.heal,
             "restart": self.restart,
@@ -177,6 +178,14 @@ class RunningCluster:
             if not answer.pop("unconnected", False):
                 break
         return answer
+
+    def invoke_at(self, request: Mapping[str, Any]) -> Answer:
+        """The same command of a client at each of ``nodes``, at a time: each is one of its own."""
+        each: dict[int, Any] = {
+            self.node({"node": node}): {**request, "node": node} for node in request["nodes"]
+        }
+        told = raise_first(on_all(each, lambda node: self.invoke(each[node])))
+        return {"answers": [told[node] for node in each]}
 
     def _invoke(self, node: int, request: Mapping[str, Any], timeout_s: float) -> Answer:
         client = HttpClient(self.deployed.system.connect(node, timeout_s), next(self._processes))

@@ -25,6 +25,8 @@ AT = "@"
 """``get x @n2`` asks n2."""
 SLOW_MS, FLAKY_PERCENT = 100, 20
 TIMEOUT_S = 5.0
+_STATUS = {"ok": DONE, "fail": FAILED, "info": UNKNOWN}
+SEVERAL = ("all", "majority")
 
 
 class Ask(Protocol):
@@ -81,20 +83,60 @@ class Shell:
     # --- clients' commands ------------------------------------------------------------------------
 
     def op(self, f: str, rest: list[str], arguments: int) -> int:
-        """A client's command of a key and so many arguments, at the node after ``@`` if there is one."""
-        at = None
-        if rest and rest[-1].startswith(AT):
-            at = words.node(rest.pop()[1:], self.names)
+        """A client's command of a key and so many arguments, at the node after ``@`` if there is one, or at
+        several.
+        """
+        at = rest.pop()[1:] if rest and rest[-1].startswith(AT) else None
         if len(rest) != 1 + arguments:
             raise UsageError(f"it takes a key{' and a value' * bool(arguments)}")
         key, *values = rest
         self.keys[key] = None
         told = [words.value(each) for each in values]
         value = told if f == "cas" else told[0] if told else None
-        seen = self.ask("invoke", f=f, key=key, value=value, node=at, timeout_s=TIMEOUT_S)
-        shown = json.dumps(seen["value"]) if seen["outcome"] == "ok" else seen["error"]
-        self.say(f"{seen['outcome']}  {shown}   ({seen['node']}, {seen['ms']} ms)")
-        return {"ok": DONE, "fail": FAILED, "info": UNKNOWN}[seen["outcome"]]
+        asked = {"f": f, "key": key, "value": value, "timeout_s": TIMEOUT_S}
+        if at is not None and (several := self.several(at)):
+            return self.op_at(*several, asked)
+        node = None if at is None else words.node(at, self.names)
+        seen = self.ask("invoke", **asked, node=node)
+        self.say(_told(seen))
+        return _STATUS[seen["outcome"]]
+
+    def several(self, at: str) -> tuple[list[int], int] | None:
+        """Whom ``@all``, ``@majority``, ``@n1,n2`` or ``@ZONE`` (a majority of it) asks, and how many of these must
+        have answered; None for one node.
+        """
+        nodes = list(range(len(self.names)))
+        if at == "all":
+            return nodes, len(nodes)
+        if at == "majority":
+            return nodes, len(nodes) // 2 + 1
+        if "," in at:
+            nodes = [words.node(each, self.names) for each in dict.fromkeys(at.split(","))]
+            return nodes, len(nodes)
+        if at in self.names or not (zone := self.zone(at)):
+            return None
+        return zone, len(zone) // 2 + 1
+
+    def zone(self, name: str) -> list[int]:
+        seen = self.ask("status")["nodes"] if not name.removeprefix("n").isdecimal() else []
+        return [number for number, node in enumerate(seen) if node.get("zone") == name]
+
+    def op_at(self, nodes: Sequence[int], need: int, asked: dict[str, Any]) -> int:
+        """The same at several nodes at a time (Paxi's MultiGet, QuorumGet, QuorumPut): done if as many as it needs
+        have, and none answered another thing; failed if they differ.
+        """
+        answers = self.ask("invoke_at", **asked, nodes=list(nodes))["answers"]
+        for seen in answers:
+            self.say(_told(seen))
+        good = [json.dumps(seen["value"]) for seen in answers if seen["outcome"] == "ok"]
+        same = len(set(good)) <= 1
+        verdict = (
+            "they differ" if not same else "the same" if len(good) > 1 else "no two to compare"
+        )
+        self.say(f"{len(good)} of {len(answers)} ok, {need} needed: {verdict}")
+        if not same:
+            return FAILED
+        return DONE if len(good) >= need else max(_STATUS[seen["outcome"]] for seen in answers)
 
     def delete(self, rest: list[str]) -> int:
         """Write null, which is how a key reads that was never written."""
@@ -309,7 +351,7 @@ class Shell:
             return sorted(name for name in VERBS if name.startswith(begun))
         verb = VERBS.get(known[0])
         if begun.startswith(AT):
-            candidates = [f"{AT}{name}" for name in self.names]
+            candidates = [f"{AT}{name}" for name in (*self.names, *SEVERAL)]
         elif verb is None:
             candidates = []
         else:
@@ -346,12 +388,18 @@ def _no_more(rest: Sequence[str]) -> None:
         raise UsageError(f"it takes no {rest[0]!r}")
 
 
+def _told(seen: dict[str, Any]) -> str:
+    """An op's outcome, in a line."""
+    shown = json.dumps(seen["value"]) if seen["outcome"] == "ok" else seen["error"]
+    return f"{seen['outcome']}  {shown}   ({seen['node']}, {seen['ms']} ms)"
+
+
 def _name(what: object) -> str:
     return what if isinstance(what, str) else json.dumps(what)
 
 
 VERBS: dict[str, Verb] = {
-    "get": Verb("get KEY [@NODE]", "read", lambda s, r: s.op("read", r, 0), "keys"),
+    "get": Verb("get KEY [@NODE]", "read; @all, @majority, @n1,n2 or @ZONE ask several", lambda s, r: s.op("read", r, 0), "keys"),
     "put": Verb("put KEY VALUE [@NODE]", "write: JSON, or a text",
                 lambda s, r: s.op("write", r, 1), "keys"),
     "cas": Verb("cas KEY OLD NEW [@NODE]", "write NEW if it is OLD",

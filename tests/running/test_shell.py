@@ -78,6 +78,42 @@ def test_what_was_not_done_is_no_success_and_ends_the_line(outcome: str, status:
     assert holder.said == [f"{outcome}  why   (n1, 1.0 ms)"]
 
 
+def answer(node: str, value: object = 1, outcome: str = "ok") -> dict[str, object]:
+    return {"outcome": outcome, "value": value, "error": "why", "node": node, "ms": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("at", "nodes"),
+    [("all", [0, 1, 2]), ("majority", [0, 1, 2]), ("n3,n1", [2, 0]), ("eu", [0, 2])],
+)
+def test_several_nodes_are_asked_the_same(at: str, nodes: list[int]) -> None:
+    zones = {"nodes": [{"zone": zone} for zone in ("eu", "us", "eu")]}
+    answers = [answer(f"n{node + 1}") for node in nodes]
+    holder = Holder(invoke_at={"answers": answers}, status=zones)
+    assert holder.shell.run(f"get x @{at}") == 0
+    assert (holder.asked[-1]["do"], holder.asked[-1]["nodes"]) == ("invoke_at", nodes)
+    assert holder.said[0] == f"ok  1   (n{nodes[0] + 1}, 1.0 ms)"
+    assert holder.said[-1].startswith(f"{len(nodes)} of {len(nodes)} ok,")
+
+
+@pytest.mark.parametrize(
+    ("at", "values", "status", "said"),
+    [
+        ("all", [1, 1, None], 2, "2 of 3 ok, 3 needed: the same"),
+        ("majority", [1, 1, None], 0, "2 of 3 ok, 2 needed: the same"),
+        ("majority", [1, None, None], 2, "1 of 3 ok, 2 needed: no two to compare"),
+        ("majority", [1, 1, 2], 1, "3 of 3 ok, 2 needed: they differ"),
+    ],
+)
+def test_it_is_done_if_enough_answered_and_none_another_thing(
+    at: str, values: list[int | None], status: int, said: str
+) -> None:
+    answers = [answer("n1", v, "info" if v is None else "ok") for v in values]
+    holder = Holder(invoke_at={"answers": answers})
+    assert holder.shell.run(f"put x 1 @{at}") == status
+    assert holder.said[-1] == said
+
+
 def both_ways(links: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(sorted({*links, *((b, a) for a, b in links)}))
 
