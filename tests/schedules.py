@@ -57,6 +57,14 @@ class Chance:
             self.look()
         self.recover()
 
+    def broken(self, steps: int, *errors: type[Exception]) -> str:
+        """Which claim is broken, or "". ``errors``: over what else a mutant may stumble."""
+        try:
+            self.play(steps)
+        except (AssertionError, *errors) as error:
+            return repr(error)
+        return ""
+
     # --- what may happen --------------------------------------------------------------------------
 
     def move(self) -> None:

@@ -11,12 +11,13 @@ import pytest
 
 from protocols.epaxos import EPaxos
 from protocols.kernel import Command
+from tests.known import Known
 from tests.mutants.epaxos import MUTANTS
 from tests.protocols.test_epaxos_paper import decided, orphan, sutra
 from tests.protocols.test_epaxos_random import Leaderless
 from tests.transcript import Stage
 
-TRIES = 30
+KNOWN = Known("epaxos-random")
 SEVERAL_KEYS = "first-key"
 TIMED = ("stamps-are-order", "blind-and-small")
 SCRIPTED = {"one-ballot": sutra, "noop-over-pre-accepted": orphan}
@@ -24,12 +25,10 @@ SCRIPTED = {"one-ballot": sutra, "noop-over-pre-accepted": orphan}
 
 @pytest.mark.parametrize("name", [n for n in MUTANTS if n not in (*SCRIPTED, *TIMED, SEVERAL_KEYS)])
 def test_random_schedules_find_it(name):
-    for seed in range(TRIES):
-        try:
-            Leaderless(MUTANTS[name], seed, 5 if seed % 2 else 3).play(1500)
-        except AssertionError:
-            return
-    raise AssertionError(f"{name} was not found in {TRIES} schedules")
+    def finds(seed):
+        return Leaderless(MUTANTS[name], seed, 5 if seed % 2 else 3).broken(1500)
+
+    KNOWN.hunt(name, range(30), finds)
 
 
 @pytest.mark.parametrize("name", SCRIPTED)

@@ -14,6 +14,7 @@ from protocols.groups import PaxosGroups
 from protocols.kernel import Cluster, Command, Started
 from protocols.kpaxos import KPaxos
 from tests.hosted import Hosted
+from tests.known import Known
 from tests.mutants import groups, kpaxos
 from tests.mutants.trials import STORM
 from tests.transcript import Stage, assert_golden
@@ -176,12 +177,7 @@ def test_a_map_of_each_node_s_own_is_seen(module):
 
 
 def test_one_store_is_seen_when_it_has_to_be_recovered():
-    def play():
-        for seed in range(60):
-            Several(groups.OneStore, seed).play(1500)
-
-    with pytest.raises(AssertionError):
-        play()
+    Known("groups").hunt("one-store", range(60), lambda n: Several(groups.OneStore, n).broken(1500))
 
 
 @pytest.mark.parametrize("name", ["kpaxos", "paxos-groups"])

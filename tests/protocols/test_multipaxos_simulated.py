@@ -16,6 +16,7 @@ from harness.sim import Setup, simulate
 from nemesis import FAULTS, OF_ZONES
 from nemesis.actions import Window
 from protocols.multipaxos import MultiPaxos
+from tests.known import Known
 from tests.mutants.multipaxos import MUTANTS
 from workloads.kernel import Options
 
@@ -89,6 +90,7 @@ def test_it_is_linearizable_agrees_and_serves_again(plan, options):
         assert run.finished, f"seed {seed}"
 
 
+KNOWN = Known("multipaxos-simulated")
 FOUND_BY = {
     "accepts-lower": partial(trial, plan=about_a_time_out),
     "forgets-promise": partial(trial, plan=about_a_time_out, time_ms=20_000),
@@ -106,14 +108,14 @@ LEASES = {
 def test_a_mutant_is_found(mutant):
     """Goal: the trials above would show these mistakes. Method: seed by seed, at most 60."""
     play = FOUND_BY.get(mutant, trial)
-    for seed in range(60):
+
+    def finds(seed):
         try:
-            found = complaints(*play(MUTANTS[mutant], seed))
+            return complaints(*play(MUTANTS[mutant], seed))
         except AssertionError as error:  # the mutant stumbled over its own state
-            found = [str(error)]
-        if found:
-            return
-    pytest.fail("nothing was found")
+            return repr(error)
+
+    KNOWN.hunt(mutant, range(60), finds)
 
 
 def test_its_disk_does_not_grow_with_the_number_of_ops():
