@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from harness.errors import CapabilityError, NotReadyError, RemoteError
-from harness.remote.seam import Completed, Remote
+from harness.remote.seam import Completed, Host, Remote
 
 _POLL_S = 0.05
 _LOG_LINES = 20
@@ -23,7 +23,7 @@ pid_of() {
     case "$(readlink "/proc/$pid/cwd")" in "$home" | "$home"/*) ;; *) false ;; esac
 }
 """
-_STOP = (
+STOP = (
     _PID
     + """
 if pid_of "$1"; then
@@ -37,19 +37,21 @@ fi
 """
 )
 _PREPARE = (
-    _STOP
+    STOP
     + """
+command -v "$2" >/dev/null || exit 127
 rm -rf -- "$1" && mkdir -p -- "$1/data" || exit 3
-shift
-exec "$@" <<'PYTHON'
+exec "$2" - "$3" <<'PYTHON'
 import socket, sys
-for port in sys.argv[1:]:
+if sys.version_info < (3, 11):
+    sys.exit("python %d.%d" % sys.version_info[:2])
+for port in sys.argv[1].split():
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         s.bind(("", int(port)))
     except OSError as error:
-        sys.exit("port %s: %s; end what listens there" % (port, error))
+        sys.exit("port %s: %s" % (port, error))
     s.close()
 PYTHON
 """
@@ -66,33 +68,34 @@ echo $! >pid.new && mv pid.new pid
 )
 _SHOW_PID = _PID + 'pid_of "$1" && echo "$pid" || true\n'
 # With the last of the nodes on a host goes what they shared.
-_REMOVE = _STOP + 'rm -rf -- "$1" && { rmdir -- "${1%/*}" 2>/dev/null || true; }\n'
+_REMOVE = STOP + 'rm -rf -- "$1" && { rmdir -- "${1%/*}" 2>/dev/null || true; }\n'
 
 
 def prepare(remote: Remote, home: str, ports: Sequence[int]) -> None:
     """An empty ``home`` with ``data/`` in it, in place of whatever an earlier run has left.
 
-    Raises CapabilityError if it cannot be made, or a port is taken.
+    Raises CapabilityError if it cannot be made, a port is taken, or the host has no python3 of 3.11
+    or later, which our agents need there.
     """
-    python = remote.host.python
-    done = _run(remote, _PREPARE, home, python, "-", *map(str, ports), check=False)
+    words = [remote.host.python, " ".join(map(str, ports))]
+    done = run(remote, _PREPARE, home, *words, check=False)
     if done.status:
-        raise CapabilityError(f"{remote.host.name}: {home}: {done.stderr.strip()}")
+        raise CapabilityError(f"{remote.host.name}: {_why_not(remote.host, home, done)}")
 
 
 def start(remote: Remote, home: str, argv: Sequence[str]) -> None:
     """Start it, with ``home`` as its directory and ``home/log`` as its output, unless it runs."""
-    _run(remote, _START, home, *argv)
+    run(remote, _START, home, *argv)
 
 
 def pid(remote: Remote, home: str) -> int | None:
-    shown = _run(remote, _SHOW_PID, home).stdout.strip()
+    shown = run(remote, _SHOW_PID, home).stdout.strip()
     return int(shown) if shown else None
 
 
 def remove(remote: Remote, home: str) -> None:
     """End it and delete ``home``. Idempotent."""
-    _run(remote, _REMOVE, home)
+    run(remote, _REMOVE, home)
 
 
 def await_serving(
@@ -122,5 +125,18 @@ def await_serving(
     )
 
 
-def _run(remote: Remote, script: str, *arguments: str, check: bool = True) -> Completed:
+def run(remote: Remote, script: str, *arguments: str, check: bool = True) -> Completed:
     return remote.run(["sh", "-c", script, "sh", *arguments], check=check)
+
+
+def _why_not(host: Host, home: str, done: Completed) -> str:
+    said = done.stderr.strip()
+    if done.status == 127:
+        return f"there is no {host.python}: install it (apt-get install python3), or name another"
+    if done.status == 3:
+        return f"cannot make {home}: {said}"
+    if said.startswith("python "):
+        return f"{host.python} is {said}, and a node needs 3.11 or later"
+    if said.startswith("port "):
+        return f"{said}; choose other ports, or end what listens there"
+    return f"{host.python} does not work (status {done.status}): {said}"

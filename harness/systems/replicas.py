@@ -1,25 +1,24 @@
 """Our own protocols as a system: a zipapp on each host, run by its ``python3``.
 
 On a host, node i lives in ``DIRECTORY/n<i+1>``: ``node.pyz``, ``node.json``, ``log``, ``pid``,
-``data/``, ``clock`` and ``disk`` (the pages of what
-may be broken), and ``disk-lost`` once the disk was wiped. All that is done there is done by the short shell scripts below, each in one round trip.
+``data/``, ``clock`` and ``disk`` (the pages of what may be broken), and ``disk-lost`` once the disk was
+wiped. :mod:`harness.systems.daemon` has the process in hand.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from itertools import count
 from pathlib import PurePosixPath
 
-from harness.errors import CapabilityError, NotReadyError, RemoteError, UsageError
+from harness.errors import UsageError
 from harness.node import clock, disk
 from harness.node.config import TCP, UNIX
 from harness.remote.hosts_root import SHARED
-from harness.remote.seam import Completed, Host, Remote, on_all
-from harness.systems import bundle, http_client
+from harness.remote.seam import Host, Remote, on_all
+from harness.systems import bundle, daemon, http_client
 from harness.systems.http_client import Connect, HttpClient
 from harness.systems.kernel import ClockPage
 from harness.systems.ports import HTTP_PORT, PEER_PORT
@@ -28,74 +27,23 @@ from workloads.kernel import Client
 HEALTH_TIMEOUT_S = 1.0
 ADMINISTRATOR = -1
 """The process that asks for changes of membership."""
-_POLL_S = 0.05
-_LOG_LINES = 20
 
-# Every script is given DIRECTORY as $1. A pid file alone proves nothing, since pids are used again:
-# the process must also have the directory among its arguments (between fork and exec of ``_START``,
-# the shell's own arguments).
-_PID = """
-pid_of() {
-    pid=$(cat "$1/pid" 2>/dev/null) && [ -n "$pid" ] &&
-    grep -qzxF -e "$1" -e "$1/node.pyz" "/proc/$pid/cmdline" 2>/dev/null
-}
+_PAGES = """
+head -c "$2" /dev/zero >"$1/clock" && head -c "$3" /dev/zero >"$1/disk"
 """
-_STOP = (
-    _PID
-    + """
-if pid_of "$1"; then
-    kill -9 "$pid"
-    tries=0
-    while [ -e "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status" && [ $tries -lt 100 ]; do
-        sleep 0.05
-        tries=$((tries + 1))
-    done
-fi
-"""
-)
-_PREPARE = (
-    _STOP
-    + """
-command -v "$2" >/dev/null || exit 127
-rm -rf -- "$1" && mkdir -p -- "$1/data" && head -c "$5" /dev/zero >"$1/clock" &&
-head -c "$6" /dev/zero >"$1/disk" || exit 3
-exec "$2" - "$3" "$4" <<'PYTHON'
-import socket, sys
-if sys.version_info < (3, 11):
-    sys.exit("python %d.%d" % sys.version_info[:2])
-for port in sys.argv[1:]:
-    s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        s.bind(("", int(port)))
-    except OSError as error:
-        sys.exit("port %s: %s" % (port, error))
-    s.close()
-PYTHON
-"""
-)
-_START = (
-    _PID
-    + """
-cd -- "$1" || exit 1
-pid_of "$1" && exit 0
+_RUN = """
 lost=; [ -e disk-lost ] && lost=--disk-lost
-setsid nohup "$2" "$1/node.pyz" run --config "$1/node.json" $lost </dev/null >>log 2>&1 &
-echo $! >pid.new && mv pid.new pid
+exec "$0" "$1/node.pyz" run --config "$1/node.json" $lost
 """
-)
 # The notes are the checkers', and what they tell has been.
 _WIPE = (
-    _STOP
+    daemon.STOP
     + """
 size() { find data -type f ! -name notes.jsonl -printf '%s\n' | { n=0; while read -r s; do n=$((n + s)); done; echo $n; }; }
 cd -- "$1" && : >disk-lost && size && find data -mindepth 1 ! -name notes.jsonl -delete; size
 """
 )
 _DISK = 'PYTHONPATH="$1/node.pyz" exec "$2" -m harness.node.disk "$1" "$3" $4\n'
-_SHOW_PID = _PID + 'pid_of "$1" && echo "$pid" || true\n'
-# With the last of the nodes on a host goes what they shared.
-_REMOVE = _STOP + 'rm -rf -- "$1" && { rmdir -- "${1%/*}" 2>/dev/null || true; }\n'
 
 
 class Replicas:
@@ -162,22 +110,15 @@ class Replicas:
         RemoteError, naming the host, for a full disk and the like.
         """
         host, directory = self._hosts[node], self._home(node)
-        ports = (self._peer_port + node, self._http_port + node)
-        done = _run(
-            remote,
-            _PREPARE,
-            directory,
-            host.python,
-            *map(str, (*ports, clock.PAGE_BYTES, disk.PAGE_BYTES)),
-            check=False,
-        )
-        if done.status != 0:
-            raise CapabilityError(f"{host.name}: {_why_not(host, directory, done)}")
+        port = self._http_port + node
+        daemon.prepare(remote, directory, [self._peer_port + node, port])
+        pages = map(str, (clock.PAGE_BYTES, disk.PAGE_BYTES))
+        daemon.run(remote, _PAGES, directory, *pages)
         remote.put(self.zipapp, f"{directory}/node.pyz", mode=0o755)
         config = {
             **self._config,
             "id": node,
-            "http": _join(_any_interface(host.address), ports[1]),
+            "http": _join(_any_interface(host.address), port),
             "data": f"{directory}/data",
             "clock": f"{directory}/clock",
             "disk": f"{directory}/disk",
@@ -185,41 +126,27 @@ class Replicas:
         remote.put((json.dumps(config, indent=1) + "\n").encode(), f"{directory}/node.json")
 
     def start(self, node: int, remote: Remote) -> None:
-        _run(remote, _START, self._home(node), self._hosts[node].python)
+        home = self._home(node)
+        daemon.start(remote, home, ["sh", "-c", _RUN, self._hosts[node].python, home])
 
     def wait_ready(self, node: int, remote: Remote, timeout_s: float) -> None:
         """Until the node answers. Raises NotReadyError, at once where the process has ended."""
-        deadline = time.monotonic() + timeout_s
-        problem = "it was given no time"
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                self.health(node, min(left, HEALTH_TIMEOUT_S))
-            except (OSError, RemoteError) as error:
-                problem = str(error)
-            else:
-                return
-            if self.pid(node, remote) is None:
-                problem = "its process has ended"
-                break
-            time.sleep(_POLL_S)
-        home, name = self._home(node), self._hosts[node].name
-        log = remote.run(["tail", "-n", str(_LOG_LINES), f"{home}/log"], check=False)
-        raise NotReadyError(
-            f"{name}: n{node + 1} does not serve: {problem}; the end of {home}/log:\n"
-            f"{log.stdout.strip() or '(empty)'}"
-        )
+
+        def ask(left_s: float) -> object:
+            return self.health(node, min(left_s, HEALTH_TIMEOUT_S))
+
+        daemon.await_serving(remote, self._home(node), node, timeout_s, ask)
 
     def pid(self, node: int, remote: Remote) -> int | None:
-        shown = _run(remote, _SHOW_PID, self._home(node)).stdout.strip()
-        return int(shown) if shown else None
+        return daemon.pid(remote, self._home(node))
 
     def wipe(self, node: int, remote: Remote) -> tuple[int, int]:
-        before, after = _run(remote, _WIPE, self._home(node)).stdout.split()
+        before, after = daemon.run(remote, _WIPE, self._home(node)).stdout.split()
         return int(before), int(after)
 
     def disk(self, node: int, remote: Remote, verb: str, *amounts: str) -> Mapping[str, object]:
         python = self._hosts[node].python
-        done = _run(remote, _DISK, self._home(node), python, verb, " ".join(amounts))
+        done = daemon.run(remote, _DISK, self._home(node), python, verb, " ".join(amounts))
         said: dict[str, object] = json.loads(done.stdout)
         return said
 
@@ -235,7 +162,7 @@ class Replicas:
         }
 
     def remove(self, node: int, remote: Remote) -> None:
-        _run(remote, _REMOVE, self._home(node))
+        daemon.remove(remote, self._home(node))
 
     # --- from the controller ----------------------------------------------------------------------
 
@@ -287,23 +214,6 @@ class Replicas:
 
     def _home(self, node: int) -> str:
         return str(self._directory / f"n{node + 1}")
-
-
-def _run(remote: Remote, script: str, *arguments: str, check: bool = True) -> Completed:
-    return remote.run(["sh", "-c", script, "sh", *arguments], check=check)
-
-
-def _why_not(host: Host, directory: str, done: Completed) -> str:
-    said = done.stderr.strip()
-    if done.status == 127:
-        return f"there is no {host.python}: install it (apt-get install python3), or name another"
-    if done.status == 3:
-        return f"cannot make {directory}: {said}"
-    if said.startswith("python "):
-        return f"{host.python} is {said}, and a node needs 3.11 or later"
-    if said.startswith("port "):
-        return f"{said}; choose other ports, or end what listens there"
-    return f"{host.python} does not work (status {done.status}): {said}"
 
 
 def _module_of(protocol: str) -> list[str]:
