@@ -205,7 +205,7 @@ def column(values: list[Json]) -> Column[Json]:
         return cast("Column[Json]", names(cast("list[str]", values)))
     if (len(values) - kinds[int] - kinds[NoneType]) * _MOST_OTHERS > len(values):
         return Listed(values)
-    return _numbers(values) or Listed(values)
+    return _numbers(values, bools=kinds[bool] > 0) or Listed(values)
 
 
 def names(values: Sequence[str]) -> Coded[str]:
@@ -219,8 +219,10 @@ def names(values: Sequence[str]) -> Coded[str]:
     return Coded(np.fromiter(map(code.__getitem__, values), np.int64, len(values)), table)
 
 
-def _numbers(values: list[Json]) -> Numbers | None:
-    """Ints as an array, if most are. ``array`` refuses what is no int, but takes a bool for one."""
+def _numbers(values: list[Json], *, bools: bool) -> Numbers | None:
+    """Ints as an array, if most are. ``array`` refuses what is no int, but takes a bool for one, which
+    is sought only where there are ``bools``.
+    """
     nothing = np.fromiter(map(is_, values, repeat(None)), np.bool_, len(values))
     try:
         raw = array("q", [0 if v is None else v for v in cast("list[int | None]", values)])
@@ -233,9 +235,10 @@ def _numbers(values: list[Json]) -> Numbers | None:
     else:
         others = {}
     ints = np.frombuffer(raw, np.int64)
-    for row in np.flatnonzero((ints == 0) | (ints == 1)).tolist():
-        if isinstance(values[row], bool):
-            others[row] = values[row]
+    if bools:
+        for row in np.flatnonzero((ints == 0) | (ints == 1)).tolist():
+            if isinstance(values[row], bool):
+                others[row] = values[row]
     if len(others) * _MOST_OTHERS > len(values):
         return None
     return Numbers(ints, nothing, others)

@@ -25,6 +25,8 @@ Copy: TypeAlias = Callable[[Any], Any]
 SCALARS = {int: True, str: True, bool: True, NoneType: True}
 """What never changes, and so need not be copied."""
 
+_scalars = frozenset(SCALARS).issuperset
+
 _BOOLS = {True: "true", False: "false"}
 
 
@@ -40,6 +42,8 @@ def copied(value: Any) -> Any:
     if cls in SCALARS or cls is float:
         return value
     if cls is list or cls is tuple:
+        if _scalars(map(type, value)):
+            return list(value)
         return [v if type(v) in SCALARS else copied(v) for v in value]
     if cls is dict:
         if all(type(k) is str for k in value):

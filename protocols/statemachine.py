@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, cast
 from protocols.answers import Answer as Answer  # noqa: PLC0414  protocols import it from here
 from protocols.kernel import Command, Json
 from protocols.leasing import LEASES, Leases
-from protocols.transactions import MULTI, keys_of
+from protocols.transactions import MULTI, first_key
 from protocols.wire import dumps
 
 SESSIONS_PER_KEY = 256
@@ -107,7 +107,7 @@ NOOP = Command("noop", "")
 
 def home_of(command: Command) -> str:
     """The key under which a session's answer is kept."""
-    return command.key or min(keys_of(command), default="")
+    return command.key or first_key(command)
 
 
 def name_of(command: Command) -> Json:

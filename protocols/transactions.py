@@ -36,6 +36,14 @@ def keys_of(command: Command) -> tuple[str, ...]:
     return tuple(sorted({key for key in _NAMED[command.f](command.value) if type(key) is str}))
 
 
+def first_key(command: Command) -> str:
+    """The first of ``keys_of``, "" if there is none."""
+    if command.key or command.f not in MULTI:
+        return command.key
+    named = _NAMED[command.f](command.value)
+    return min([key for key in named if type(key) is str], default="")
+
+
 def _of_micro_ops(value: Any) -> list[Json]:
     micro_ops = value if isinstance(value, list) else []
     return [m[1] for m in micro_ops if isinstance(m, list) and len(m) == 3]

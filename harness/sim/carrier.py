@@ -15,16 +15,13 @@ from checker.history import INFO, Row
 from harness.sim.agenda import MESSAGE
 from harness.sim.clients import new_row
 from harness.sim.frozen import SAMPLE
-from harness.sim.jsonable import plain
+from harness.sim.jsonable import plain, scalars
 from harness.sim.parcel import Parcel
 from protocols.kernel import NOTE, PERSIST, REPLY, SEND, SET_TIMER, Said
-from protocols.shapes import SCALARS
 
 if TYPE_CHECKING:
     from harness.sim.node import Node
     from harness.sim.stage import Stage
-
-scalars = frozenset(SCALARS).issuperset
 
 Carry: TypeAlias = Callable[[list[Said], int], None]
 """(what a step said, the time in ns)."""

@@ -15,10 +15,9 @@ from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from harness.sim.frozen import content_of, hints_of
-from harness.sim.jsonable import plain
+from harness.sim.jsonable import plain, scalars
 from protocols.shapes import SCALARS, copier
 
-scalars = frozenset(SCALARS).issuperset
 _ANYTHING = (*SCALARS, object, Any)
 
 

@@ -8,6 +8,9 @@ from typing import cast
 from protocols.shapes import SCALARS
 from protocols.wire import dumps, loads
 
+scalars = frozenset(SCALARS).issuperset
+"""Whether these types are of what never changes."""
+
 
 def plain(value: object) -> object:
     """What ``loads(dumps(value))`` is, faster for the values that are common.
@@ -20,10 +23,8 @@ def plain(value: object) -> object:
         return value
     if cls is list or cls is tuple:
         items = cast("Sequence[object]", value)
-        if len(items) == 2:
-            one, two = items
-            if type(one) in SCALARS and type(two) in SCALARS:
-                return [one, two]
+        if scalars(map(type, items)):
+            return list(items)
         return [v if type(v) in SCALARS else plain(v) for v in items]
     if cls is dict:
         fields = cast("dict[object, object]", value)

@@ -65,7 +65,7 @@ class Wire:
     """
 
     __slots__ = (
-        "_base_ns", "_calm", "_doubled", "_late", "_late_ns", "_lost", "_more", "_span_ns",
+        "_base_ns", "_calm", "_clear", "_doubled", "_late", "_late_ns", "_lost", "_more", "_span_ns",
         "_weather_seed", "calm", "cut", "link", "src", "take", "weather",
     )  # fmt: skip
 
@@ -82,7 +82,7 @@ class Wire:
         self._doubled = self._lost + _share(network.duplicate_permille)
         self._late = self._doubled + _share(network.late_permille)
         self._late_ns = max(0, network.late_us - least) * US + 1
-        self.weather = CLEAR
+        self.weather, self._clear = CLEAR, True
         self._calm = self.calm = src != dst
         self.cut = False
         # The streams are made when the first message is: many links of a short trial see none.
@@ -92,14 +92,22 @@ class Wire:
     def shape(self, weather: Weather) -> None:
         """Let this weather be until the next; under CLEAR the link is its own self again."""
         self.weather = weather
-        self.calm = self._calm and weather == CLEAR
+        self._clear = weather == CLEAR
+        self.calm = self._calm and self._clear
 
     def arrivals(self, taken: int) -> Sequence[int]:
         """After how many ns this message arrives: never, once, or several times."""
         usual = [taken] if taken >= 0 else self._oddly(-1 - taken)
-        if self.weather == CLEAR:
+        if self._clear:
             return usual
-        return [ns for own in usual for ns in self._under_weather(own)]
+        weather, found = self.weather, []
+        for own_ns in usual:
+            if weather.loss_permille and self._happens(weather.loss_permille):
+                continue
+            found.append(own_ns + self._held_up())
+            if weather.duplicate_permille and self._happens(weather.duplicate_permille):
+                found.append(own_ns + self._held_up())
+        return found
 
     def _oddly(self, draw: int) -> list[int]:
         fate, delay = draw >> DELAY_BITS, draw & DELAY_MASK
@@ -110,18 +118,10 @@ class Wire:
         again = self._extra(DELAY_BITS)
         return [self._base_ns + (bits * self._span_ns >> DELAY_BITS) for bits in (delay, again)]
 
-    def _under_weather(self, own_ns: int) -> Iterator[int]:
-        weather = self.weather
-        if self._happens(weather.loss_permille):
-            return
-        yield own_ns + self._held_up()
-        if self._happens(weather.duplicate_permille):
-            yield own_ns + self._held_up()
-
     def _held_up(self) -> int:
         """How long the weather keeps one packet, in ns."""
         weather = self.weather
-        if self._happens(weather.reorder_permille):
+        if weather.reorder_permille and self._happens(weather.reorder_permille):
             return 0
         least = max(0, weather.delay_ms - weather.jitter_ms) * MS
         most = (weather.delay_ms + weather.jitter_ms) * MS
@@ -134,4 +134,4 @@ class Wire:
         return self._more(bits)
 
     def _happens(self, permille: int) -> bool:
-        return permille > 0 and self._extra(FATE_BITS) < _share(permille)
+        return self._extra(FATE_BITS) < _share(permille)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.kernel import Command
-from protocols.statemachine import Answer, KeyValue, interfere
+from protocols.statemachine import Answer, KeyValue
 from protocols.transactions import MULTI, keys_of
 
 JSON = st.recursive(
@@ -72,13 +72,6 @@ def test_a_command_that_names_a_key_concerns_no_other():
     assert keys_of(refused) == ("x",)
     assert not store.run(refused).ok
     assert store.values == {"x": [1]}
-
-
-def test_transactions_interfere_where_they_share_a_key():
-    ab, bc, d = (txn(*(("append", k, 1) for k in keys)) for keys in ("ab", "bc", "d"))
-    assert interfere(ab, bc)
-    assert not interfere(ab, d)
-    assert interfere(bc, Command("read", "c"))
 
 
 @pytest.mark.parametrize("f", MULTI)
