@@ -27,7 +27,8 @@ class Deployment:
 
     ``product`` is what runs, where that is none of our protocols.
     ``tag`` names what is ours on the hosts: another run's is another. Given, it means what an earlier
-    process of ours has put there. ``leave_running``: the nodes live on when the controller dies.
+    process of ours has put there. ``lossy``: the nodes' data is on a file system that forgets what was not
+    synced. ``leave_running``: the nodes live on when the controller dies.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Deployment:
         leave_running: bool = False,
         tag: str | None = None,
         admin: bool = False,
+        lossy: bool = False,
         transport: str = TCP,
         product: type[Product] | None = None,
         say: Callable[[str], None],
@@ -72,6 +74,7 @@ class Deployment:
         self.injector = Injector(
             self.remotes, self.system, home, self.tag, leave_running=leave_running
         )
+        self.lossy = lossy
         self.distances: list[Proof] = []
         """The proof that the hosts are as far apart as ``bring_up`` was told to make them."""
 
@@ -111,7 +114,7 @@ class Deployment:
     ) -> list[Proof]:
         self.weather = weather is not False
         try:
-            return self.injector.prepare(weather=self.weather, rtt_ms=rtt_ms)
+            return self.injector.prepare(weather=self.weather, rtt_ms=rtt_ms, lossy=self.lossy)
         except CapabilityError as error:
             if weather is not None or rtt_ms:
                 raise

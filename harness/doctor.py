@@ -183,7 +183,8 @@ def probe_inside() -> list[Finding]:
             python = remote.run([remote.host.python, "--version"]).stdout.strip()
             took = time.monotonic() - began
             made = f"one made and reached over SSH in {took:.2f} s; {python}"
-            return [Finding("hosts", True, made), _filter(remote), _weather(remote)]
+            looks = (_filter, _weather, _fuse)
+            return [Finding("hosts", True, made), *(look(remote) for look in looks)]
     except HarnessError as error:
         problem, _, remedy = str(error).partition("\n  type: ")
         return [Finding("hosts", False, problem, remedy or "harness --debug hosts -n 1 -- true")]
@@ -223,6 +224,13 @@ def _weather(remote: Remote) -> Finding:
         problems.append(problem)
     remedy = "run on a kernel that has sch_netem or nfnetlink_queue (the other faults work)"
     return Finding(name, False, "; ".join(problems) or "neither tc nor iptables", remedy)
+
+
+def _fuse(remote: Remote) -> Finding:
+    """A luxury: power cuts are played without it, too."""
+    able = remote.run(["sh", "-c", "[ $(id -u) = 0 ] && : <>/dev/fuse"], check=False, root=True)
+    lacks = "not here: `--lossy` needs root and /dev/fuse (--nemesis disk does without)"
+    return Finding("FUSE", True, "for `--lossy`" if able.status == 0 else lacks)
 
 
 def _rule(remote: Remote, path: str, table: str, chain: str, *target: str) -> str | None:

@@ -39,6 +39,7 @@ class Wanted:
     tunnel: bool
     leave_running: bool
     admin: bool = False
+    lossy: bool = False
 
 
 def trials(trial: Trial, wanted: Wanted, progress: Progress) -> int:
@@ -74,7 +75,8 @@ def execute(
     """One trial. Its run directory is whole whatever happens; only then is it judged."""
     directory = RunDirectory.create(wanted.store, run_name(trial))
     if reproduce is None:
-        reproduce = trial.command("test", *(() if wanted.on == "local" else ("--on", wanted.on)))
+        where = () if wanted.on == "local" else ("--on", wanted.on)
+        reproduce = trial.command("test", *where, *(("--lossy",) if wanted.lossy else ()))
     about = {
         "on": wanted.on,
         "commit": commit(),
@@ -85,6 +87,7 @@ def execute(
     real = kind(
         trial, wanted.hosts, directory, progress,
         about=about, tunnel=wanted.tunnel, leave_running=wanted.leave_running, admin=wanted.admin,
+        lossy=wanted.lossy,
     )  # fmt: skip
     try:
         stats = real.run()

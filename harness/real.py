@@ -69,6 +69,7 @@ class RealTrial:
         tunnel: bool = False,
         leave_running: bool = False,
         admin: bool = False,
+        lossy: bool = False,
     ) -> None:
         self.trial, self.directory, self.progress = trial, directory, progress
         self.about: dict[str, object] = {**trial.to_json(), **about}
@@ -88,6 +89,7 @@ class RealTrial:
             tunnel=tunnel,
             leave_running=leave_running,
             admin=admin,
+            lossy=lossy,
             transport=trial.transport,
             product=product_of(trial),
             say=progress.say,

@@ -34,6 +34,7 @@ STANDARD_LIBRARY_ONLY = (
     "protocols",
     "harness.node",
     "harness.remote.agent",
+    "harness.remote.lossy",
     "harness.remote.netem",
 )
 IMPURE_MODULES = {

@@ -49,6 +49,11 @@ DEFAULT_NODES = 5
 )  # fmt: skip
 @click.option("--leave-running", is_flag=True, help="Leave the system running (inventories only).")
 @click.option(
+    "--lossy",
+    is_flag=True,
+    help="Keep the nodes' data on a file system that forgets what was not synced (FUSE; needs root).",
+)
+@click.option(
     "--admin", is_flag=True, help="Nodes answer the admin's paths (harness/node/admin.py)."
 )
 @shared.store
@@ -64,6 +69,10 @@ def command(**given: Any) -> int:
       harness test --system etcd -w cas --nemesis partition,kill,pause
     """
     on = given["on"]
+    if given["lossy"] and given["leave_running"]:
+        raise UsageError(
+            "--lossy: that file system ends with the trial, so it cannot leave nodes running"
+        )
     if on == SIMULATED:
         raise UsageError("--on sim: the simulator has a command of its own, `harness sim`")
     if on == LOCAL:
@@ -133,6 +142,7 @@ def on_hosts(
         tunnel=tunnel,
         leave_running=given["leave_running"],
         admin=given["admin"],
+        lossy=given["lossy"],
     )
     return trials(trial, wanted, progress)
 

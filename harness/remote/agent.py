@@ -14,6 +14,7 @@ and what to ``do``, and answers each in turn with one line of that id (``error``
 - **Ledger**: what it would undo is in a file, so that the next run's agent does it if this one was
   killed too.
 - **Weather**: it starts ``netem.py`` beside it, where the kernel has no netem, and hands it rules.
+- **Power**: it starts ``lossy.py``, a file system, if it is asked to, and hands it what a power cut does.
 """
 
 from __future__ import annotations
@@ -207,23 +208,24 @@ class Burst:
         return {"sent": self.sent, "rtt_us": rtts, "errors": self.errors}
 
 
-# --- the helper that makes weather ----------------------------------------------------------------
+# --- helpers --------------------------------------------------------------------------------------
 
 
-class Weather:
-    """``netem.py`` as a child process; it ends with us, since its input does."""
+class Helper:
+    """A script beside us as a child process; it ends with us, since its input does."""
 
-    def __init__(self, script: str, first_queue: int) -> None:
+    def __init__(self, script: str, *arguments: str) -> None:
+        self._name = Path(script).stem
         self._child = subprocess.Popen(
-            [sys.executable, script, str(first_queue)],
+            [sys.executable, script, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self.queue: int = self._hear()["queue"]
+        self.greeting = self._hear()
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, int]:
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Raises RuntimeError if the helper died or is stuck."""
         assert self._child.stdin is not None
         try:
@@ -233,22 +235,22 @@ class Weather:
             raise RuntimeError(self._why()) from None
         return self._hear()
 
-    def _hear(self) -> dict[str, int]:
+    def _hear(self) -> dict[str, Any]:
         assert self._child.stdout is not None
         ready, _, _ = select.select([self._child.stdout.fileno()], [], [], _HELPER_TIMEOUT_S)
         line = self._child.stdout.readline() if ready else b""
         if not line:
             raise RuntimeError(self._why())
-        answer: dict[str, int] = json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
     def _why(self) -> str:
         self._child.kill()
         said = self._child.communicate()[1].decode(errors="replace").strip().splitlines()
-        return f"the netem helper ended: {said[-1] if said else 'no word'}"
+        return f"the {self._name} helper ended: {said[-1] if said else 'no word'}"
 
     def close(self) -> None:
-        """Let the held packets go; then it ends."""
+        """It lets go of what it holds; then it ends."""
         with contextlib.suppress(OSError):
             if self._child.stdin is not None:
                 self._child.stdin.close()
@@ -373,7 +375,8 @@ class Agent:
         self.entry: dict[str, Any] = {
             name: hello[name] for name in ("pid_files", "directories", "leave_running")
         }
-        self.weather: Weather | None = None
+        self.weather: Helper | None = None
+        self.disk: Helper | None = None
         self.burst: tuple[int, Burst] | None = None
         self._write_ledger()
         self.answers: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -384,6 +387,8 @@ class Agent:
             "state": self.state,
             "queue": self.open_queue,
             "weather": self.set_weather,
+            "disk": self.open_disk,
+            "power": self.power,
             "beat": lambda _: {},
         }
 
@@ -425,13 +430,23 @@ class Agent:
 
     def open_queue(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self.weather is None:
-            self.weather = Weather(request["script"], request["first"])
-        return {"queue": self.weather.queue}
+            self.weather = Helper(request["script"], str(request["first"]))
+        return {"queue": self.weather.greeting["queue"]}
 
     def set_weather(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self.weather is None:
             raise RuntimeError("weather before a queue")
         return self.weather.ask({"rules": request["rules"]})
+
+    def open_disk(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if self.disk is None:
+            self.disk = Helper(request["script"], request["directory"], *request["kept"])
+        return self.disk.greeting
+
+    def power(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        if self.disk is None:
+            raise RuntimeError("power before a disk")
+        return self.disk.ask({"do": request["verb"], "ms": request.get("ms", 0)})
 
     def wait_s(self) -> float:
         """How long there is nothing to do but listen, at most."""
@@ -460,6 +475,8 @@ class Agent:
         entry = {**self.entry, "processes": list(self.processes.started.items())}
         if orderly:
             entry["leave_running"] = True
+        if self.disk is not None:  # what uses it is through, or is killed; then it can be removed
+            self.disk.close()
         problems = undo(entry, self.processes)
         if self.weather is not None:
             self.weather.close()

@@ -97,13 +97,18 @@ class Injector:
     # --- before -----------------------------------------------------------------------------------
 
     def prepare(
-        self, *, weather: bool = True, rtt_ms: Mapping[Link, int] | None = None
+        self,
+        *,
+        weather: bool = True,
+        rtt_ms: Mapping[Link, int] | None = None,
+        lossy: bool = False,
     ) -> list[Proof]:
         """Start the agents, undo what crashed runs have left, and make ready on every host.
 
         ``weather``: whether packets will be delayed or lost, so that it is found out now how.
         ``rtt_ms`` are round trips that stand from now on, whatever faults come and go; the proof
-        that they do is returned. Raises CapabilityError, naming the host, for what it lacks, or if
+        that they do is returned. ``lossy``: the nodes' data is on a file system that forgets what was not
+        synced (``harness.remote.lossy``). Raises CapabilityError, naming the host, for what it lacks, or if
         hosts do not hear each other before any fault; RemoteError. Then nothing is left on the hosts.
         """
         far = rtt_ms or {}
@@ -112,6 +117,8 @@ class Injector:
                 self._look(weather=weather, far=bool(far))
                 self._find_clocks()
                 self.agents.open(self.directory, self._pid_files, leave_running=self._leave_running)
+                if lossy:
+                    self.disks.mount()
                 if weather or far:
                     self._find_weather()
                 self._set_up()
@@ -156,7 +163,7 @@ class Injector:
         def open_queue(node: int) -> int:
             link = self.agents.links[node]
             try:
-                queue: int = link.ask("queue", script=link.helper, first=first)["queue"]
+                queue: int = link.ask("queue", script=link.netem, first=first)["queue"]
             except RemoteError as error:
                 raise CapabilityError(
                     f"{self._name(node)} can neither delay nor lose packets: its kernel has no "

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from harness.errors import CapabilityError, RemoteError
 from harness.node import clock as clock_module
 from harness.remote import agent as agent_module
+from harness.remote import lossy as lossy_module
 from harness.remote import netem as netem_module
 from harness.remote.agent import OWN_FOLDER
 from harness.remote.seam import Remote, Stream, on_all, raise_first
@@ -29,7 +30,7 @@ class AgentLink:
 
     def __init__(self, remote: Remote, folder: str) -> None:
         self.remote, self.folder = remote, folder
-        for module in (agent_module, netem_module, clock_module):
+        for module in (agent_module, netem_module, lossy_module, clock_module):
             source = Path(str(module.__file__))
             remote.put(source.read_bytes(), f"{folder}/{source.name}")
         self._stream: Stream = remote.stream(
@@ -39,8 +40,12 @@ class AgentLink:
         self._lock = threading.Lock()
 
     @property
-    def helper(self) -> str:
+    def netem(self) -> str:
         return f"{self.folder}/{Path(str(netem_module.__file__)).name}"
+
+    @property
+    def lossy(self) -> str:
+        return f"{self.folder}/{Path(str(lossy_module.__file__)).name}"
 
     def ask(
         self, do: str, *, timeout_s: float = _ANSWER_TIMEOUT_S, **fields: Any

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
-from harness.errors import CapabilityError
+from harness.errors import CapabilityError, RemoteError
 from harness.remote.faults_process import Processes
 from harness.remote.faults_record import Json, Proof, proof
 from harness.remote.seam import Remote, on_all, raise_first
-from harness.systems.kernel import HasJournal
+from harness.systems.kernel import HasData, HasJournal
 from nemesis.actions import Corrupt, Kill, LoseUnsynced, Restore, SlowDisk
 
 JournalAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore
@@ -31,6 +31,27 @@ class Disks:
     def __init__(self, remotes: Mapping[int, Remote], processes: Processes) -> None:
         self.remotes, self.processes = remotes, processes
         self.slow: set[int] = set()
+        self.lossy = False
+        """Whether the nodes' data is on a file system of ours, which knows what was synced."""
+
+    def mount(self) -> None:
+        """Put it there. Raises CapabilityError, naming the host, where that cannot be."""
+        system = self.processes.system
+        if not isinstance(system, HasData):
+            raise CapabilityError(f"{system.name}: nobody has said where its data is")
+
+        def mount(node: int) -> None:
+            link, data = self.processes.agents.links[node], system.data(node)
+            try:
+                link.ask("disk", script=link.lossy, directory=data.path, kept=data.kept)
+            except RemoteError as error:
+                raise CapabilityError(
+                    f"{self.remotes[node].host.name} cannot mount a file system of ours, which needs "
+                    f"root and /dev/fuse ({error.problem})"
+                ) from error
+
+        self.processes.agents.each(mount)
+        self.lossy = True
 
     def change(self, actions: Sequence[JournalAction], end: End) -> list[Proof]:
         """Carry the actions out, of one class and each of another node, all at once."""
@@ -48,9 +69,15 @@ class Disks:
 
     def _change(self, action: JournalAction) -> Proof:
         node = action.node
+        saw: Mapping[str, Json]
         match action:
             case SlowDisk(_, ms):
                 return self._slow(action, ms)
+            case LoseUnsynced(_, torn) if self.lossy:
+                link = self.processes.agents.links[node]
+                forgot = link.ask("power", verb="tear" if torn else "lose")
+                saw = {name: forgot[name] for name in ("files", "writes", "lost", "left")}
+                return proof(action, "fuse", saw, saw["left"] == 0)
             case LoseUnsynced(_, torn):
                 saw = self._do(node, "tear" if torn else "lose")
                 has, synced, had = (
@@ -106,6 +133,9 @@ class Disks:
     def _do(self, node: int, verb: str, *amounts: str) -> Mapping[str, Json]:
         system = self.processes.system
         if not isinstance(system, HasJournal):
+            if self.lossy and verb in ("slow", "look"):
+                ms = int(amounts[0]) if amounts else 0
+                return self.processes.agents.links[node].ask("power", verb=verb, ms=ms)
             raise CapabilityError(f"{system.name}: nobody has said how its disk is broken")
         return system.disk(node, self.remotes[node], verb, *amounts)
 

@@ -55,6 +55,22 @@ class HasDisk(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Where a node has, on its host, what is to survive a power cut; there before it starts."""
+
+    path: str
+    kept: tuple[str, ...] = ()
+    """Names of files that are not its own, such as notes for the checkers: these survive in any case."""
+
+
+@runtime_checkable
+class HasData(Protocol):
+    """A system whose files can be put on another file system."""
+
+    def data(self, node: int) -> DataDirectory: ...
+
+
 @runtime_checkable
 class HasJournal(Protocol):
     """A system whose durable state can be broken as ``harness.node.disk`` does it."""

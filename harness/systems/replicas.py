@@ -20,7 +20,7 @@ from harness.remote.hosts_root import SHARED
 from harness.remote.seam import Host, Remote, on_all
 from harness.systems import bundle, daemon, http_client
 from harness.systems.http_client import Connect, HttpClient
-from harness.systems.kernel import ClockPage
+from harness.systems.kernel import ClockPage, DataDirectory
 from harness.systems.ports import HTTP_PORT, PEER_PORT
 from workloads.kernel import Client
 
@@ -143,6 +143,9 @@ class Replicas:
     def wipe(self, node: int, remote: Remote) -> tuple[int, int]:
         before, after = daemon.run(remote, _WIPE, self._home(node)).stdout.split()
         return int(before), int(after)
+
+    def data(self, node: int) -> DataDirectory:
+        return DataDirectory(f"{self._home(node)}/data", kept=("notes.jsonl",))
 
     def disk(self, node: int, remote: Remote, verb: str, *amounts: str) -> Mapping[str, object]:
         python = self._hosts[node].python

@@ -213,7 +213,7 @@ def test_clocks_and_disks_are_broken_and_healed(tmp_path: Path) -> None:
 def test_who_tells_before_it_syncs_is_found_by_a_power_cut(tmp_path: Path) -> None:
     """And not by kills of all nodes (tests/sim/test_disk.py; docs/faults.md has both on hosts)."""
     words = "test -p tests.mutants.unsynced:UnsyncedABD -n 3 --nemesis disk-power --time 6 --seed 1"
-    code, out, _ = harness(tmp_path, *words.split(), "--keys", "1", "--rate", "50")
+    code, out, _ = harness(tmp_path, *words.split(), "--keys", "20", "--rate", "100")
 
     assert code == 1, out
     assert "linearizable is invalid" in out

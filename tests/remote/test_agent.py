@@ -271,6 +271,7 @@ def test_what_it_does_not_know_is_an_error_and_it_goes_on(start) -> None:
     one = start()
     assert "KeyError" in one.ask("dance")["error"]
     assert "weather before a queue" in one.ask("weather", rules={})["error"]
+    assert "power before a disk" in one.ask("power", verb="lose")["error"]
     assert one.ask("beat") == {}
 
 
@@ -279,6 +280,22 @@ def test_a_helper_that_cannot_start_says_why(start, tmp_path) -> None:
     script.write_text("raise SystemExit('no queue for you')\n")
     said = start().ask("queue", script=str(script), first=1)
     assert said == {"error": "RuntimeError: the netem helper ended: no queue for you"}
+
+
+def test_a_disk_hears_what_the_power_does_and_ends_with_the_agent(start, tmp_path) -> None:
+    script = tmp_path / "disk.py"
+    script.write_text(
+        "import json, pathlib, sys\n"
+        "print(json.dumps({'mounted': sys.argv[1:]}), flush=True)\n"
+        "for line in sys.stdin: print(json.dumps({'did': json.loads(line)['do']}), flush=True)\n"
+        "pathlib.Path(sys.argv[1], 'unmounted').touch()\n"
+    )
+    one = start()
+    asked = {"script": str(script), "directory": str(tmp_path), "kept": ["notes"]}
+    assert one.ask("disk", **asked) == {"mounted": [str(tmp_path), "notes"]}
+    assert one.ask("power", verb="lose") == {"did": "lose"}
+    one.stream.close()
+    assert (tmp_path / "unmounted").exists()
 
 
 def test_hello_that_cannot_be_is_an_error(tmp_path) -> None:

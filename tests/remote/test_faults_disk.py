@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.errors import CapabilityError
+from harness.errors import CapabilityError, RemoteError
 from harness.remote import faults_disk, faults_process
 from harness.remote.faults_disk import Disks
 from harness.remote.faults_process import Processes
+from harness.systems.kernel import DataDirectory
 from nemesis.actions import Corrupt, Kill, LoseUnsynced, Restore, SlowDisk
 from tests.remote.agents import LocalRemote, said
 
@@ -23,12 +24,21 @@ class Machine:
         self.running, self.answers, self.did, self.killed = 7, {}, [], []
         self.state = "running"
         remotes = {0: LocalRemote("h1", "127.0.0.1")}
-        agents = SimpleNamespace(links={0: SimpleNamespace(ask=self.ask)})
+        link = SimpleNamespace(ask=self.ask, lossy="lossy.py")
+        agents = SimpleNamespace(links={0: link}, each=lambda function: {0: function(0)})
         self.processes = Processes(remotes, self, agents)
         self.disks = Disks(remotes, self.processes)
 
-    def ask(self, do, **_):
+    def ask(self, do, **fields):
+        if do in ("disk", "power"):
+            self.did.append((do, *fields.values()))
+            if isinstance(answer := self.answers[do], RemoteError):
+                raise answer
+            return answer
         return {"state": self.state}
+
+    def data(self, node) -> DataDirectory:
+        return DataDirectory("/r/n1/data", ("notes",))
 
     def pid(self, node, remote):
         return self.running
@@ -155,3 +165,36 @@ def test_a_system_whose_files_nobody_knows_is_refused(machine) -> None:
     machine.processes.system = SimpleNamespace(name="machine", pid=machine.pid)
     with pytest.raises(CapabilityError, match="machine: nobody has said how its disk is broken"):
         machine.change(SlowDisk(0, 5))
+
+
+def test_a_file_system_of_ours_forgets_instead_where_it_can_be_mounted(machine) -> None:
+    machine.running = None
+    machine.answers = {"disk": {"mounted": "/r/n1/data"}, "power": {"id": 3, "files": 1, "writes": 9, "lost": 9, "left": 0}}  # fmt: skip
+    machine.disks.mount()
+    proof = machine.change(LoseUnsynced(0, torn=True))
+    assert (proof["bit"], proof["probe"]) == (True, "fuse")
+    assert proof["saw"] == {"files": 1, "writes": 9, "lost": 9, "left": 0}
+    machine.answers["power"]["left"] = 1
+    assert not machine.change(LoseUnsynced(0))["bit"]
+    assert machine.did == [
+        ("disk", "lossy.py", "/r/n1/data", ("notes",)), ("power", "tear"), ("power", "lose"),
+    ]  # fmt: skip
+
+
+def test_where_it_cannot_be_mounted_the_host_is_named(machine) -> None:
+    machine.answers["disk"] = RemoteError("h1", "Operation not permitted: fuse on /r")
+    with pytest.raises(
+        CapabilityError, match=r"h1 cannot mount.*needs root and /dev/fuse.*not perm"
+    ):
+        machine.disks.mount()
+    machine.processes.system = SimpleNamespace(name="machine", pid=machine.pid)
+    with pytest.raises(CapabilityError, match="machine: nobody has said where its data is"):
+        machine.disks.mount()
+
+
+def test_its_syncs_are_slowed_where_the_system_does_not_do_that_itself(machine) -> None:
+    machine.disks.lossy = True
+    machine.processes.system = SimpleNamespace(name="machine", pid=machine.pid)
+    machine.answers["power"] = looked(9, slow_ms=20, slowed_us=20_500)
+    assert machine.change(SlowDisk(0, 20))["saw"]["no sync of a process that is"] == "running"
+    assert machine.did[:2] == [("power", "slow", 20), ("power", "look", 0)]
