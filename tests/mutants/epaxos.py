@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from protocols.ballots import Ballot
+from protocols.ballots import ZERO, Ballot
 from protocols.epaxos import EPaxos
 from protocols.epaxos.batching import concerned
 from protocols.epaxos.execution import Executor
@@ -152,6 +152,25 @@ class BlindAndSmall(EPaxos):
         self.fast_quorum = self.size.fast
 
 
+class FewerThanNeedBe(EPaxos):
+    """X2: a fast quorum (``fast_quorum``) of one less than it takes for a recovery to see it."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.fast_quorum -= 1
+
+
+class ImpatientCommits(EPaxos):
+    """With ``patient=false`` the first answers are enough, though they differ: what they say together is
+    committed, without the votes of phase 2 that would let a recovery find it."""
+
+    def choose(self, iid: InstanceId, ballot: Ballot, command: Command | None, deps: Deps) -> None:
+        if ballot == ZERO and not self.patient:
+            self.commit(iid, command, deps)
+        else:
+            super().choose(iid, ballot, command, deps)
+
+
 class OwnAnswerOnly(EPaxos):
     """Who has opened a command stands by what it answered then, and forgets what it helped to examine.
 
@@ -181,4 +200,6 @@ MUTANTS: dict[str, type[EPaxos]] = {
     "first-key": FirstKey,
     "stamps-are-order": StampsAreOrder,
     "blind-and-small": BlindAndSmall,
+    "fewer-than-need-be": FewerThanNeedBe,
+    "impatient-commits": ImpatientCommits,
 }

@@ -12,7 +12,7 @@ from protocols.ballots import ZERO, Ballot, owner
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.log import Log, Vote
 from protocols.multipaxos import MultiPaxos
-from protocols.multipaxos.leadership import Leadership
+from protocols.multipaxos.leadership import Campaign, Leadership
 from protocols.multipaxos.leases import NOBODY, Lease
 from protocols.multipaxos.messages import Prepare, Promise
 from protocols.multipaxos.reads import Questions
@@ -79,6 +79,19 @@ class ReusesBallot(MultiPaxos):
             self.log.put(Vote(slot, ballot, command))
         else:
             super().vote(slot, ballot, command)
+
+
+class LeadsByAppointment(MultiPaxos):
+    """Whom option ``leader`` names takes office without anybody's promise: at a later start, too, when another leads
+    and has decided what it does not know of."""
+
+    def run_for_leader(self) -> None:
+        if self.preferred != self.id:
+            super().run_for_leader()
+        else:
+            everybody = sum(1 << node for node in self.nodes)
+            self.campaign = Campaign(self.next_ballot(), self.log.chosen + 1, everybody)
+            self.win(self.campaign)
 
 
 class AcceptsLower(MultiPaxos):
@@ -301,6 +314,7 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "closes-the-gap": ClosesTheGap,
     "reuses-ballot": ReusesBallot,
     "accepts-lower": AcceptsLower,
+    "leads-by-appointment": LeadsByAppointment,
     "half-is-majority": HalfIsMajority,
     "trusts-old-vote": TrustsOldVote,
     "runs-twice": RunsTwice,

@@ -25,6 +25,8 @@ ORPHANS = replace(
 )
 """Owners die with what they alone knew to be committed, while commands are opened in any order."""
 
+SOON = replace(RACES, nodes=5, options={"patient": "false"})
+
 ZOO = (
     *kin(
         "epaxos",
@@ -40,6 +42,8 @@ ZOO = (
             "first-key": (TRANSFERS, 10),
             "stamps-are-order": (CLOCKS, 10),
             "blind-and-small": (ORPHANS, 150),
+            "fewer-than-need-be": (replace(RACES, nodes=5), 100),
+            "impatient-commits": (SOON, 100),
         },
     ),
 )

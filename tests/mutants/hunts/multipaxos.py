@@ -95,6 +95,7 @@ ZOO = (
             "closes-the-gap": (CHURN, 100),
             "reuses-ballot": (STORM, 100),
             "accepts-lower": (LEADERS, 50),
+            "leads-by-appointment": (replace(STORM, options={"leader": "n1"}), 20),
             "half-is-majority": (STORM, 10),
             "trusts-old-vote": (STORM, 50),
             "loses-sessions": (LEADERS, 100),
