@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from secrets import token_hex
 
@@ -25,7 +25,7 @@ READY_S = 30.0
 class Deployment:
     """Nothing is done on a host before it is asked for; ``close`` ends the connections.
 
-    ``product`` is what runs, where that is none of our protocols.
+    ``product`` is what runs, where that is none of our protocols; ``lanes`` are the sorts of faults to come.
     ``tag`` names what is ours on the hosts: another run's is another. Given, it means what an earlier
     process of ours has put there. ``lossy``: the nodes' data is on a file system that forgets what was not
     synced. ``leave_running``: the nodes live on when the controller dies.
@@ -45,6 +45,7 @@ class Deployment:
         lossy: bool = False,
         transport: str = TCP,
         product: type[Product] | None = None,
+        lanes: Collection[str] = (),
         say: Callable[[str], None],
     ) -> None:
         self.hosts = dict(enumerate(hosts))
@@ -57,7 +58,12 @@ class Deployment:
         self.system: Replicas | Product
         if product is not None:
             self.system = product(
-                hosts=self.hosts, directory=home, cluster=self.tag, options=options, connect=reach
+                hosts=self.hosts,
+                directory=home,
+                cluster=self.tag,
+                options=options,
+                connect=reach,
+                lanes=lanes,
             )
         else:
             self.system = Replicas(
@@ -74,7 +80,7 @@ class Deployment:
         self.injector = Injector(
             self.remotes, self.system, home, self.tag, leave_running=leave_running
         )
-        self.lossy = lossy
+        self.lossy, self.lanes = lossy, frozenset(lanes)
         self.distances: list[Proof] = []
         """The proof that the hosts are as far apart as ``bring_up`` was told to make them."""
 

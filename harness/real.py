@@ -80,6 +80,8 @@ class RealTrial:
         if self.online is not None:
             self.workload = self.online.watching(self.workload)
         self.plan = trial.windows()
+        asked = {lane for window in self.plan for lane in lanes(window.fault)}
+        product = product_of(trial)
         zones = trial.places() or [host.zone for host in hosts]
         self.deployed = Deployment(
             trial.protocol,
@@ -89,9 +91,10 @@ class RealTrial:
             tunnel=tunnel,
             leave_running=leave_running,
             admin=admin,
-            lossy=lossy,
+            lossy=lossy or (product is not None and "disk" in asked),
             transport=trial.transport,
-            product=product_of(trial),
+            product=product,
+            lanes=asked,
             say=progress.say,
         )
         self.hosts, self.remotes = self.deployed.hosts, self.deployed.remotes
@@ -111,7 +114,7 @@ class RealTrial:
             self.deployed.bring_up(
                 cleanup,
                 self.progress,
-                weather=any("packet" in lanes(w.fault) for w in self.plan),
+                weather="packet" in self.deployed.lanes,
                 rtt_ms=links_of(self.trial),
                 clean=self.clean,
             )

@@ -17,9 +17,10 @@ from harness.systems import PRODUCTS
 from harness.systems.product import Product
 from harness.tables import find, nearest
 from nemesis import FAULTS, OF_ZONES
-from nemesis.actions import Plan
+from nemesis.actions import Corrupt, Fault, Plan, Restore, Window, Wipe
 from nemesis.membership import LEAST
 from nemesis.plan import lanes, make_plan, plan_from_json, plan_to_json, validate
+from nemesis.resolution import resolve
 from protocols import PROTOCOLS
 from protocols.kernel import Cluster, Replica
 from protocols.membership import first_members
@@ -196,6 +197,11 @@ class Trial:
                 raise UsageError(
                     f"--nemesis: {self.protocol} cannot be given faults of {', '.join(beyond)}"
                 )
+            if inside := [f for f in map(self._resolved, plan) if _knows_files(f)]:
+                raise UsageError(
+                    f"--nemesis: {inside[0].name} must know the files of {self.protocol}, and does not;"
+                    " disk-slow, disk-power, disk-lose and disk-torn need not"
+                )
         if not any("membership" in lanes(window.fault) for window in plan):
             return
         if not self.tested().changes_members:
@@ -208,6 +214,12 @@ class Trial:
             raise UsageError(
                 f"--nemesis membership needs {LEAST + 1} nodes, of which {LEAST} are members at first"
             )
+
+    def _resolved(self, window: Window) -> Fault:
+        """What a window's fault is like, on whatever nodes it will be."""
+        if isinstance(window.fault, Fault):
+            return window.fault
+        return resolve(window.fault, Random(0), range(self.nodes), zones=self.places())
 
     def members(self) -> tuple[int, ...]:
         """The nodes that take part at first. ``replica`` refuses options that cannot be meant."""
@@ -309,6 +321,11 @@ class Trial:
 def nothing(random: Random, options: Options) -> Generator:  # noqa: ARG001  the seam's signature
     """The generator of no op at all."""
     return Phases([])
+
+
+def _knows_files(fault: Fault) -> bool:
+    """Whether it does what can only be done by who knows the files of a system."""
+    return any(isinstance(a, Corrupt | Restore | Wipe) for a in (*fault.begin, *fault.end))
 
 
 def compact(value: object) -> str:

@@ -7,13 +7,15 @@ a directory of its own, is found, killed, started again and removed is done here
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar
 
 from harness.errors import CapabilityError, UsageError
+from harness.remote import clock_shim
 from harness.remote.seam import Host, Remote
 from harness.systems import daemon, debian
 from harness.systems.http_client import Connect
+from harness.systems.kernel import ClockPage, DataDirectory
 from harness.systems.ports import HTTP_PORT, PEER_PORT
 from harness.tables import nearest
 from workloads.kernel import Client
@@ -24,7 +26,8 @@ _ASK_S = 1.0
 
 class Product(ABC):
     """Implements ``System``. ``directory`` is absolute, and the same on all hosts; ``cluster`` is a
-    name that no other run has. ``connect`` opens connections to a port of a node's host, in a time.
+    name that no other run has. ``connect`` opens connections to a port of a node's host, in a time. ``lanes``:
+    the sorts of faults that it will be given.
     """
 
     name: str
@@ -36,8 +39,9 @@ class Product(ABC):
     """What its clients can be asked for (``workloads``)."""
     multi_key: ClassVar[bool] = False
     changes_members: ClassVar[bool] = False
-    withstands: ClassVar[frozenset[str]] = frozenset({"network", "process", "packet"})
-    """The lanes of faults (``nemesis.plan``) that can be done to it."""
+    withstands: ClassVar[frozenset[str]] = frozenset({"network", "process", "packet", "disk"})
+    """The lanes of faults (``nemesis.plan``) that can be done to it; of disks all but what must know files.
+    Clocks can be set wrong where it asks libc for the time (``harness.remote.clock_shim``)."""
     knobs: ClassVar[Mapping[str, Sequence[str]]] = {}
     """Its options besides ``program``, and what each may be, the default first; () for any text."""
 
@@ -49,10 +53,12 @@ class Product(ABC):
         cluster: str,
         options: Mapping[str, object],
         connect: Callable[[int, int, float], Connect],
+        lanes: Collection[str] = (),
     ) -> None:
         self.hosts, self.directory, self.cluster, self.reach = hosts, directory, cluster, connect
         self.options = {name: str(values[0]) for name, values in self.knobs.items() if values}
         self.options |= {name: str(value) for name, value in options.items()}
+        self.lanes = frozenset(lanes)
         self.programs: dict[int, list[str]] = {}
 
     # --- what a product says ----------------------------------------------------------------------
@@ -101,6 +107,10 @@ class Product(ABC):
         """
         daemon.prepare(remote, self.home(node), [self.peer_port(node), self.port(node)])
         self.programs[node] = self._installed(node, remote)
+        if "clock" in self.lanes:
+            shim = clock_shim.prepare(remote, self.home(node), self.clock(node).path)
+            words = [f"{name}={value}" for name, value in shim.items()]
+            self.programs[node] = ["env", *words, *self.programs[node]]
 
     def _installed(self, node: int, remote: Remote) -> list[str]:
         """The words that run the program there."""
@@ -126,6 +136,12 @@ class Product(ABC):
 
     def pid(self, node: int, remote: Remote) -> int | None:
         return daemon.pid(remote, self.home(node))
+
+    def clock(self, node: int) -> ClockPage:
+        return ClockPage(f"{self.home(node)}/clock", None)
+
+    def data(self, node: int) -> DataDirectory:
+        return DataDirectory(f"{self.home(node)}/data")
 
     def logs(self, node: int) -> Mapping[str, str]:
         return {"log": f"{self.home(node)}/log"}

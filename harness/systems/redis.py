@@ -40,6 +40,7 @@ class Redis(Product):
     program = "usr/bin/redis-server"
     commands = optimistic.COMMANDS
     multi_key = True
+    withstands = Product.withstands | {"clock"}
     knobs = {"fsync": ("everysec", "always", "no"), "wait": ("0", "1", "2")}  # noqa: RUF012
 
     def install(self, node: int, remote: Remote) -> None:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
 
 from harness.errors import CapabilityError, NotReadyError, UsageError
+from harness.remote.clock_shim import COMPILERS
 from harness.remote.seam import Host
 from harness.systems import PRODUCTS, debian
 from harness.systems.etcd import Etcd
 from harness.systems.http_client import connect_to
 from harness.systems.product import Product
 from harness.systems.redis import Redis
+from harness.trial import Trial
 from tests.node.processes import free_ports
 from tests.systems.local_remote import LocalRemote
 from workloads.kernel import Client, Refused
@@ -154,6 +158,29 @@ def test_removed_nothing_is_left(deployed) -> None:
     assert not state.exists() or "State:\tZ" in state.read_text()
     with pytest.raises(NotReadyError, match="its process has ended"):
         deployed.system.wait_ready(0, deployed.remote, 2)
+
+
+def test_one_whose_clocks_will_be_set_wrong_is_started_with_the_shim(tmp_path, monkeypatch) -> None:
+    if not any(map(shutil.which, COMPILERS)):
+        pytest.skip("no C compiler here")
+    deployed = Deployed(Redis, tmp_path)
+    monkeypatch.setattr(Product, "_installed", lambda *_: ["redis-server"])
+    for lanes, preloaded in (({"disk"}, False), ({"clock", "network"}, True)):
+        deployed.system.lanes = frozenset(lanes)
+        Product.install(deployed.system, 0, deployed.remote)
+        *words, program = deployed.system.programs[0]
+        assert program == "redis-server"
+        assert any(word.startswith("LD_PRELOAD=") for word in words) is preloaded
+        assert Path(deployed.system.clock(0).path).exists() is preloaded
+    assert "clock" not in Etcd.withstands
+
+
+@pytest.mark.parametrize("name", ["disk-corrupt", "wipe"])
+def test_faults_that_must_know_files_are_refused(name: str) -> None:
+    trial = Trial(protocol="redis", nemesis=name, time_ms=5_000, nodes=3)
+    with pytest.raises(UsageError, match="must know the files of redis"):
+        trial.windows()
+    assert replace(trial, nemesis="disk-power,disk-torn").windows()
 
 
 @pytest.mark.parametrize("place", PRODUCTS.values(), ids=PRODUCTS)
