@@ -131,6 +131,14 @@ class Trial:
             made = replace(made, main=main)
         return made if self.final else replace(made, final=nothing)
 
+    def check_load(self) -> None:
+        """Raises UsageError for options of the workload that do not go with each other, or with the sizes."""
+        if self.workload_options:
+            try:
+                self.made_workload().main(Random(0), self.load())
+            except ValueError as error:
+                raise UsageError(f"workload {self.workload}: {error}") from error
+
     def script(self) -> tuple[ScriptedOp, ...] | None:
         """The clients' very ops, where they are given. Raises UsageError for malformed ones."""
         if self.ops is None:

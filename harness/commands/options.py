@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 from secrets import randbelow
 from typing import Any, TypeVar
 
@@ -226,11 +225,7 @@ def check_trial(trial: Trial) -> None:
         tested.check(trial.options)
     else:
         trial.replica()
-    if trial.workload_options:
-        try:
-            workload.main(Random(0), trial.load())
-        except ValueError as error:
-            raise UsageError(f"workload {trial.workload}: {error}") from error
+    trial.check_load()
     if unserved := refused(workload.commands, tested.commands):
         offers = ", ".join(tested.commands or ("no leases: it keeps no time in its log",))
         raise UsageError(

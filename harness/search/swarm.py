@@ -38,14 +38,16 @@ LENGTHS = 6, 10, 16
 """Periods in a trial."""
 SHORTEST_MS, LONGEST_MS = 500, 8_000
 RATES = 50, 100, 200, 400
+DRAWS = 50
 
 
 def draw(random: Random, base: Trial) -> Trial:
     """A trial of the same protocol, workload and seed as ``base``, all else drawn with ``random``.
 
     Faults are drawn among the kinds of those that ``base`` names (all ``GROUPS`` for none), no trial is
-    longer than ``base``, and what zones and a wide-area network fix stays. Raises UsageError where the
-    base's plan or ops are given: what is drawn would not fit them.
+    longer than ``base``, and what zones and a wide-area network fix stays. What the base's options do not
+    go with is drawn again. Raises UsageError where nothing goes with them in many draws, or where a plan or
+    ops are given: what is drawn would not fit them.
 
     >>> base = Trial(protocol="abd")
     >>> draw(Random(1), base) == draw(Random(1), base) != draw(Random(2), base)
@@ -53,6 +55,19 @@ def draw(random: Random, base: Trial) -> Trial:
     """
     if base.plan is not None or base.ops is not None:
         raise UsageError("a swarm draws sizes and faults: it takes neither --plan nor --ops")
+    for _ in range(DRAWS):
+        drawn = _draw(random, base)
+        try:
+            drawn.replica()
+            drawn.check_load()
+        except UsageError as error:
+            wrong = error
+        else:
+            return drawn
+    raise UsageError(f"none of {DRAWS} trials that a swarm drew can be: {wrong}") from wrong
+
+
+def _draw(random: Random, base: Trial) -> Trial:
     nodes = base.nodes if base.wan or base.zones else random.choice((3, 3, 5))
     rtt_ms = base.rtt_ms if base.wan else random.choice(RTT_MS)
     period_ms = rtt_ms * random.choice(PERIODS_RTT)

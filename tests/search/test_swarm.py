@@ -53,3 +53,18 @@ def test_what_the_base_says_stands():
 def test_a_swarm_takes_no_plan():
     with pytest.raises(UsageError, match="neither --plan nor --ops"):
         draw(Random(1), replace(BASE, plan="[]"))
+
+
+def test_what_the_options_do_not_go_with_is_drawn_again():
+    """A mean of key 3 takes four keys; a reservation of 3 a pipeline of four."""
+    load = replace(BASE, workload="bench", workload_options={"distribution": "normal:3,1"})
+    own = replace(BASE, protocol="multipaxos", options={"reserve": "3"})
+    for seed in range(20):
+        assert draw(Random(seed), load).keys == 5
+        assert draw(Random(seed), own).options.get("pipeline", "4") == "4"
+
+
+def test_what_never_goes_with_them_is_a_sentence():
+    load = replace(BASE, workload="bench", workload_options={"distribution": "normal:60,1"})
+    with pytest.raises(UsageError, match=r"none of 50 trials .* mean is from 0 to"):
+        draw(Random(1), load)
