@@ -28,6 +28,7 @@ from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress, to_stdout
 from harness.sim import NETWORKS
+from harness.store.record import make_store
 from harness.transports import LOCAL
 from harness.trial import Trial
 from harness.wan import hosts_in, longest_ms
@@ -178,6 +179,7 @@ def measured(given: dict[str, Any]) -> Done:
         return simulated(trials, given["store"], progress)
     trials = [for_hosts(trial) for trial in trials]
     if not sandbox.inside():
+        make_store(given["store"])
         sandbox.enter([sys.executable, "-m", "harness", *again(given["seed"])])
     with LocalCluster(max(sizes), shared=given["transport"] == UNIX) as cluster:
         progress.say(f"{max(sizes)} hosts made on this machine ({cluster.up_s:.1f} s)")

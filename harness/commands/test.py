@@ -17,6 +17,7 @@ from harness.remote import sandbox
 from harness.remote.cluster import LocalCluster
 from harness.remote.seam import Host
 from harness.report.progress import Progress
+from harness.store.record import make_store
 from harness.systems.product import Product
 from harness.transports import LOCAL
 from harness.trial import Trial
@@ -84,6 +85,7 @@ def command(**given: Any) -> int:
         trial = for_hosts(trial_from(given, local_nodes(given["nodes"], given["wan"])), on)
         if not sandbox.inside():
             fetch(trial, given)  # inside there is no network
+            make_store(given["store"])
             sandbox.enter([sys.executable, "-m", "harness", *again(trial.seed)])
         with LocalCluster(trial.nodes, shared=trial.transport == UNIX) as cluster:
             progress = Progress()

@@ -161,10 +161,11 @@ def _be_init(
 
 
 def _make_root() -> None:
-    """Make / a file system in memory that shows all of the real / and has room for RUNTIME.
+    """Make / a file system in memory that shows all of the real / and has RUNTIME.
 
     A mount over some existing directory would hide what a user may have there: a store, a virtual
-    environment, the agent's socket.
+    environment, the agent's socket. It is read-only itself: what was made in it, a store in /, would be gone
+    with the sandbox.
     """
     stage = Path(
         "/proc"
@@ -183,8 +184,11 @@ def _make_root() -> None:
             ns.mount("proc", shown, "proc", ns.NOSUID | ns.NODEV | ns.NOEXEC)
         elif not entry.is_symlink():
             ns.bind(entry.path, shown)
-    (stage / RUNTIME.name).mkdir(mode=0o755)
+    runtime = stage / RUNTIME.name
+    runtime.mkdir(mode=0o755)
+    ns.mount("harness", runtime, "tmpfs", ns.NOSUID | ns.NODEV, "mode=755")
     ns.make_root(stage)
+    ns.mount(None, "/", None, ns.REMOUNT | ns.BIND | ns.RDONLY | ns.NOSUID | ns.NODEV)
 
 
 def _become(argv: Sequence[str], mode: rootless.Mode) -> NoReturn:

@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from errno import EACCES
 from itertools import count
 from pathlib import Path
 
@@ -111,6 +112,14 @@ class RunDirectory:
         """Close the history. Idempotent."""
         if self._journal is not None:
             self._journal.close()
+
+
+def make_store(store: Path) -> None:
+    """Make the directory, if need be, before a sandbox is entered that could not. Raises StoreError."""
+    with _writing(store):
+        store.mkdir(parents=True, exist_ok=True)
+        if not os.access(store, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES), str(store))
 
 
 def _link(link: Path, target: str) -> None:

@@ -93,6 +93,14 @@ def state_of_the_machine() -> tuple[object, ...]:
     )
 
 
+def test_nothing_can_be_put_where_it_would_be_lost():
+    """/ is made for the sandbox, and ends with it; what lies below is the machine's own."""
+    lost = run("sh", "-c", "mkdir /store")
+    assert lost.returncode == 1
+    assert "Read-only file system" in lost.stderr
+    assert run("sh", "-c", "touch /.harness/x").returncode == 0
+
+
 def test_the_status_is_that_of_the_command():
     assert run("sh", "-c", "exit 7").returncode == 7
     assert run("sh", "-c", "kill -9 $$").returncode == 128 + 9
