@@ -112,6 +112,8 @@ class Clients:
         """The commands that have waited for a whole tick or more, and are sent again now. Those that
         have for too long are dropped: their clients have long timed out.
         """
+        if not self._waiting:  # mostly, at replicas that clients do not ask
+            return []
         for waiting in self._waiting.values():
             waiting.ticks += 1
         self._waiting = {n: w for n, w in self._waiting.items() if w.ticks <= self._patience}

@@ -311,6 +311,12 @@ class Replica(ABC, Generic[Message]):
                 self.on_start(event.durable)
         return said
 
+    def receive(self, src: NodeId, msg: Message) -> list[Said]:
+        """``react`` to a message, as most events are."""
+        said = self._said = []
+        self.on_message(src, msg)
+        return said
+
     @abstractmethod
     def on_start(self, durable: Mapping[str, Json]) -> None:
         """Build the state from what was persisted (as JSON gives it back: tuples became lists)."""

@@ -86,6 +86,9 @@ class Log:
         vote = self._votes.get(slot)
         return ZERO if vote is None else vote.ballot
 
+    def get(self, slot: int) -> Vote | None:
+        return self._votes.get(slot)
+
     def __getitem__(self, slot: int) -> Vote:
         return self._votes[slot]
 

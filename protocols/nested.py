@@ -29,7 +29,6 @@ from protocols.kernel import (
     Fired,
     Json,
     NodeId,
-    Received,
     Replica,
     Requested,
     RequestId,
@@ -143,7 +142,9 @@ class Host(Replica[Message]):
         """
         part = self.parts.get(msg.part)
         if part is not None and isinstance(msg, part.kind) and src in part.replica.nodes:
-            self.step_part(part, Received(src, msg.msg))
+            replica = part.replica
+            replica.now_ms = self.now_ms
+            self._hand_on(part, replica.receive(src, msg.msg))
 
     def part_fired(self, timer: str) -> bool:
         """Whether the timer is a part's, which has then had it."""

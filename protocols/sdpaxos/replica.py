@@ -200,8 +200,11 @@ class SDPaxos(Commander):
     # --- executing --------------------------------------------------------------------------------
 
     def next_entry(self) -> Vote | None:
-        slot = self.log.chosen + 1
-        return self.log[slot] if slot in self.log else None  # noqa: SIM401  a Log has no get
+        return self.log.get(self.log.chosen + 1)
+
+    def own(self, entry: Command) -> bool:
+        """Whether it is a turn of this node's row."""
+        return entry.f == TURN and entry.key == str(self.id)
 
     def next_place(self, entry: Command) -> Place:
         """The C-instance that this entry would stand for if it were executed next."""
@@ -236,7 +239,7 @@ class SDPaxos(Commander):
         command that a majority has voted for before it knew of any newer sequencer. A sequencer's
         own turn has one of these two votes only.
         """
-        if vote.command != turn(self.id) or owner(vote.ballot) == self.id:
+        if not self.own(vote.command) or owner(vote.ballot) == self.id:
             return False
         if vote.ballot != self.store.sequencer:
             return False
@@ -254,7 +257,7 @@ class SDPaxos(Commander):
     def fill_turn(self) -> None:
         """This node's turn, and it has nothing to say: so that the others need not wait."""
         vote = self.next_entry()
-        if vote is None or vote.command != turn(self.id):
+        if vote is None or not self.own(vote.command):
             return
         if self.next_place(vote.command)[1] > self.index:
             self.command(())

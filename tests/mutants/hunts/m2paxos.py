@@ -38,7 +38,7 @@ ZOO = (
         MUTANTS,
         "liveness",
         {"object-by-object": (LISTS, 20)},
-        costly={"object-by-object": 60},
+        costly={"object-by-object": 8},
     ),
     *kin("m2paxos", MUTANTS, "bank", {"first-object": (BANK, 10)}),
 )
