@@ -67,15 +67,21 @@ class Taker(Protocol):
 
 
 def leave_out(
-    search: Taker, items: Callable[[], list[T]], build: Callable[[list[T]], Trial]
+    search: Taker,
+    items: Callable[[], list[T]],
+    build: Callable[[list[T]], Trial],
+    *,
+    parts: int = 0,
 ) -> None:
     """Delta debugging: try without halves, quarters ... and single ones of the items, from the end.
 
-    ``items`` gives those of the best trial, ``build`` makes a trial of some of them.
+    ``items`` gives those of the best trial, ``build`` makes a trial of some of them. With ``parts``
+    none that is smaller than one of so many.
     """
     if items() and search.attempt([build([])]) is not None:
         return
     size = max(1, len(items()) // 2)
+    least = len(items()) // parts if parts else 1
     while items():
         end = len(items())
         while end > 0:
@@ -83,9 +89,9 @@ def leave_out(
             ends = range(end, 0, -size)[: search.jobs]
             place = search.attempt([build(left[: max(0, at - size)] + left[at:]) for at in ends])
             end = ends[-1 if place is None else place] - size
-        if size == 1:
-            return
         size //= 2
+        if size < least or size == 0:
+            return
 
 
 # --- clients and their ops ------------------------------------------------------------------------
@@ -147,18 +153,45 @@ def evidence_close_together(search: Search) -> None:
     search.attempt([*candidates, with_script(trial, ops)], MANY_SEEDS)
 
 
+def over_with_the_evidence(search: Search) -> None:
+    """The trial ends where the evidence does: what comes after it can have had no part in it."""
+    trial, evidence = search.best, evidence_of(search)
+    if not evidence:
+        return
+    time_ms = max(row.time_ns for row in evidence) // MS + 1
+    if time_ms < trial.time_ms:
+        search.attempt([_cut_to(trial, time_ms)])
+
+
+def _cut_to(trial: Trial, time_ms: int) -> Trial:
+    """Only what begins before then."""
+    plan = [window for window in trial.windows() if window.at_ms < time_ms]
+    cut = replace(with_faults(trial, plan), time_ms=time_ms)
+    ops = [op for op in script_of(trial) if op.at_ns < time_ms * MS]
+    return cut if trial.ops is None else with_script(cut, ops)
+
+
 def shorter_history(search: Search) -> None:
     """Only what happens in the first half, quarter ... of the time."""
     for share in (16, 8, 4, 2):
-        trial = search.best
-        time_ms = trial.time_ms // share
-        if time_ms < 1:
-            continue
-        plan = [window for window in trial.windows() if window.at_ms < time_ms]
-        cut = replace(with_faults(trial, plan), time_ms=time_ms)
-        ops = [op for op in script_of(trial) if op.at_ns < time_ms * 1_000_000]
-        if search.attempt([cut if trial.ops is None else with_script(cut, ops)]) is not None:
+        time_ms = search.best.time_ms // share
+        if time_ms >= 1 and search.attempt([_cut_to(search.best, time_ms)]) is not None:
             return
+
+
+def large_parts(search: Search) -> None:
+    """Eighths of the windows go, and of the ops: the fewer there are of one, the sooner are trials
+    played in which some of the other are missing.
+    """
+    for _ in range(2):
+        fewer_windows(search, parts=8)
+        if search.best.ops is not None:
+            leave_out(
+                search,
+                lambda: script_of(search.best),
+                lambda ops: with_script(search.best, ops),
+                parts=8,
+            )
 
 
 def fewer_ops(search: Search) -> None:
@@ -247,11 +280,13 @@ def _smaller(search: Search, name: str, least: int = 1) -> None:
 # --- faults and the world -------------------------------------------------------------------------
 
 
-def fewer_windows(search: Search) -> None:
+def fewer_windows(search: Search, *, parts: int = 0) -> None:
+    """Some windows go, then single ones; ``parts`` as of ``leave_out``."""
     leave_out(
         search,
         lambda: list(search.best.windows()),
         lambda plan: with_faults(search.best, plan),
+        parts=parts,
     )
 
 
@@ -325,8 +360,10 @@ def _among(trial: Trial, kept: tuple[int, ...], *, move: bool) -> Trial:
 
 
 OF_PARTS: tuple[Callable[[Search], None], ...] = (
+    over_with_the_evidence,
     ops_that_matter,
     shorter_history,
+    large_parts,
     fewer_windows,
     kinder_world,
     evidence_close_together,
