@@ -136,6 +136,14 @@ def test_leaving_out_takes_few_trials():
     assert search.trials < 100
 
 
+def test_leaving_out_large_parts_takes_few_trials_and_leaves_few_of_them():
+    search = Fails(list(range(1000)), {17, 803})
+    leave_out(search, lambda: search.best, lambda kept: kept, parts=8)
+
+    assert search.trials < 20
+    assert len(search.best) <= 2 * 125
+
+
 # --- known bugs -----------------------------------------------------------------------------------
 
 
@@ -160,6 +168,17 @@ def test_a_known_bug_gets_small(protocol, nemesis, seed, limits):
     assert found.after.ops <= ops
     assert found.after.time_ms < trial.time_ms
     assert found.played.results.outcome is Outcome.INVALID
+
+
+def test_what_comes_after_the_evidence_is_the_first_to_go():
+    """With the second trial, since nothing before it changes."""
+    trial = replace(READS_LOCALLY, seed="1")
+    found = shrunk(trial, trials=2)
+    rows = play(trial).run.rows
+    last_ns = max(rows[i].time_ns for i in found.played.results.checks["linearizable"].evidence)
+
+    assert found.after.time_ms == last_ns // 10**6 + 1 < trial.time_ms
+    assert found.after.windows < found.before.windows
 
 
 def test_shrinking_is_deterministic_with_any_number_of_processes(monkeypatch):

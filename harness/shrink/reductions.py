@@ -160,7 +160,8 @@ def over_with_the_evidence(search: Search) -> None:
         return
     time_ms = max(row.time_ns for row in evidence) // MS + 1
     if time_ms < trial.time_ms:
-        search.attempt([_cut_to(trial, time_ms)])
+        cut = _cut_to(trial, time_ms)
+        search.attempt([replace(cut, final=False), cut])
 
 
 def _cut_to(trial: Trial, time_ms: int) -> Trial:
