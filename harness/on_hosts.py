@@ -23,7 +23,7 @@ from harness.running.lifecycle import begin
 from harness.running.registry import Asked
 from harness.store.load import load_history
 from harness.store.record import RunDirectory
-from harness.trial import Trial, run_name, seconds
+from harness.trial import Trial, run_name
 
 INTERRUPTED = 130
 
@@ -117,7 +117,7 @@ def run(trial: Trial, wanted: Wanted, progress: Progress) -> int:
     done = execute(trial, wanted, progress)
     title = (
         f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {len(wanted.hosts)} hosts, "
-        f"{trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}\n"
+        f"{trial.threads} clients, {trial.length()}, seed {trial.seed}\n"
         f"  ops began {lateness(done.stats)} after they were due, by the harness' own doing"
     )
     shown = page_of_invalid(done.path, done.history, done.results, progress.say)

@@ -248,7 +248,22 @@ class Trial:
         named = self.zones.split(",") if self.zones else []
         return tuple(named[i % len(named)] for i in range(self.nodes)) if named else ()
 
-    def _zones_of_wan(self) -> bool:
+    def length(self) -> str:
+        """How long clients run, in words; of a benchmark, what of that is measured.
+
+        >>> Trial(protocol="abd", time_ms=30_000).length()
+        '30 s'
+        >>> Trial(protocol="abd", workload="bench", workload_options={"ops": "500"}).length()
+        '500 ops measured'
+        """
+        load = self.workload_options if self.workload.startswith("bench") else {}
+        if "ops" in load:
+            return f"{load['ops']} ops measured"
+        if "time" in load:
+            return f"{seconds(int(load['time']))} s measured"
+        return f"{seconds(self.time_ms)} s"
+
+    def zones_of_wan(self) -> bool:
         """Whether the nodes are where the hosts of ``wan`` are."""
         try:
             hosts = load(self.wan).hosts if self.wan else ()
@@ -302,7 +317,7 @@ class Trial:
             words += ["--network", self.network]
         if self.wan:
             words += ["--wan", self.wan]
-        if self.zones and not self._zones_of_wan():
+        if self.zones and not self.zones_of_wan():
             words += ["--zones", self.zones]
         if self.heal != default.heal and verb == "sim":
             words += ["--heal", self.heal]

@@ -24,10 +24,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from checker.history import INVOKE, OK, Row
+from checker.history import INVOKE, OK, History, Row
+from checker.verdict import Outcome, Verdict
 from workloads.distributions import Picker, Space, parse
 from workloads.final_reads import reads_at_every_node
 from workloads.generators import (
@@ -285,3 +286,12 @@ def workload() -> Workload:
         commands=("read", "write"),
         options=tuple(DEFAULTS),
     )
+
+
+def unchecked() -> Workload:
+    """The same load, and nobody asks whether the answers were right: so that is unknown."""
+    return replace(workload(), name="bench-unchecked", checks={"linearizable": not_checked})
+
+
+def not_checked(_history: History) -> Verdict:
+    return Verdict(outcome=Outcome.UNKNOWN, summary="not checked, as was asked for")

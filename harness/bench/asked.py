@@ -11,6 +11,9 @@ from harness.wan import longest_ms, zones_of
 from nemesis.plan import period
 from workloads.bench import DEFAULTS
 
+CHECKED, UNCHECKED = "bench", "bench-unchecked"
+"""The workloads."""
+
 LOADING_MS = 30_000
 """What the load phase may take, beside the warm-up and what is measured; the run begins as it ends."""
 LONGEST_MS = 600_000
@@ -35,6 +38,8 @@ class Asked:
     load: Mapping[str, str] | None = None
     wan: str | None = None
     zones: str = ""
+    check: bool = True
+    """Whether histories are judged."""
     network: str = "steady"
     nemesis: str = Trial.nemesis
     interval_ms: int | None = None
@@ -58,7 +63,7 @@ class Asked:
             zones = ",".join(zones_of(wan, nodes))
         return Trial(
             protocol=protocol,
-            workload="bench",
+            workload=CHECKED if self.check else UNCHECKED,
             nemesis=self.nemesis,
             interval_ms=interval_ms,
             nodes=nodes,
@@ -113,6 +118,7 @@ def command(trial: Trial, on: str) -> str:
         if load[name] != DEFAULTS[name]:
             words += [flag, load[name]]
     words += ["--no-load"] if load["load"] == "false" else []
+    words += ["--no-check"] if trial.workload == UNCHECKED else []
     words += _trial_words(trial, on)
     return shlex.join([*words, "--seed", trial.seed])
 
@@ -125,9 +131,9 @@ def _trial_words(trial: Trial, on: str) -> list[str]:
         words += ["--interval", seconds(trial.interval_ms)] if trial.interval_ms else []
     if trial.wan:
         words += ["--wan", trial.wan]
-    elif trial.zones and on in ("sim", "local"):
+    if trial.zones and not trial.zones_of_wan() and on in ("sim", "local"):
         words += ["--zones", trial.zones]
-    elif trial.rtt_ms != Trial.rtt_ms:
+    elif not trial.wan and trial.rtt_ms != Trial.rtt_ms:
         words += ["--rtt", str(trial.rtt_ms)]
     if trial.client_timeout_ms != Asked.client_timeout_ms:
         words += ["--timeout", str(trial.client_timeout_ms)]

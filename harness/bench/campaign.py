@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,9 +101,20 @@ def label(trial: Trial) -> str:
     return f"{trial.protocol}{options}, {trial.nodes} nodes, {trial.threads} clients"
 
 
-def simulated(trials: Sequence[Trial], store: Path, progress: Progress) -> Done:
-    """In the simulator, each kept as a run."""
-    return run_all(trials, lambda trial: (played_bench(trial, play(trial), store), False), progress)
+def simulated(trials: Sequence[Trial], store: Path, progress: Progress, jobs: int = 1) -> Done:
+    """In the simulator, each kept as a run; ``jobs`` at a time, and told in their order."""
+    if jobs == 1:
+        return run_all(trials, lambda trial: (_played(trial, store), False), progress)
+    with ProcessPoolExecutor(jobs) as pool:
+        left = [pool.submit(_played, trial, store) for trial in trials]
+        try:
+            return run_all(trials, lambda _trial: (left.pop(0).result(), False), progress)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _played(trial: Trial, store: Path) -> Benched:
+    return played_bench(trial, play(trial), store)
 
 
 def on_hosts(

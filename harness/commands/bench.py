@@ -90,6 +90,15 @@ ALL_PROTOCOLS = "all"
     help="Which key: order, uniform, conflict:PERCENT, locality:PERCENT, normal:MEAN,SIGMA"
     "[,move=KEYS,speed=MS], zipfian:S,V or exponential:LAMBDA.",
 )  # fmt: skip
+@click.option(
+    "--check/--no-check",
+    default=True,
+    help="Whether the histories are judged; if not, the verdict is unknown.",
+)
+@click.option(
+    "--jobs", "-j", type=click.IntRange(1, 256), default=1, show_default=True,
+    help="With --on sim: so many at a time.",
+)  # fmt: skip
 @click.option("--load/--no-load", "fill", default=True, help="Whether every key is written first.")
 @click.option(
     "--transport", type=click.Choice(list(TRANSPORTS)), default=Asked.transport, show_default=True,
@@ -98,7 +107,11 @@ ALL_PROTOCOLS = "all"
 @click.option("--nemesis", default="none", show_default=True, help="Faults meanwhile, by comma.")
 @click.option("--interval", "interval_ms", type=Duration(), help="About how long between faults.")
 @click.option("--wan", metavar="INVENTORY", help="Zones and round trips between nodes, as of wan5.")
-@click.option("--zones", metavar="A,B,...", help="The nodes' zones, given out in turn.")
+@click.option(
+    "--zones",
+    metavar="A,B,...",
+    help="The nodes' zones, given out in turn, if not as --wan has them.",
+)
 @click.option(
     "--network", type=click.Choice(list(NETWORKS)), default=Asked.network, show_default=True,
     help="How the simulator's links behave.",
@@ -176,7 +189,7 @@ def measured(given: dict[str, Any]) -> Done:
     sizes = numbers(given["nodes"], 60) if given["nodes"] else [default]
     trials = repeated(list(trials_of(given, sizes)), given["repeat"])
     if on == SIMULATED:
-        return simulated(trials, given["store"], progress)
+        return simulated(trials, given["store"], progress, given["jobs"])
     trials = [for_hosts(trial) for trial in trials]
     if not sandbox.inside():
         make_store(given["store"])
@@ -215,8 +228,8 @@ def asked_of(given: dict[str, Any]) -> Asked:
         raise UsageError("--time and --ops both say when it ends: give one")
     if given["on"] == SIMULATED and given["transport"] != Asked.transport:
         raise UsageError("--transport is for hosts: the simulator has none")
-    if given["wan"] and given["zones"]:
-        raise UsageError("--zones: those of --wan are the inventory's")
+    if given["jobs"] > 1 and given["on"] != SIMULATED:
+        raise UsageError("--jobs: on hosts one is measured after the other; it is for --on sim")
     load = {"distribution": given["distribution"], "writes": f"{given['writes']:g}"}
     load |= {"min": str(given["first"]), "load": "true" if given["fill"] else "false"}
     load |= {name: str(given[name]) for name in ("ops", "throttle") if given[name]}
@@ -229,6 +242,7 @@ def asked_of(given: dict[str, Any]) -> Asked:
         load=load,
         wan=given["wan"],
         zones=given["zones"] or "",
+        check=given["check"],
         network=given["network"],
         nemesis=given["nemesis"],
         interval_ms=given["interval_ms"],

@@ -22,7 +22,7 @@ from harness.search.campaign import search
 from harness.search.strategies import STRATEGIES, Strategy, strategy
 from harness.shrink import Bounds, first_invalid
 from harness.simulated import Short, keep, play
-from harness.trial import Trial, seconds
+from harness.trial import Trial
 
 SPEAK_EVERY_S = 5.0
 AT_ONCE = Bounds(trials=1_000, seconds=15)
@@ -80,7 +80,7 @@ def one(trial: Trial, given: dict[str, Any]) -> int:
     cpu = max(played.simulating_s, 1e-9)
     title = (
         f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {trial.nodes} nodes, "
-        f"{trial.threads} clients, {seconds(trial.time_ms)} s simulated, seed {trial.seed}\n"
+        f"{trial.threads} clients, {trial.length()} simulated, seed {trial.seed}\n"
         f"  {run.events} events in {cpu:.1f} CPU s: {run.end_ns / 1e9 / cpu:.0f} times real time, "
         f"{run.events / cpu / 1000:.0f} k events/s; judged in {played.judging_s:.1f} CPU s\n"
         f"  digest {run.digest}"

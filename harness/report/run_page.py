@@ -15,7 +15,7 @@ from harness.judge import Results
 from harness.report.page import About, page
 from harness.store.find import read_object
 from harness.store.record import RESULTS, TRIAL, RunDirectory
-from harness.trial import Trial, seconds
+from harness.trial import Trial
 
 REPORT = "report.html"
 _NOT_OPTIONS = ("reproduce", "started_wall_ns")
@@ -73,7 +73,7 @@ def _about(run: Path, saved: Mapping[str, object], results: Mapping[str, object]
     reproduce = str(results.get("reproduce") or saved.get("reproduce") or f"harness check {run}")
     if "protocol" in saved:
         trial = Trial.from_json(saved)
-        title = f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {trial.nodes} nodes, {trial.threads} clients, {seconds(trial.time_ms)} s, seed {trial.seed}"
+        title = f"{trial.protocol}, {trial.workload}, nemesis {trial.nemesis}: {trial.nodes} nodes, {trial.threads} clients, {trial.length()}, seed {trial.seed}"
     stopped = saved.get("stopped")
     return About(
         title=title,

@@ -55,6 +55,7 @@ def test_protocols_stand_side_by_side_and_each_run_can_be_checked_and_reported(
         "-p abd --rate 200 --warmup 0",
         "-p epaxos+batch=4 --closed --throttle 300 -d zipfian:1.1,1 --write-ratio 0.2 --min 5",
         "-p wpaxos --wan wan5 --nodes 5 -d locality:80 --no-load --nemesis partition",
+        "-p wpaxos --wan wan5 --zones oregon,ireland --nodes 3 --no-check",
         "-p raft --zones eu,us -d normal:10,2,speed=100 --network hostile --timeout 700",
     ],
 )
@@ -129,7 +130,8 @@ def test_a_load_phase_that_never_ends_measures_nothing(capsys: pytest.CaptureFix
         ("-p abd --closed --rate 5", "give one"),
         ("-p abd --throttle 5", "--throttle is for --closed"),
         ("-p abd --time 5 --ops 5", "give one"),
-        ("-p abd --on sim --wan wan5 --zones a,b", "those of --wan are the inventory's"),
+        ("-p abd --on sim --wan wan5 --zones a,b", "no [[rtt]] between 'a' and 'b'"),
+        ("-p abd --jobs 2", "it is for --on sim"),
         ("-p epaxso", "did you mean epaxos"),
         ("-p abd+n", "write NAME=VALUE"),
         ("-p abd+pace=2", "has no option 'pace'"),
@@ -151,3 +153,26 @@ def test_what_cannot_be_meant_is_told_before_anything_is_run(
     assert code == 254
     assert sentence in re.sub(r"\s+", " ", err)
     assert not Path("store").exists()
+
+
+def test_what_is_not_checked_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "bench", "-p", "abd", *SMALL, "--no-check")
+    assert code == 2
+    assert "unknown" in out
+    assert read(numbers())[0].outcome == "unknown"
+
+
+def test_several_at_a_time_measure_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for jobs in "12":
+        run(capsys, "bench", "-p", "abd,raft", *SMALL, "--jobs", jobs)
+        told.append([(one.name, one.measured) for one in read(numbers())])
+        numbers().unlink()
+    assert told[0] == told[1]
+
+
+def test_a_run_s_title_says_what_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, _ = run(capsys, "bench", "-p", "abd", *SMALL)
+    run(capsys, "report", "abd-bench")
+    text = Path("store/abd-bench/latest/report.html").read_text()
+    assert " s measured, seed" in text
