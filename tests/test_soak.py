@@ -142,10 +142,11 @@ def test_each_protocol_is_soaked_with_what_it_keeps() -> None:
 
 def test_trials_go_round_and_never_repeat_a_seed() -> None:
     chosen = bases(["abd", "raft"], ["register"], TRIAL)
-    some = list(trials(chosen, "swarm", "7", until_s=inf, most=6))
-    assert [trial.protocol for trial in some] == ["abd", "raft"] * 3
-    assert len({trial.seed for trial in some}) == 6
-    assert some == list(trials(chosen, "swarm", "7", until_s=inf, most=6))
+    most = 2 * len(chosen)
+    some = list(trials(chosen, "swarm", "7", until_s=inf, most=most))
+    assert [trial.protocol for trial in some] == [base.protocol for base in chosen] * 2
+    assert len({trial.seed for trial in some}) == most
+    assert some == list(trials(chosen, "swarm", "7", until_s=inf, most=most))
 
 
 def run(tmp_path: Path, *words: str) -> tuple[int, str]:

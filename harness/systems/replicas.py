@@ -112,9 +112,11 @@ class Replicas:
         host, directory = self._hosts[node], self._home(node)
         port = self._http_port + node
         daemon.prepare(remote, directory, [self._peer_port + node, port])
+        remote.put(
+            self.zipapp, f"{directory}/node.pyz", mode=0o755
+        )  # first: it says if a disk is full
         pages = map(str, (clock.PAGE_BYTES, disk.PAGE_BYTES))
         daemon.run(remote, _PAGES, directory, *pages)
-        remote.put(self.zipapp, f"{directory}/node.pyz", mode=0o755)
         config = {
             **self._config,
             "id": node,
