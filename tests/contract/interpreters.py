@@ -176,7 +176,10 @@ class Simulated:
         heap.clear()
 
     def _text(self, packed: object) -> str:
-        text = packed.text if isinstance(packed, Parcel) else self.codec.encode(packed)
+        if isinstance(packed, Parcel):  # few have a text where nobody watches
+            text = packed.text or self.codec.encode(packed.open())
+        else:
+            text = self.codec.encode(packed)
         self.packed[text] = packed
         return text
 
