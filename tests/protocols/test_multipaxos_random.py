@@ -31,10 +31,12 @@ def test_one_node_alone_serves():
 
 TIMED = ("restarts-at-once", "forgets-by-its-clock", "exempts-the-first")
 """What lasts for a while is over in no time where there is no time: the zoo finds these."""
-UNTIMED = [name for name in MUTANTS if name not in TIMED]
+OF_OPTIONS = ("leads-by-appointment",)
+"""Wrong only with an option that is not given here: the zoo gives it."""
+HUNTED = [name for name in MUTANTS if name not in TIMED + OF_OPTIONS]
 
 
-@pytest.mark.parametrize("mutant", UNTIMED)
+@pytest.mark.parametrize("mutant", HUNTED)
 def test_a_mutant_is_caught(mutant):
     """Goal: the claims above are not empty. Method: seed by seed, until one of them fails."""
     KNOWN.hunt(mutant, range(400), lambda n: Chance(MUTANTS[mutant], n).broken(STEPS))

@@ -127,8 +127,12 @@ def test_the_reads_of_etcd_that_need_no_quorum_are_seen_to_be_stale(tmp_path: Pa
         Etcd.fetch({})
     except CapabilityError as error:
         pytest.skip(f"etcd cannot be had here: {error}")
-    words = "test --system etcd --option reads=serializable --nemesis partition --time 6 --seed 1"
-    code, out, err = harness(tmp_path, *words.split(), "--nodes", "3", "--keys", "1")
+    words = "test --system etcd --option reads=serializable --nemesis partition --time 6"
+    for seed in "123":  # on a busy machine few reads meet a node that is behind
+        argv = [*words.split(), "--nodes", "3", "--keys", "1", "--seed", seed]
+        code, out, err = harness(tmp_path, *argv)
+        if code == 1:
+            break
 
     assert code == 1, out + err
     results = json.loads((tmp_path / "latest" / "results.json").read_text())
