@@ -267,6 +267,9 @@ class Replica(ABC, Generic[Message]):
     changes_members: ClassVar[bool] = False
     """Whether it serves ``join`` and ``leave`` (see ``protocols.membership``)."""
 
+    hands_over: ClassVar[bool] = False
+    """Whether it serves ``lead`` (see ``protocols.handover``)."""
+
     @classmethod
     def check(cls, cluster: Cluster) -> None:
         """Refuse nodes, zones or options with which it could not keep its word: raises ValueError

@@ -7,6 +7,7 @@ hold (a fault that did not bite, histories that differ); 2 nobody knows; 254 it 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from harness.tables import nearest
 from nemesis import FAULTS, disk, packet, partition, process
 from nemesis.actions import Fault, Weather
 from nemesis.encoding import fault_to_json
+from protocols.handover import LEAD
 
 DONE, FAILED, UNKNOWN = 0, 1, 2
 AT = "@"
@@ -27,6 +29,7 @@ SLOW_MS, FLAKY_PERCENT = 100, 20
 TIMEOUT_S = 5.0
 _STATUS = {"ok": DONE, "fail": FAILED, "info": UNKNOWN}
 SEVERAL = ("all", "majority")
+HANDOVER_S = 5.0
 
 
 class Ask(Protocol):
@@ -56,6 +59,8 @@ class Shell:
     keys: dict[str, None] = field(default_factory=dict)
     """Those that were used, for completion."""
     over: bool = False
+    clock: Callable[[], float] = time.monotonic
+    wait: Callable[[float], None] = time.sleep
 
     def run(self, line: str) -> int:
         """Run the commands of a line, up to the first that is not done; its status."""
@@ -255,6 +260,25 @@ class Shell:
                 self.say(f"  {node['name']} follows {self.names[followed]}")
         return DONE if leaders else UNKNOWN
 
+    def lead(self, rest: list[str]) -> int:
+        """Ask that a node leads, and look until it says so, or for as long as an election may take."""
+        if len(rest) != 1:
+            raise UsageError("it takes a node")
+        node = words.node(rest[0], self.names)
+        asked = {"f": LEAD, "key": "", "value": node, "timeout_s": TIMEOUT_S}
+        began = self.clock()
+        seen = self.ask("invoke", **asked, node=None)
+        if seen["outcome"] != "ok":
+            self.say(_told(seen))
+            return _STATUS[seen["outcome"]]
+        while self.ask("status")["nodes"][node].get("leader") != node:
+            if self.clock() > began + HANDOVER_S:
+                self.say(f"{self.names[node]} does not say that it leads")
+                return FAILED
+            self.wait(0.02)
+        self.say(f"{self.names[node]} leads  ({(self.clock() - began) * 1000:.0f} ms)")
+        return DONE
+
     def state(self, rest: list[str]) -> int:
         if len(rest) != 1:
             raise UsageError("it takes a node")
@@ -429,6 +453,7 @@ VERBS: dict[str, Verb] = {
                 " is the same where it is known; whether it is the same", Shell.log, "log"),
     "nodes": Verb("nodes", "the nodes and the open faults", Shell.nodes),
     "leader": Verb("leader", "who leads, by the nodes' own word", Shell.leader),
+    "lead": Verb("lead NODE", "have it lead (raft, multipaxos)", Shell.lead, "nodes"),
     "state": Verb("state NODE", "all that a replica has in memory", Shell.state, "nodes"),
     "on": Verb("on NODE COMMAND..", "run a command on its host", Shell.on, "nodes"),
     "help": Verb("help [COMMAND..]", "this", Shell.help, "verbs"),

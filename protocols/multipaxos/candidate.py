@@ -12,7 +12,7 @@ from protocols.kernel import Cluster, Command, Json, NodeId
 from protocols.log import Vote
 from protocols.multipaxos.leadership import Campaign, Leadership, fill, highest
 from protocols.multipaxos.learner import Learner
-from protocols.multipaxos.messages import Message, Preempted, Prepare, Promise
+from protocols.multipaxos.messages import Message, Preempted, Prepare, Promise, Yield
 from protocols.multipaxos.voters import VOTERS, Voter, voter_of
 from protocols.multipaxos.window import window_of
 from protocols.statemachine import NOOP
@@ -41,6 +41,8 @@ class Candidate(Learner):
         """The highest ballot that a refusal named."""
         self.announced = 0
         """The chosen prefix that a leader last told the others."""
+        self.handed = False
+        """Whether the leader has just told it to stand."""
 
     def load(self, durable: Mapping[str, Json]) -> None:
         self.promised = read_as(tuple[int, int], durable.get("promised", ZERO))
@@ -60,11 +62,18 @@ class Candidate(Learner):
         """
         ballot = self.next_ballot()
         self.following, self.silence = None, 0
-        self.campaign = Campaign(ballot, self.log.chosen + 1, 1 << self.id)
+        handed, self.handed = self.handed, False
+        self.campaign = Campaign(ballot, self.log.chosen + 1, 1 << self.id, handed=handed)
         if self.quorums.phase1(self.campaign.voters):
             self.win(self.campaign)
         else:
-            self.broadcast(Prepare(ballot, self.log.chosen + 1), self.peers)
+            self.broadcast(self.campaign.prepare(self.log.chosen + 1), self.peers)
+
+    def on_yield(self, src: NodeId, msg: Yield) -> None:
+        """``protocols.handover``."""
+        if self.following == src and msg.ballot == self.promised and self.bound is None:
+            self.handed = True
+            self.run_for_leader()
 
     def next_ballot(self) -> Ballot:
         """A ballot that was never used: it is on disk before anybody hears of it."""
@@ -78,7 +87,7 @@ class Candidate(Learner):
             self.send(src, Preempted(self.promised))
         elif self.campaign is not None and msg.ballot < self.campaign.ballot:
             self.send(src, Preempted(self.campaign.ballot))
-        elif self.bound in (None, src) and self.voter(self, src):
+        elif self.bound in (None, src) and (msg.handed or self.voter(self, src)):
             if msg.ballot > self.promised:
                 self.retire()
                 self.promise(msg.ballot)

@@ -7,15 +7,16 @@ restart begins with neither.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from protocols.ballots import Ballot
 from protocols.clients import name
+from protocols.handover import PATIENCE
 from protocols.kernel import Command, NodeId
 from protocols.log import Vote
 from protocols.multipaxos.electorate import FOREVER
-from protocols.multipaxos.messages import Accept, Promise
+from protocols.multipaxos.messages import Accept, Prepare, Promise
 from protocols.multipaxos.window import Window
 from protocols.quorum_systems import Quorums
 from protocols.statemachine import NOOP
@@ -32,6 +33,11 @@ class Campaign:
     voters: int
     promises: dict[NodeId, Promise] = field(default_factory=dict)
     won: bool = False
+    handed: bool = False
+    """Whether the leader wished it."""
+
+    def prepare(self, slot: int) -> Prepare:
+        return Prepare(self.ballot, slot, self.handed)
 
     def add(self, src: NodeId, promise: Promise) -> None:
         """Take down a promise. Only the first of a node counts."""
@@ -124,6 +130,9 @@ class Leadership:
         """Who is sent what is proposed."""
         self.promisers = 0
         """A bit for each node that has promised this ballot in office, for later eras."""
+        self.heir: NodeId | None = None
+        self.heir_ticks = 0
+        """Who is to lead next, and since how many ticks."""
         self.covered = FOREVER
         """The last slot for which there are promises enough (``multipaxos.members``)."""
 
@@ -165,6 +174,17 @@ class Leadership:
         if any(slot <= self.sent_before_tick for slot in self.open):
             self.window.late()
         self.sent_before_tick = self.next - 1
+        self.heir_ticks += 1
+        if self.heir_ticks > PATIENCE:
+            self.heir = None
+
+    def hand_to(self, heir: NodeId | None, peers: Container[NodeId]) -> None:
+        """No more commands are taken, and those that were are brought to their end."""
+        if heir is not None and heir in peers:
+            self.heir, self.heir_ticks = heir, 0
+
+    def is_idle(self) -> bool:
+        return not (self.open or self.queue or self.own)
 
     def propose(self, commands: tuple[Command, ...], voter: NodeId) -> None:
         """Put a batch under way, with the leader's own vote for it."""

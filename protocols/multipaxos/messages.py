@@ -19,6 +19,15 @@ class Prepare:
 
     ballot: Ballot
     slot: int
+    handed: bool = False
+    """Whether the leader wished it: one that is heard is no reason to abstain."""
+
+
+@record
+class Yield:
+    """The leader of ``ballot`` leads no more, and the receiver is to ask for promises at once."""
+
+    ballot: Ballot
 
 
 @record
@@ -180,6 +189,7 @@ Message: TypeAlias = (
     | Snapshot
     | Forward
     | Nay
+    | Yield
     | Ask
     | Told
     | Lend
@@ -204,6 +214,7 @@ MESSAGES: tuple[type, ...] = (
     Snapshot,
     Forward,
     Nay,
+    Yield,
     Ask,
     Told,
     Lend,

@@ -7,6 +7,7 @@ from typing import ClassVar, assert_never
 
 from protocols.ballots import owner
 from protocols.clients import named
+from protocols.handover import LEAD, heir_of
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.leasing import LEASES, Timekeeper
 from protocols.membership import CHANGES, first_members
@@ -37,6 +38,7 @@ from protocols.multipaxos.messages import (
     Restore,
     Sworn,
     Told,
+    Yield,
 )
 from protocols.multipaxos.voters import voter_of
 from protocols.multipaxos.window import window_of
@@ -96,6 +98,7 @@ class MultiPaxos(Appending):
     commands = tuple(sorted(TIMED_COMMANDS))
     multi_key = True
     changes_members = True
+    hands_over = True
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
         "batch": (1, 2, 8, 32),
@@ -176,6 +179,8 @@ class MultiPaxos(Appending):
                 self.on_chosen(src, msg)
             case Snapshot():
                 self.on_snapshot(src, msg)
+            case Yield():
+                self.on_yield(src, msg)
             case Nay():
                 self.on_nay(msg)
             case Ask():
@@ -214,7 +219,9 @@ class MultiPaxos(Appending):
                 self.submit([command])
         elif self.rejoining == "passive" and command.f in CHANGES:
             self.reply(request, MEMBERS_STAY, ok=False)
-        elif self.changes_members and command.f in CHANGES:
+        elif command.f == LEAD and not (self.hands_over and self.read_mode != "leader"):
+            self.reply(request, "refused: leadership is not handed over", ok=False)
+        elif command.f == LEAD or (self.changes_members and command.f in CHANGES):
             self.submit([command])
             self.reply(request, None)
         elif command.f not in self.reads and self.store.ran(command):
@@ -304,7 +311,11 @@ class MultiPaxos(Appending):
     def admit(self, lead: Leadership, commands: Iterable[Command]) -> list[Command]:
         refused: list[Command] = []
         for command in commands:
-            if command.f in self.reads or not self.store.ran(command):
+            if command.f == LEAD:
+                lead.hand_to(heir_of(command), self.peers)
+            elif lead.heir is not None:
+                refused.append(command)
+            elif command.f in self.reads or not self.store.ran(command):
                 asked = self.timekeeper.stamp(command) if command.f in self.timed else command
                 if not lead.enqueue(asked, own=command.f in OWN):
                     refused.append(command)
@@ -326,6 +337,13 @@ class MultiPaxos(Appending):
             self.tell_others(lead)
         if self.out:
             self.retire()
+        elif lead.heir is not None and lead.is_idle():
+            self.hand_over(lead, lead.heir)
+
+    def hand_over(self, lead: Leadership, heir: NodeId) -> None:
+        """``protocols.handover``: all that was proposed is chosen."""
+        self.retire()
+        self.send(heir, Yield(lead.ballot))
 
     def next_batch(self, lead: Leadership) -> tuple[Command, ...]:
         self.hasten(lead)
@@ -427,7 +445,7 @@ class MultiPaxos(Appending):
             self.ask(campaign.donor()[1])
         elif campaign is not None:
             unheard = [n for n in self.peers if n not in campaign.promises]
-            self.broadcast(Prepare(campaign.ballot, campaign.slot), unheard)
+            self.broadcast(campaign.prepare(campaign.slot), unheard)
         elif self.following is not None and self.log.chosen < self.overdue:
             self.ask(self.following)
         waiting = self.clients.tick()

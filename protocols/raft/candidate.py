@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from protocols.kernel import Cluster, Json, NodeId
 from protocols.raft.leadership import Campaign, Leadership
-from protocols.raft.messages import Message, RequestVote, Vote
+from protocols.raft.messages import Message, RequestVote, TimeoutNow, Vote
 from protocols.raft.server import Server
 from protocols.wire import read_as
 
@@ -79,17 +79,26 @@ class Candidate(Server):
         self.campaign = Campaign(self.term + 1, pre=True, voters=1 << self.id)
         self.canvass(self.campaign)
 
-    def stand_in_earnest(self) -> None:
-        """A majority would vote for this server: begin the term, and vote for oneself."""
+    def stand_in_earnest(self, *, handed: bool = False) -> None:
+        """A majority would vote for this server, or the leader has told it to: begin the term, and vote for
+        oneself.
+        """
         self.enter(self.term + 1, self.id)
-        self.campaign = Campaign(self.term, pre=False, voters=1 << self.id)
+        self.campaign = Campaign(self.term, pre=False, voters=1 << self.id, handed=handed)
         self.canvass(self.campaign)
+
+    def on_timeout_now(self, src: NodeId, msg: TimeoutNow) -> None:
+        """Dissertation, section 3.10."""
+        if msg.term == self.term and src == self.following and not self.is_out():
+            self.step_down()
+            self.cautious = False
+            self.stand_in_earnest(handed=True)
 
     def canvass(self, campaign: Campaign) -> None:
         """Ask those who have not answered, until a majority has voted for this server."""
         if not self.is_majority(campaign.voters):
             log = self.log
-            msg = RequestVote(campaign.term, log.last, log.last_term, campaign.pre)
+            msg = RequestVote(campaign.term, log.last, log.last_term, campaign.pre, campaign.handed)
             self.broadcast(msg, [n for n in self.peers if not campaign.answered >> n & 1])
         elif campaign.pre:
             self.stand_in_earnest()
@@ -100,7 +109,7 @@ class Candidate(Server):
         """One vote a term (5.2), for a log that is up-to-date (5.4.1), and none at all while a leader
         is heard (section 6, the last paragraph but one).
         """
-        if self.has_leader() and src != self.following:
+        if self.has_leader() and src != self.following and not msg.handed:
             return
         if msg.pre:
             granted = msg.term > self.term and self.may_lead(msg)

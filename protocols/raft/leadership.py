@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from protocols.clients import Name, name
+from protocols.handover import PATIENCE
 from protocols.kernel import Command, NodeId
 from protocols.raft.reads import Questions
 from protocols.statemachine import NOOP
@@ -27,6 +28,8 @@ class Campaign:
     voters: int
     answered: int = 0
     """A bit for each server that has said yes or no."""
+    handed: bool = False
+    """Whether the leader wished it."""
 
     def drop(self, node: NodeId) -> None:
         """It turned out that this vote is void: ask for it again."""
@@ -150,6 +153,9 @@ class Leadership:
         self.questions = Questions(capacity)
         self.alive = 0
         """A bit for each follower that answered lately."""
+        self.heir: NodeId | None = None
+        self.heir_ticks = 0
+        """Who is to lead next, and since how many ticks."""
         self._batches: deque[int] = deque()
         self._batch, self._pipeline, self._capacity = batch, pipeline, capacity
 
@@ -158,6 +164,22 @@ class Leadership:
         if name(command) not in self.names and len(self.queue) < self._capacity:
             self.queue.append(command)
             self.names[name(command)] = None
+
+    def hand_to(self, heir: NodeId | None) -> None:
+        """No more commands are taken, until the heir has what there is (``protocols.handover``)."""
+        follower = None if heir is None else self.followers.get(heir)
+        if follower is not None and follower.votes and not follower.passive:
+            self.heir, self.heir_ticks = heir, 0
+
+    def heir_has(self, last: int) -> bool:
+        """Whether the heir's log is the leader's, and nothing waits to be appended."""
+        heir = None if self.heir is None else self.followers.get(self.heir)
+        return heir is not None and not self.queue and heir.match == last
+
+    def tick_heir(self) -> None:
+        self.heir_ticks += 1
+        if self.heir_ticks > PATIENCE:
+            self.heir = None
 
     def next_batch(self, commit: int, last: int) -> list[Command]:
         """The commands to append now, after ``last``; none when enough are under way."""

@@ -22,6 +22,15 @@ class RequestVote:
     last_index: int
     last_term: int
     pre: bool
+    handed: bool = False
+    """Whether the leader wished it (dissertation, section 3.10): a leader that is heard is no reason not to vote."""
+
+
+@record
+class TimeoutNow:
+    """The leader of ``term`` leads no more, and the receiver is to stand at once (section 3.10)."""
+
+    term: int
 
 
 @record
@@ -158,6 +167,7 @@ Message: TypeAlias = (
     | Rejoin
     | Known
     | Sworn
+    | TimeoutNow
 )
 MESSAGES: tuple[type, ...] = (
     RequestVote,
@@ -176,4 +186,5 @@ MESSAGES: tuple[type, ...] = (
     Rejoin,
     Known,
     Sworn,
+    TimeoutNow,
 )

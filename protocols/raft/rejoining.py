@@ -19,7 +19,16 @@ from protocols.ballots import ZERO, Ballot
 from protocols.kernel import Json, NodeId
 from protocols.raft.leadership import Follower, Leadership
 from protocols.raft.members import Reconfiguring
-from protocols.raft.messages import Appended, Conflict, Copied, Message, RequestVote, Sworn, Vote
+from protocols.raft.messages import (
+    Appended,
+    Conflict,
+    Copied,
+    Message,
+    RequestVote,
+    Sworn,
+    TimeoutNow,
+    Vote,
+)
 from protocols.rejoining import Rejoin, Rejoining
 
 
@@ -57,6 +66,10 @@ class Returner(Rejoining, Reconfiguring):
     def on_request_vote(self, src: NodeId, msg: RequestVote) -> None:
         if self.back is None:
             super().on_request_vote(src, msg)
+
+    def on_timeout_now(self, src: NodeId, msg: TimeoutNow) -> None:
+        if self.back is None:
+            super().on_timeout_now(src, msg)
 
     def stand(self) -> None:
         if self.back is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, assert_never
 
 from protocols.clients import named
+from protocols.handover import LEAD, heir_of
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.leasing import LEASES, Timekeeper
 from protocols.membership import CHANGES, first_members
@@ -28,6 +29,7 @@ from protocols.raft.messages import (
     Refused,
     RequestVote,
     Sworn,
+    TimeoutNow,
     Vote,
 )
 from protocols.raft.rejoining import Returner
@@ -61,6 +63,7 @@ class Raft(Returner):
     commands = tuple(sorted(TIMED_COMMANDS))
     multi_key = True
     changes_members = True
+    hands_over = True
     sometimes = (CONTESTED, OVERWRITTEN, WENT_BACK, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
         "batch": (2, 8, 32),
@@ -118,6 +121,8 @@ class Raft(Returner):
                 self.on_install_snapshot(src, msg)
             case Installing():
                 self.on_installing(src, msg)
+            case TimeoutNow():
+                self.on_timeout_now(src, msg)
             case Copied():
                 self.on_copied(src, msg)
             case Sworn():
@@ -155,7 +160,11 @@ class Raft(Returner):
         if lead is None:
             return
         for command in commands:
-            if command.f in CHANGES:
+            if command.f == LEAD:
+                lead.hand_to(heir_of(command))
+            elif lead.heir is not None:
+                continue  # it is for the next leader, and will be sent again
+            elif command.f in CHANGES:
                 self.change(lead, command)
             elif command.f in READS or not self.store.ran(command):
                 lead.enqueue(self.timekeeper.stamp(command) if command.f in LEASES else command)
@@ -176,6 +185,13 @@ class Raft(Returner):
         self.answer_questions(lead)
         if not lead.votes and self.is_out():
             self.step_down()
+        elif lead.heir is not None and lead.heir_has(self.log.last):
+            self.hand_over(lead, lead.heir)
+
+    def hand_over(self, lead: Leadership, heir: NodeId) -> None:
+        """Dissertation, section 3.10. It is no leader, and has no lease, before another can be one."""
+        self.step_down()
+        self.send(heir, TimeoutNow(lead.term))
 
     def settle(self, lead: Leadership) -> None:
         """Figure 2, the last of the rules for leaders, and figure 8: entries of older terms are
@@ -346,7 +362,7 @@ class Raft(Returner):
         command = named(command, self.id, request)
         if self.rejoining == "passive" and command.f in CHANGES:
             self.reply(request, MEMBERS_STAY, ok=False)
-        elif command.f in CHANGES:
+        elif command.f in CHANGES or command.f == LEAD:
             self.submit([command])
             self.reply(request, None)
         elif command.f not in READS and self.store.ran(command):
@@ -477,6 +493,7 @@ class Raft(Returner):
 
     def remind(self, lead: Leadership) -> None:
         self.begin_lease(lead)
+        lead.tick_heir()
         for follower in lead.followers.values():
             follower.tick()
         self.look_after(lead)

@@ -38,6 +38,7 @@ class Commander(MultiPaxos):
     """The C-instances. Subclasses say in which order they are executed."""
 
     changes_members = False
+    hands_over = False
     machine = State
     store: State
     commands = tuple(sorted(COMMANDS))

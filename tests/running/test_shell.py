@@ -114,6 +114,27 @@ def test_it_is_done_if_enough_answered_and_none_another_thing(
     assert holder.said[-1] == said
 
 
+def test_a_node_is_made_to_lead_and_seen_to() -> None:
+    holder = Holder(status={"nodes": [{}, {"leader": 1}, {"leader": 1}]})
+    assert holder.shell.run("lead n2") == 0
+    assert [holder.asked[0][n] for n in ("do", "f", "value", "node")] == ["invoke", "lead", 1, None]
+    assert holder.said[0].startswith("n2 leads")
+
+
+def test_who_never_says_that_it_leads_does_not() -> None:
+    holder = Holder(status={"nodes": [{}, {"leader": 0}, {"leader": 0}]})
+    seconds = iter(range(100))
+    holder.shell.clock, holder.shell.wait = lambda: next(seconds), lambda _s: None
+    assert holder.shell.run("lead n2") == 1
+    assert holder.said == ["n2 does not say that it leads"]
+
+
+def test_a_protocol_that_hands_nothing_over_refuses() -> None:
+    holder = Holder(invoke=answer("n1", outcome="fail"))
+    assert holder.shell.run("lead n2") == 1
+    assert holder.said == ["fail  why   (n1, 1.0 ms)"]
+
+
 def both_ways(links: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(sorted({*links, *((b, a) for a, b in links)}))
 
