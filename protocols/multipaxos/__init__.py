@@ -27,6 +27,8 @@ Every command takes a slot, and a replica executes slots in order: linearizable.
   said how far it has voted (``quorum``, in ``reads``); or by it as it is (``any``), which is *not*
   linearizable. With ``leader`` and ``quorum`` a read that is not answered so takes a slot after all.
 
+- **Handing over** (``Yield``, command ``lead``): ``protocols.handover``.
+- **Commands on their way** (options ``retry``, ``window``, ``reserve``): ``appending``, ``window``.
 - **Without its disk** (option ``rejoin``) a node comes back passive, and votes again when nothing that
   it forgot can matter (``protocols.rejoining``).
 - **Verification** (option ``verify``): states are compared, and one that differs is ejected (``verifying``).

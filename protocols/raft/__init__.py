@@ -19,6 +19,7 @@ and Practice", dissertation, Stanford, 2014.
 - **Membership** (dissertation 4; ``members``): changed by one server at a time; a configuration is in force from
   when it is in the log; whoever joins has caught up first, and a leader that leaves steps down. The
   first members are the first ``members`` nodes; who is none waits until a leader writes to it.
+- **Handing over** (dissertation 3.10; ``TimeoutNow``, command ``lead``): see ``protocols.handover``.
 - **Without its disk** (option ``rejoin``) a server comes back passive, and votes and is counted again when
   nothing that it forgot can matter (``rejoining``).
 - **Clients** (8; dissertation 6): a command goes to the leader (``Forward``), again at each tick until
