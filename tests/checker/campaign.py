@@ -33,6 +33,7 @@ from tests.checker.causality import Twin, causal_history, events
 from tests.checker.copies import agree_and_keep, copies_history
 from tests.checker.histories import OBJECTS, object_history, register_history
 from tests.checker.test_graded import is_measured, one_of_last
+from tests.checker.test_leadup import leads_there
 from tests.checker.test_sessions import in_some_order, some_order_keeps
 from tests.checker.twins import explainable, register
 from tests.checker.txns import (
@@ -77,6 +78,19 @@ def searched(name: str) -> Trial:
     def trial(random: Random) -> tuple[History, Verdict, bool]:
         history = object_history(draws(random), name, unique=random.random() < 0.5)
         return history, search(history, model), by_model(history, model)
+
+    return trial
+
+
+def led_to(name: str) -> Trial:
+    """Whether the order that the search tells of what it did explain is one, whatever the verdict."""
+    model = resolve_name(MODELS[name])
+
+    def trial(random: Random) -> tuple[History, Verdict, bool]:
+        history = object_history(draws(random), name, unique=False)
+        verdict = search(history, model)
+        leads_there(history, model)
+        return history, verdict, verdict.outcome is not Outcome.INVALID
 
     return trial
 
@@ -220,6 +234,7 @@ TRIALS: dict[str, Trial] = {
     "search: register": register_searched,
     "search: cas-register": cas_searched,
     **{f"search: {name}": searched(name) for name in OBJECTS if name != "register"},
+    **{f"lead-up: {name}": led_to(name) for name in OBJECTS},
     **{
         f"container: {n}": container(n)
         for n in ("queue", "stack", "priority-queue", "set", "mutex")
