@@ -142,6 +142,9 @@ def test_a_list_is_copied(value):
     assert copy is not value
 
 
+READ = Command("read", "k")
+
+
 def post(*, watched: bool = False) -> Post:
     return Post(Codec((Flat, Inner)), (Flat, Inner), Trace(), watched=watched)
 
@@ -195,20 +198,20 @@ def test_what_is_not_frozen_is_copied_for_each_receiver():
 
 
 def test_what_is_not_frozen_goes_without_its_text_but_for_samples():
-    made = post()
-    packed = [made.pack(flat(n=n, anything=[n, {"a": (n,)}]), 0) for n in range(1_000)]
+    made, list_of_read = post(), ["read", "k", None, "", 0]
+    packed = [made.pack(flat(n=n, anything=[n, {"a": (n,)}, READ]), 0) for n in range(1_000)]
     told = [n for n, one in enumerate(packed) if cast("Parcel", one).text]
 
     assert told[:FIRST] == list(range(FIRST))
     assert 1_000 // SAMPLE - 1 <= len(told[FIRST:]) <= 1_000 // SAMPLE
     assert [cast("Parcel", one).open() for one in packed] == [
-        flat(n=n, anything=[n, {"a": [n]}]) for n in range(1_000)
+        flat(n=n, anything=[n, {"a": [n]}, list_of_read]) for n in range(1_000)
     ]
     last = cast("Parcel", packed[-2])
     assert not last.text
     one, other = (cast("Flat", last.open()) for _ in range(2))
     one.anything[1]["a"].append(5)  # type: ignore[index]
-    assert other.anything == [998, {"a": [998]}]
+    assert other.anything == [998, {"a": [998]}, list_of_read]
 
 
 @settings(max_examples=40)
