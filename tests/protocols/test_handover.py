@@ -1,13 +1,17 @@
 """Leadership is handed over: ``protocols.handover``, in Raft and in multi-Paxos."""
 
+from dataclasses import replace
+
 import pytest
 
+from harness.zoo.hunt import judged
 from protocols.kernel import Command
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Yield
 from protocols.raft import Raft
 from protocols.raft.messages import TimeoutNow
-from tests.mutants.handover import LeadsOn
+from tests.mutants.handover import LeadsOn, Restless, RestlessPaxos
+from tests.mutants.trials import CHURN, UNEVEN
 from tests.protocols.disks import Disks
 
 BOTH = pytest.mark.parametrize("protocol", [Raft, MultiPaxos])
@@ -134,3 +138,13 @@ def test_who_has_handed_over_reads_by_no_lease():
 def test_who_leads_on_reads_what_is_outdated():
     stage, request = read_after_it_was_handed_over(LeadsOn)
     assert stage.replies[request].value == 1
+
+
+@pytest.mark.parametrize("restless", [Restless, RestlessPaxos])
+@pytest.mark.parametrize("trial", [UNEVEN, CHURN], ids=["uneven", "churn"])
+def test_leaders_that_hand_over_again_and_again_harm_nobody(restless, trial):
+    name = f"{restless.__module__}:{restless.__name__}"
+    options = {**trial.options, "read": "lease" if restless is Restless else "quorum"}
+    for seed in range(2):
+        run = replace(trial, protocol=name, nodes=5, options=options, seed=str(seed))
+        assert judged(run).objections == ()

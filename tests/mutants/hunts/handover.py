@@ -1,4 +1,4 @@
-"""Leaders that hand over wrongly: no plan asks for it, so that they are not hunted."""
+"""Leaders that hand over wrongly: what chance does not find is played by hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tests.mutants.handover import MUTANTS
 ZOO: tuple[Mutant, ...] = ()
 
 ELUSIVE = {
-    "handover/leads-on": "no fault asks a leader to hand over; tests/protocols/test_handover.py plays it"
-    " step by step",
+    "handover/leads-on": "a leader must be asked within its lease, and not yet have heard of the next one, which has"
+    " written by then; tests/protocols/test_handover.py plays it step by step",
 }
 
 __all__ = ["ELUSIVE", "MUTANTS", "ZOO"]
