@@ -11,6 +11,8 @@ from rich.table import Table
 from harness.commands import shared
 from harness.store.find import list_runs
 
+WIDE = 500
+
 
 @click.command("runs")
 @shared.store
@@ -28,7 +30,7 @@ def command(store: Path, last: int) -> None:
     longest = max((len(f"{run.name}/{run.stamp}") for run in runs), default=0)
     table.add_column("run", min_width=longest, no_wrap=True)
     for column in ("nemesis", "seed", "on", "verdict"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("seed", "verdict"))
     for run in runs:
         trial = run.trial or {}
         table.add_row(
@@ -38,7 +40,10 @@ def command(store: Path, last: int) -> None:
             str(trial.get("on", "")),
             run.outcome or ("(broken)" if run.broken else "(not over)"),
         )
-    Console(soft_wrap=True).print(table)
+    console = Console(soft_wrap=True)
+    if not console.is_terminal:
+        console.width = WIDE  # in a pipe a run is a line
+    console.print(table)
     for run in runs:
         if run.broken:
             click.echo(f"harness: warning: {run.broken}", err=True)
