@@ -2,6 +2,7 @@
 
     python benchmarks/simulation.py [--protocol NAME,NAME] [--seconds 60] [--repeats 3] [--jobs 2]
     python benchmarks/simulation.py --against DIRECTORY
+    python benchmarks/simulation.py --compiled
 
 *Load*: 5 nodes, 10 clients, 100 op/s, 60 simulated seconds with partitions and 0.5 % loss, all features
 on: message isolation, durable values, history rows, notes, the digest; then all checks of a trial.
@@ -12,7 +13,8 @@ as ``harness sim --seeds`` does. CPU time, the best of REPEATS.
 Absolute figures depend on the machine and on who else uses it. So the same run measures a plain loop
 of a heap and a tuple (*baseline*), and the column *loops* is in those: loops an event. *code* depends
 on neither: the bytecodes that the interpreter takes for an event (in a run of its own, counted by a
-tracer). ``--against`` measures this tree and another by turns, and prints ratios. Shares are of samples
+tracer). ``--against`` measures this tree and another by turns, and prints ratios; ``--compiled`` this tree as
+``harness compile`` has compiled it, and interpreted. Shares are of samples
 of a run of its own, each put down to the part that was at work:
 
     protocol    the replicas' own code, and the state machine that they agree on
@@ -36,6 +38,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
@@ -224,21 +227,40 @@ def figures(protocol: str, seconds: int, repeats: int) -> dict[str, float]:
     }
 
 
-def compare(protocols: Sequence[str], other: Path, seconds: int, repeats: int) -> None:
-    """This tree and another by turns, each in a process of its own; the best of each."""
+@dataclass(frozen=True)
+class Variant:
+    """A tree, interpreted or compiled (``yes`` or ``no``)."""
+
+    root: Path
+    compiled: str
+
+    def figures(self, protocol: str, seconds: int) -> dict[str, float]:
+        """Measured in a process of its own."""
+        argv = [sys.executable, __file__, "--json", "--protocol", protocol]
+        argv += ["--seconds", str(seconds), "--repeats", "2"]
+        if self.compiled == "yes":
+            argv[1:1] = ["-m", "harness.compiled"]
+        environment = {
+            **os.environ, "PYTHONPATH": str(self.root), "HARNESS_COMPILED": self.compiled
+        }  # fmt: skip
+        said = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, check=True)
+        found: dict[str, float] = json.loads(said.stdout)
+        return found
+
+
+def compare(
+    protocols: Sequence[str], before: Variant, after: Variant, seconds: int, repeats: int
+) -> None:
+    """Two by turns; the best of each."""
     print(f"{'protocol':<13}" + "".join(f"{name:>18}" for name in COMPARED))
     for protocol in protocols:
-        best: dict[Path, dict[str, float]] = {other: {}, Path(ROOT): {}}
+        best: dict[Variant, dict[str, float]] = {before: {}, after: {}}
         for _ in range(repeats):
-            for root, found in best.items():
-                argv = [sys.executable, __file__, "--json", "--protocol", protocol]
-                argv += ["--seconds", str(seconds), "--repeats", "2"]
-                environment = {**os.environ, "PYTHONPATH": str(root)}
-                said = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, check=True)
-                for name, value in json.loads(said.stdout).items():
+            for variant, found in best.items():
+                for name, value in variant.figures(protocol, seconds).items():
                     found[name] = max(value, found.get(name, 0))
-        before, after = best.values()
-        cells = [f"{after[n]:,.0f} ({after[n] / before[n]:.2f})" for n in COMPARED]
+        old, new = best.values()
+        cells = [f"{new[n]:,.0f} ({new[n] / old[n]:.2f})" for n in COMPARED]
         print(f"{protocol:<13}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
 
 
@@ -269,13 +291,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=0, help="0: leave the parallel part out")
     parser.add_argument("--against", type=Path, help="a tree of another commit, to compare with")
+    parser.add_argument("--compiled", action="store_true", help="compiled, beside interpreted")
     parser.add_argument("--json", action="store_true", help="the figures of one protocol as JSON")
     given = parser.parse_args()
     protocols = given.protocol.split(",")
     if given.json:
         print(json.dumps(figures(protocols[0], given.seconds, given.repeats)))
-    elif given.against:
-        compare(protocols, given.against.resolve(), given.seconds, given.repeats)
+    elif given.against or given.compiled:
+        root = Path(ROOT)
+        before = Variant(given.against.resolve() if given.against else root, "no")
+        after = Variant(root, "yes" if given.compiled else "no")
+        compare(protocols, before, after, given.seconds, given.repeats)
     else:
         table(protocols, given.seconds, given.repeats)
     if given.jobs:

@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from harness.compiled.loader import install
 from harness.errors import HarnessError, UsageError
 from harness.interrupts import hear_once
 from harness.tables import nearest
@@ -42,8 +43,11 @@ COMMANDS: dict[str, str] = {
     "log": "Print or compare what the nodes of a run decided.",
     "runs": "List the runs in the store.",
     "hosts": "Make hosts on this machine and run a command that uses them.",
+    "compile": "Compile the simulator: the same runs in less time (needs gcc).",
     "doctor": "Say what this machine can do, what is missing, and what to type.",
 }
+SIMULATING = ("sim", "bench", "wan", "zoo", "matrix", "soak", "shrink")
+"""Verbs that play trial after trial: they use the compiled simulator, if there is one."""
 CRASHED, BAD_ARGUMENTS, INTERRUPTED = 255, 254, 130
 
 
@@ -111,6 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hear_once()
     sys.path.insert(0, str(Path.cwd()))  # where the user's own package.module:attribute is
     try:
+        if next((a for a in arguments if a[:1] != "-"), "") in SIMULATING:
+            found = install()
+            if found.odd:
+                say(found.words)
         status = cli.main(arguments, prog_name="harness", standalone_mode=False)
         code = status if isinstance(status, int) else 0
     except click.exceptions.Exit as error:

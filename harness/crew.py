@@ -25,6 +25,7 @@ from typing import Generic, Protocol, TypeVar
 
 from harness.commit import commit
 from harness.errors import ClusterError, UsageError
+from harness.workers import begin
 
 ATTEMPTS = 3
 """How often a trial is played whose player dies: it may be the trial that kills."""
@@ -61,8 +62,8 @@ class LocalCrew:
         return ProcessPoolExecutor(
             self._jobs,
             mp_context=get_context("forkserver"),
-            initializer=signal.signal,
-            initargs=(signal.SIGINT, signal.SIG_DFL),
+            initializer=begin,
+            initargs=(signal.SIG_DFL,),
         )
 
     def hands(self) -> int:

@@ -15,6 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harness.compiled.loader import look
 from harness.errors import HarnessError
 from harness.remote import sandbox
 from harness.remote.clock_shim import COMPILERS
@@ -118,6 +119,14 @@ def _compiler() -> Finding:
     found = next(filter(None, map(program, COMPILERS)), None)
     lacks = f"none; needed for the clocks of other systems than ours only: {install(['cc'])}"
     return Finding("C compiler", True, found or lacks)
+
+
+def _simulator() -> Finding:
+    """Compiled or interpreted: it works either way."""
+    try:
+        return Finding("simulator", True, look().words)
+    except HarnessError as error:
+        return Finding("simulator", False, str(error), "harness compile")
 
 
 def _in_sandbox() -> list[Finding]:

@@ -389,4 +389,5 @@ def request_ids(node: NodeId, incarnation: int) -> Iterator[RequestId]:
     False
     """
     assert 0 <= node < 256
-    return ((incarnation << 40) | (serial << 8) | node for serial in count(1))
+    for serial in count(1):
+        yield (incarnation << 40) | (serial << 8) | node

@@ -11,6 +11,9 @@ from hypothesis import settings
 # that the tests start: those that press it would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests play interpreted, whatever is compiled on this machine, but for those of harness.compiled.
+os.environ["HARNESS_COMPILED"] = "no"
+
 # CI explores nothing new: a red build must be the change's own fault. A nightly run explores.
 settings.register_profile("ci", derandomize=True, print_blob=True, deadline=None)
 settings.register_profile("explore", derandomize=False, print_blob=True, deadline=None)

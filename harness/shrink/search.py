@@ -20,6 +20,7 @@ from checker.verdict import Outcome
 from harness.errors import UsageError
 from harness.simulated import Played, play
 from harness.trial import Trial
+from harness.workers import begin
 
 PROCESSES_PAY_S = 0.1
 """Trials shorter than this are played one by one."""
@@ -56,10 +57,6 @@ def fails_in(trial: Trial, check: str) -> bool:
 def name_of(trial: Trial) -> str:
     """A short name that no other trial has."""
     return blake2b(trial.command("sim").encode(), digest_size=16).hexdigest()
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Search:
@@ -148,6 +145,7 @@ class Search:
             self._pool = ProcessPoolExecutor(
                 self.jobs,
                 mp_context=get_context("forkserver"),
-                initializer=_leave_interrupts_to_the_parent,
+                initializer=begin,
+                initargs=(signal.SIG_IGN,),  # the parent hears of it
             )
         return self._pool

@@ -156,7 +156,7 @@ class Simulator(FaultyStage):
         """The run is over: let go of what holds what, so that it is forgotten at once."""
         for node in self.nodes:
             del node.carry
-        vars(self).clear()
+        del self.disks, self.members  # which have methods of this
 
     def _settle(self) -> None:
         """Leave all alone for a while, and until the members are the first again."""
@@ -192,11 +192,12 @@ class Simulator(FaultyStage):
                 continue
             node = nodes[where]
             replica = node.awake
-            if replica is None or a.cut:  # type: ignore[attr-defined]
+            wire: Wire = a  # type: ignore[assignment]
+            if replica is None or wire.cut:
                 self._undelivered(node, entry)
                 continue
-            src: int = a.src  # type: ignore[attr-defined]
-            events += (now_ns, a.link)  # type: ignore[attr-defined]
+            src = wire.src
+            events += (now_ns, wire.link)
             if type(b) is Parcel:
                 if watch is not None:
                     watch(Seen(now_ns, where, "message", b.text, src, b.sent_ns))

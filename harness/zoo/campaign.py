@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from typing import Any, TypeAlias
 
 from harness.trial import Trial
+from harness.workers import begin
 from harness.zoo.hunt import Hunt, Judged, judged, stretch
 from harness.zoo.mutant import Mutant
 from harness.zoo.record import Record
@@ -54,7 +55,10 @@ class Campaign:
             for hunt in hunts:
                 self._go_on(hunt)
         context = get_context("forkserver")
-        with ProcessPoolExecutor(self.jobs, mp_context=context, initializer=_deaf) as pool:
+        with ProcessPoolExecutor(
+            # Ctrl-C is for the process that started the others: it lets them finish and ends them.
+            self.jobs, mp_context=context, initializer=begin, initargs=(signal.SIG_IGN,)
+        ) as pool:  # fmt: skip
             running: dict[Future[Any], Settle] = {}
             try:
                 while running or self.tasks:
@@ -143,8 +147,3 @@ def _twins_of(hunt: Hunt) -> list[str]:
 def _sayings(trials: list[Trial]) -> list[tuple[str, ...]]:
     """The objections to each of these trials, as sentences."""
     return [tuple(f"{name}: {said}" for name, said in judged(t).objections) for t in trials]
-
-
-def _deaf() -> None:
-    """Ctrl-C is for the process that started the others: it lets them finish and ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,117 @@
+"""A rewritten module is the same program, with each line where it was."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from harness.compiled.build import _read
+from harness.compiled.rewrite import Others, Rewritten
+from harness.compiled.scope import LEFT_CLASSES, chosen
+
+SOURCE = '''\
+"""A module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@record
+class Vote:
+    """A vote."""
+
+    slot: int
+    match: object = None
+    """Where it is."""
+
+
+@dataclass(slots=True)
+class Held:
+    votes: list[Vote] = field(default_factory=list)
+
+    def add(self, vote: Vote) -> None:
+        self.votes.append(vote)
+
+
+class Replica:
+    """Has members."""
+
+    messages = (Vote,)
+    served: int = 3
+    news = False
+
+    def __init__(self) -> None:
+        self.news = True
+
+    def drop(self) -> None:
+        del self.news
+'''
+
+
+def rewritten(source: str) -> list[str]:
+    others = Others({"m": source})
+    return Rewritten("m", source, {}.__getitem__, others=others).text.splitlines()
+
+
+def line_of(lines: list[str], text: str) -> int:
+    return next(i for i, line in enumerate(lines) if text in line)
+
+
+def test_what_is_not_rewritten_stays_on_its_line():
+    before, after = SOURCE.splitlines(), rewritten(SOURCE)
+    ast.parse("\n".join(after))
+    for text in (
+        "def add(self",
+        "self.votes.append",
+        "def __init__(self) -> None:",
+        "del self.news",
+    ):
+        assert line_of(before, text) == line_of(after, text)
+
+
+def test_a_record_is_written_out():
+    text = "\n".join(rewritten(SOURCE))
+    assert "@record" not in text
+    assert "@dataclass" not in text
+    assert "def __init__(self, slot: int, match: object = None) -> None:" in text
+    assert (
+        "    match: object; slot: int; __match_args__" in text
+    )  # mypy's parser takes `; match` for a statement
+    assert "self.votes = list() if votes is None else votes" in text
+    assert (
+        "_as_record(Vote, [('slot', 'int', False), ('match', 'object', True)], True, True, False)"
+        in text
+    )
+    assert "_as_record(Held, [('votes', 'list[Vote]', True)], True, False, False)" in text
+
+
+def test_what_a_class_says_belongs_to_the_class_unless_objects_say_it_too():
+    text = "\n".join(rewritten(SOURCE))
+    assert "messages: _ClassVar = (Vote,)" in text
+    assert "served: _ClassVar[int] = 3" in text
+    assert "    news = False" in text
+    assert '"""Has members."""; __deletable__ = [\'news\']' in text
+    assert "_guard(Replica)" in text
+
+
+def test_a_record_that_runs_code_of_its_own_is_refused():
+    source = "@dataclass\nclass A:\n    x: int\n\n    def __post_init__(self) -> None: ...\n"
+    with pytest.raises(ValueError, match="__post_init__"):
+        rewritten(source.replace("@dataclass", "@dataclass()"))
+
+
+@pytest.mark.parametrize("path", list(chosen()))
+def test_each_module_that_is_compiled_can_be_rewritten(path):
+    source = _read(path.replace("/", "."))
+    left = LEFT_CLASSES.get(path, frozenset())
+    name = path.replace("/", ".")
+    new = Rewritten(name, source, _read, others=Others({name: source}), leave=left)
+    ast.parse(new.text)
+    for one in ast.walk(ast.parse(source)):
+        if isinstance(one, ast.FunctionDef):
+            assert (
+                source.splitlines()[one.lineno - 1] == new.text.splitlines()[one.lineno - 1]
+                or one.decorator_list
+            )
