@@ -253,14 +253,14 @@ class Rewritten:
             )
             lines.append(f"def __eq__(self, other: object) -> bool: return {same}")
         if asked.hash:
-            each = "".join(f"self.{n}, " for n in names)
-            lines.append(f"def __hash__(self) -> int: return hash(({each}))")
+            values = "".join(f"self.{n}, " for n in names)
+            lines.append(f"def __hash__(self) -> int: return hash(({values}))")
         return ["    " + line for line in lines]
 
 
 def _first(node: ast.stmt) -> int:
     """The number of its first line, its decorators included."""
-    decorators = getattr(node, "decorator_list", ())
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(d.lineno for d in decorators)])
 
 
