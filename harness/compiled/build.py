@@ -17,6 +17,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from harness.compiled.linear import linear
 from harness.compiled.loader import FOLDER, MANIFEST
 from harness.compiled.rewrite import Others, Rewritten
 from harness.compiled.scope import LEFT_CLASSES, ROOT, chosen, key, sources
@@ -77,8 +78,7 @@ def build(
     paths = list(chosen()) if paths is None else paths
     with tempfile.TemporaryDirectory(prefix="harness-compile-") as place:
         tree = Path(place)
-        rewrite(tree, paths)
-        files = [f"{path}.py" for path in paths]
+        files = rewrite(tree, paths)
         (tree / "setup.py").write_text(_SETUP.format(paths=files, level=level))
         (tree / "mypy.ini").write_text(_MYPY)
         say(f"compiling {len(paths)} modules, which takes some minutes of processor time")
@@ -88,26 +88,21 @@ def build(
         return _take(tree / "lib", folder, named, began)
 
 
-def rewrite(tree: Path, paths: list[str]) -> None:
-    """Copies of all sources, those of ``paths`` rewritten."""
-    texts = {path: (ROOT / f"{path}.py").read_text() for path in paths}
-    others = Others({path.replace("/", "."): text for path, text in texts.items()})
-    (tree / "harness").mkdir()
-    (tree / "harness/__init__.py").write_text("")
+def rewrite(tree: Path, paths: list[str]) -> list[str]:
+    """Copies of all sources, those of ``paths`` rewritten. The files to compile are returned."""
     for source in sources():
-        path = source.relative_to(ROOT)
-        text = source.read_text()
-        name = path.with_suffix("").as_posix()
-        if name in texts:
-            left = LEFT_CLASSES.get(name, frozenset())
-            text = Rewritten(name.replace("/", "."), text, _read, others=others, leave=left).text
-        target = tree / path
+        target = tree / source.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-
-
-def _read(module: str) -> str:
-    return (ROOT / f"{module.replace('.', '/')}.py").read_text()
+        target.write_text(source.read_text())
+    (tree / "harness/__init__.py").write_text("")
+    texts = linear({path.replace("/", "."): (ROOT / f"{path}.py").read_text() for path in paths})
+    others = Others(texts)
+    files = [f"{module.replace('.', '/')}.py" for module in texts]
+    for (module, text), file in zip(texts.items(), files, strict=True):
+        left = LEFT_CLASSES.get(module, frozenset())
+        new = Rewritten(module, text, texts.__getitem__, others=others, leave=left)
+        (tree / file).write_text(new.text)
+    return files
 
 
 def _run(tree: Path) -> None:

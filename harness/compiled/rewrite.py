@@ -315,12 +315,13 @@ class Others:
                 ):
                     self._stored_elsewhere.add((_package(module), node.attr))
         self.subclassed = set[str]().union(*self._bases.values())
+        self._aboves = {cls: self._above(cls) for cls in self._bases}
 
     def stored(self, cls: str, name: str) -> bool:
         """Whether an object of this class, or of a class above or below it, may be given this attribute.
         (Where it is in yet another package's code mypy will say so.)
         """
-        family = {each for each in self._bases if cls in self._above(each)} | self._above(cls)
+        family = {each for each, above in self._aboves.items() if cls in above} | self._above(cls)
         return (_package(cls), name) in self._stored_elsewhere or any(
             name in self._stored.get(each, ()) for each in family
         )

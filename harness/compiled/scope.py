@@ -35,7 +35,7 @@ LEFT = {
 }
 """Modules that begin so, and why."""
 
-LEFT_CLASSES = {"protocols/nested": frozenset({"Wrapped"})}
+LEFT_CLASSES = {"protocols.nested": frozenset({"Wrapped"})}
 """Of a module, classes that are left as Python makes them: of these others are made while it runs."""
 
 

@@ -1,0 +1,71 @@
+"""Classes of two bases, made of classes of one: native classes have no more.
+
+A mixin ``M(Replica)`` comes before ``B`` in what ``C(M, B)`` inherits, and its ``super()`` means ``B`` there. So a copy of
+``M`` whose base is ``B`` is written into a module of its own, and ``C`` inherits from that: the same methods
+in the same order.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+
+def linear(texts: Mapping[str, str]) -> dict[str, str]:
+    """The sources of modules, by name, so that each class has one base; with some modules more."""
+    made: dict[str, str] = {}
+    for module, text in texts.items():
+        tree = ast.parse(text)
+        imported = _imports(tree)
+        lines = text.splitlines()
+        for node in _mixed(tree):
+            mixin, base = map(ast.unparse, node.bases)
+            home = imported[mixin]
+            new = f"{module}_{mixin.lower()}"
+            made[new] = _copy(home, texts[home], mixin, imported.get(base, module), base)
+            header = lines[node.lineno - 1]
+            lines[node.lineno - 1] = header.replace(f"({mixin}, {base})", f"(_{mixin})")
+            future = next(i for i, line in enumerate(lines) if line.startswith("from __future__"))
+            lines[future] += f"; from {new} import {mixin} as _{mixin}"
+        made[module] = "\n".join(lines) + "\n"
+    return made
+
+
+def _mixed(tree: ast.Module) -> Iterator[ast.ClassDef]:
+    for node in tree.body:
+        if (
+            isinstance(node, ast.ClassDef)
+            and len(node.bases) == 2
+            and all(isinstance(base, ast.Name) for base in node.bases)
+        ):
+            yield node
+
+
+def _imports(tree: ast.Module) -> dict[str, str]:
+    return {
+        alias.name: node.module or ""
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def _copy(home: str, text: str, mixin: str, base_from: str, base: str) -> str:
+    """The module of the mixin, with that class only, of another base; the rest is imported from there."""
+    lines = text.splitlines()
+    names: list[str] = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef) and node.name == mixin:
+            lines[node.lineno - 1] = f"class {mixin}({base}):"
+            continue
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names += [ast.unparse(target) for target in node.targets]
+        else:
+            continue
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+        lines[first - 1 : node.end_lineno] = [""] * ((node.end_lineno or 0) - first + 1)
+    future = next(i for i, line in enumerate(lines) if line.startswith("from __future__"))
+    lines[future] += f"; from {base_from} import {base}; from {home} import {', '.join(names)}"
+    return "\n".join(lines) + "\n"
