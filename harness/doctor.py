@@ -57,6 +57,7 @@ def examine() -> list[Finding]:
         _privileges(),
         _disk(),
         _compiler(),
+        _simulator(),
         *_in_sandbox(),
     ]
 
@@ -117,7 +118,9 @@ def _disk() -> Finding:
 def _compiler() -> Finding:
     """Our own nodes need none."""
     found = next(filter(None, map(program, COMPILERS)), None)
-    lacks = f"none; needed for the clocks of other systems than ours only: {install(['cc'])}"
+    lacks = (
+        f"none; for the clocks of other systems than ours, and `harness compile`: {install(['cc'])}"
+    )
     return Finding("C compiler", True, found or lacks)
 
 

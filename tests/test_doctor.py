@@ -14,8 +14,9 @@ from harness.remote import rootless
 def test_it_looks_at_everything_and_never_raises():
     findings = doctor.examine()
     names = [finding.name for finding in findings]
-    assert names[:10] == [
-        "python", "packages", "sshd", "ssh-keygen", "ip", "iptables", "tc", "user", "disk", "simulator",
+    assert names[:11] == [
+        "python", "packages", "sshd", "ssh-keygen", "ip", "iptables", "tc", "user", "disk", "C compiler",
+        "simulator",
     ]  # fmt: skip
     assert len(names) == len(set(names))
     for finding in findings:

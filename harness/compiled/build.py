@@ -20,7 +20,7 @@ from pathlib import Path
 from harness.compiled.linear import linear
 from harness.compiled.loader import FOLDER, MANIFEST
 from harness.compiled.rewrite import Others, Rewritten
-from harness.compiled.scope import LEFT_CLASSES, ROOT, chosen, key, sources
+from harness.compiled.scope import ROOT, chosen, key, sources
 from harness.errors import UsageError
 
 _SETUP = """\
@@ -99,8 +99,7 @@ def rewrite(tree: Path, paths: list[str]) -> list[str]:
     others = Others(texts)
     files = [f"{module.replace('.', '/')}.py" for module in texts]
     for (module, text), file in zip(texts.items(), files, strict=True):
-        left = LEFT_CLASSES.get(module, frozenset())
-        new = Rewritten(module, text, texts.__getitem__, others=others, leave=left)
+        new = Rewritten(module, text, texts.__getitem__, others=others)
         (tree / file).write_text(new.text)
     return files
 

@@ -20,15 +20,12 @@ from dataclasses import dataclass, replace
 from keyword import issoftkeyword
 
 HEAD = (
-    "; from dataclasses import dataclass as _dataclass; from typing import Any as _Any, ClassVar as _ClassVar; from mypy_extensions import mypyc_attr as _mypyc_attr"
+    "; from typing import Any as _Any, ClassVar as _ClassVar; from mypy_extensions import mypyc_attr as _mypyc_attr"
     "; from harness.compiled.runtime import as_record as _as_record, attributes as _attributes, guard as _guard"
 )
 """What rewritten modules import besides, on the line of their ``from __future__``."""
 
 OPEN = "@_mypyc_attr(allow_interpreted_subclasses=True)"
-
-LEFT = "@_mypyc_attr(native_class=False)", "@_dataclass(slots=True, unsafe_hash=True)"
-"""For a ``@record`` that is left as Python makes it."""
 
 PYTHONS_OWN = {"NamedTuple", "Protocol", "TypedDict", "Enum", "IntEnum", "Exception"}
 """Bases whose subclasses are left as they are."""
@@ -64,11 +61,10 @@ class Rewritten:
         read: Callable[[str], str],
         *,
         others: Others,
-        leave: frozenset[str] = frozenset(),
     ) -> None:
         self._module = module
         self._lines = source.splitlines()
-        self._leave, self._others = leave, others
+        self._others = others
         self._end: list[str] = []
         self._open: list[str] = []
         self.records: list[str] = []
@@ -79,8 +75,6 @@ class Rewritten:
         for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
             if isinstance(node, ast.FunctionDef):
                 self._function(node)
-            elif isinstance(node, ast.ClassDef) and node.name in leave:
-                self._lines[node.lineno - 3 : node.lineno - 1] = LEFT
             elif isinstance(node, ast.ClassDef):
                 self._class(node, len(self._lines) if after is None else _first(after) - 2)
         for node in tree.body:
@@ -90,6 +84,8 @@ class Rewritten:
             if isinstance(called, ast.Call) and self._text(called.func) == "vars":
                 i = called.lineno - 1
                 self._lines[i] = self._lines[i].replace("vars(", "_attributes(")
+            elif isinstance(called, ast.Call) and self._text(called.func) == "cast":
+                self._cast(called.args[0])
         if self._open:
             self._end.append(f"_guard({', '.join(self._open)})")
         self.text = "\n".join([*self._lines, *self._end]) + "\n"
@@ -105,6 +101,14 @@ class Rewritten:
         for decorator in node.decorator_list:
             if self._text(decorator).startswith("dataclass_transform"):
                 self._lines[decorator.lineno - 1] = ""
+
+    def _cast(self, kind: ast.expr) -> None:
+        """Tuples that were read from JSON are lists: what is cast to them is what it is. Native code looks."""
+        text = self._text(kind)
+        if "tuple[" in text:
+            line = self._lines[kind.lineno - 1].encode()
+            new = line[: kind.col_offset] + b"_Any" + line[kind.end_col_offset :]
+            self._lines[kind.lineno - 1] = new.decode()
 
     def _class(self, node: ast.ClassDef, until: int) -> None:
         """``until``: the last line that is free before the next statement, which may need one more."""
