@@ -292,8 +292,8 @@ def _asked(decorators: list[ast.expr]) -> Decorator | None:
 class Others:
     """What the modules that are compiled together do with each other's classes, by their full names."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        """``sources`` by the module's name."""
+    def __init__(self, sources: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
+        """``sources`` by the module's name; ``more`` that are not compiled, but may have subclasses."""
         self._bases: dict[str, set[str]] = {}
         self.deleted: set[str] = set()
         """Names of fields that are deleted."""
@@ -319,6 +319,13 @@ class Others:
                 ):
                     self._stored_elsewhere.add((_package(module), node.attr))
         self.subclassed = set[str]().union(*self._bases.values())
+        for module, source in (more or {}).items():
+            tree = ast.parse(source)
+            imported = imports(tree)
+            for node in tree.body:
+                if isinstance(node, ast.ClassDef):
+                    names = map(_name, node.bases)
+                    self.subclassed |= {f"{imported.get(n, module)}.{n}" for n in names}
         self._aboves = {cls: self._above(cls) for cls in self._bases}
 
     def stored(self, cls: str, name: str) -> bool:
