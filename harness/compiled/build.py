@@ -96,16 +96,12 @@ def rewrite(tree: Path, paths: list[str]) -> list[str]:
         target.write_text(source.read_text())
     (tree / "harness/__init__.py").write_text("")
     texts = linear({path.replace("/", "."): (ROOT / f"{path}.py").read_text() for path in paths})
-    others = Others(texts, {_module(source): source.read_text() for source in sources()})
+    others = Others(texts)
     files = [f"{module.replace('.', '/')}.py" for module in texts]
     for (module, text), file in zip(texts.items(), files, strict=True):
         new = Rewritten(module, text, texts.__getitem__, others=others)
         (tree / file).write_text(new.text)
     return files
-
-
-def _module(source: Path) -> str:
-    return ".".join(source.relative_to(ROOT).with_suffix("").parts)
 
 
 def _run(tree: Path) -> None:

@@ -163,9 +163,7 @@ class Rewritten:
         free = (_first(rest[0]) - 1 if rest else until) - first + 1
         bases = ", ".join(map(self._text, node.bases))
         header = f"class {node.name}({bases}):"
-        lines = [header, *self._members(node.name, fields, mine, asked)]
-        if self._full(node.name) in self._others.subclassed:
-            lines.insert(0, OPEN)
+        lines = [OPEN, header, *self._members(node.name, fields, mine, asked)]
         if not rest:
             lines = lines[:free]  # what has no room is put upon it afterwards
         if len(lines) > free or free < 4:
@@ -292,8 +290,8 @@ def _asked(decorators: list[ast.expr]) -> Decorator | None:
 class Others:
     """What the modules that are compiled together do with each other's classes, by their full names."""
 
-    def __init__(self, sources: Mapping[str, str], more: Mapping[str, str] | None = None) -> None:
-        """``sources`` by the module's name; ``more`` that are not compiled, but may have subclasses."""
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        """``sources`` by the module's name."""
         self._bases: dict[str, set[str]] = {}
         self.deleted: set[str] = set()
         """Names of fields that are deleted."""
@@ -318,14 +316,6 @@ class Others:
                     and ast.unparse(node.value) != "self"
                 ):
                     self._stored_elsewhere.add((_package(module), node.attr))
-        self.subclassed = set[str]().union(*self._bases.values())
-        for module, source in (more or {}).items():
-            tree = ast.parse(source)
-            imported = imports(tree)
-            for node in tree.body:
-                if isinstance(node, ast.ClassDef):
-                    names = map(_name, node.bases)
-                    self.subclassed |= {f"{imported.get(n, module)}.{n}" for n in names}
         self._aboves = {cls: self._above(cls) for cls in self._bases}
 
     def stored(self, cls: str, name: str) -> bool:

@@ -133,7 +133,7 @@ class Queue:
     def _hold(self, held: Held) -> None:
         heappush(self.held, held)
         self.waiting.add(held[1:3])
-        if self.held[0] is held:
+        if self.held[0] == held:
             self.open_due()
         if self.held:
             self.replica.pace.wake_up()
