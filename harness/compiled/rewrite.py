@@ -164,10 +164,9 @@ class Rewritten:
         bases = ", ".join(map(self._text, node.bases))
         header = f"class {node.name}({bases}):"
         lines = [OPEN, header, *self._members(node.name, fields, mine, asked)]
-        if not rest:
-            lines = lines[:free]  # what has no room is put upon it afterwards
-        if len(lines) > free or free < 4:
-            raise ValueError(f"{node.name}: {len(lines)} lines have no room in {free}")
+        lines = lines[:free]  # what has no room is put upon it afterwards
+        if len(lines) < 4:
+            raise ValueError(f"{node.name}: there is no room for its __init__")
         self._lines[first - 1 : first - 1 + free] = [*lines, *[""] * (free - len(lines))]
         for statement in rest:
             self._class_variable(node.name, statement)
