@@ -218,6 +218,7 @@ class Trial:
                 f"protocol {self.protocol} has the members that it began with:"
                 f" --nemesis membership is for {', '.join(able)}"
             )
+        self.replica()  # members that cannot be meant are a sentence
         if self.nodes <= LEAST or len(self.members()) < LEAST:
             raise UsageError(
                 f"--nemesis membership needs {LEAST + 1} nodes, of which {LEAST} are members at first"

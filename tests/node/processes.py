@@ -17,8 +17,9 @@ from harness.systems import http_client
 from harness.systems.http_client import HttpClient
 
 ROOT = Path(__file__).parents[2]
-_PORTS = count(20_000 + os.getpid() % 9_000)
-"""Below the ephemeral range, from which TCP takes the ports of connections."""
+_PORTS = count(20_000 + os.getpid() * 923 % 12_000)
+"""Below the ephemeral range, from which TCP takes the ports of connections; far from those of processes with
+a pid nearby, as those have that run the tests side by side."""
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float, message: str) -> Any:
