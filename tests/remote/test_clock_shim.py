@@ -67,10 +67,14 @@ def test_a_program_that_knows_nothing_of_pages_is_told_while_it_runs(program, tm
     clock.write(page, "drift", 200_000)
     with pytest.raises(OSError, match="does not ask"):
         clock.look(page, 0, 1)
-    began, first = time.monotonic(), running.ahead_ms()
+    began, first, asked = time.monotonic(), running.ahead_ms(), time.monotonic()
     time.sleep(0.3)
-    second, took_ms = running.ahead_ms(), (time.monotonic() - began) * 1000
-    assert second[0] - first[0] == pytest.approx(took_ms / 5, abs=30)
+    again, second, ended = time.monotonic(), running.ahead_ms(), time.monotonic()
+    least_ms, most_ms = (
+        1000 * (again - asked) / 5,
+        1000 * (ended - began) / 5,
+    )  # a busy machine is slow to ask
+    assert least_ms - 30 < second[0] - first[0] < most_ms + 30
     assert second[1] - first[1] == pytest.approx(0, abs=30)
     clock.write(page, "reset")
     assert running.ahead_ms() == pytest.approx((0, 0), abs=100)
