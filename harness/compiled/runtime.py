@@ -34,6 +34,9 @@ def as_record(
             setattr(cls, name, getattr(twin, name))
     if eq and not hashed:
         cls.__hash__ = None
+    # So that a record that is made of this one has places for its own fields only (``dataclasses`` looks).
+    cls.__slots__ = tuple(name for name, kind, _ in told if kind)
+    guard(cls)
     names = [name for name, _, _ in told]
     cls.__reduce__ = lambda self: (_made, (type(self), [getattr(self, name) for name in names]))
 
