@@ -101,7 +101,7 @@ def test_a_class_that_hides_a_field_is_refused(folder, tmp_path):
 
 def test_what_does_not_compile_is_told_and_leaves_what_was_there(folder, monkeypatch):
     manifest = (folder / loader.MANIFEST).read_text()
-    monkeypatch.setattr(build, "_SETUP", "raise SystemExit('error: {paths} {level}')")
+    monkeypatch.setattr(build, "_SETUP", 'raise SystemExit("error: {paths} {level}")')
     with pytest.raises(UsageError, match=r"mypyc or the compiler failed:\nerror: .*ballots"):
         build.build(["protocols/ballots"], folder=folder, say=lambda _: None)
     assert (folder / loader.MANIFEST).read_text() == manifest
