@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from protocols.kernel import Command, record
 from protocols.wire import Codec, WireError, dumps, loads, read_as, reader
 
+# Small: a message is a handful of fields, and Hypothesis gives up on what is drawn too large.
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
 )
 
 
@@ -41,9 +45,9 @@ INNERS = st.builds(
 )
 OUTERS = st.builds(
     Outer,
-    st.lists(INNERS).map(tuple),
+    st.lists(INNERS, max_size=4).map(tuple),
     st.none() | INNERS,
-    st.dictionaries(st.text(), INNERS),
+    st.dictionaries(st.text(max_size=8), INNERS, max_size=4),
     st.none() | st.text(),
     JSON,
 )
