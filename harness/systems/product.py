@@ -25,8 +25,8 @@ _ASK_S = 1.0
 
 
 class Product(ABC):
-    """Implements ``System``. ``directory`` is absolute, and the same on all hosts; ``cluster`` is a
-    name that no other run has. ``connect`` opens connections to a port of a node's host, in a time. ``lanes``:
+    """Implements ``System``. ``directory`` is absolute, and the same on all hosts; ``cluster`` is a name that
+    no other run has. ``connect`` opens connections to a port of a node's host, in a time. ``lanes`` are
     the sorts of faults that it will be given.
     """
 
@@ -101,7 +101,7 @@ class Product(ABC):
     # --- on the hosts -----------------------------------------------------------------------------
 
     def install(self, node: int, remote: Remote) -> None:
-        """An empty directory, and the program where the host does not have this very file.
+        """A directory of its own, with the program in it where the host's own is not asked for.
 
         Raises CapabilityError where a port is taken, or the host has no such program.
         """
