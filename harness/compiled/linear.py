@@ -10,13 +10,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from harness.compiled.rewrite import imports
+
 
 def linear(texts: Mapping[str, str]) -> dict[str, str]:
     """The sources of modules, by name, so that each class has one base; with some modules more."""
     made: dict[str, str] = {}
     for module, text in texts.items():
         tree = ast.parse(text)
-        imported = _imports(tree)
+        imported = imports(tree)
         lines = text.splitlines()
         for node in _mixed(tree):
             mixin, base = map(ast.unparse, node.bases)
@@ -39,15 +41,6 @@ def _mixed(tree: ast.Module) -> Iterator[ast.ClassDef]:
             and all(isinstance(base, ast.Name) for base in node.bases)
         ):
             yield node
-
-
-def _imports(tree: ast.Module) -> dict[str, str]:
-    return {
-        alias.name: node.module or ""
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
 
 
 def _copy(home: str, text: str, mixin: str, base_from: str, base: str) -> str:

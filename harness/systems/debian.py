@@ -15,10 +15,12 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from harness.errors import CapabilityError
 
 TIMEOUT_S = 300.0
+_PACKING = Lock()
 
 
 def home() -> Path:
@@ -47,9 +49,14 @@ def unpacked(packages: Sequence[str]) -> Path:
     return folder
 
 
-@cache
 def packed(packages: Sequence[str]) -> tuple[bytes, tuple[str, ...]]:
     """Their programs and shared libraries as a ``.tar.gz``, and where the libraries lie in it."""
+    with _PACKING:  # all nodes are installed at once, by a thread each
+        return _packed(tuple(packages))
+
+
+@cache
+def _packed(packages: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
     folder, into = unpacked(packages), io.BytesIO()
     libraries = sorted({file.parent for file in folder.rglob("*.so.*")})
     with tarfile.open(fileobj=into, mode="w:gz", compresslevel=1) as tar:

@@ -27,9 +27,6 @@ from workloads.kernel import Refused
 SERIALIZABLE = "serializable"
 _LEADER_S = 0.5
 
-_READS = frozenset({"read", "balances"})
-"""What changes nothing: an error is *fail*, whatever it was."""
-
 
 class Etcd(Product):
     """https://etcd.io: a key-value store on Raft; every op linearizable, says its documentation."""
@@ -153,7 +150,7 @@ class EtcdClient:
                     return self._cas(key, value)
             return optimistic.run(self, Command(f, key, value), self._timeout_s)
         except OSError as error:
-            if f in _READS or isinstance(error, NotSent):
+            if f in optimistic.READS or isinstance(error, NotSent):
                 raise Refused(str(error)) from error
             raise
 

@@ -18,6 +18,8 @@ from workloads.kernel import Refused
 
 COMMANDS = (*ONE_KEY, *MULTI)
 """What such a store offers, then."""
+READS = frozenset({"read", "balances"})
+"""Of these what changes nothing: an error is *fail*, whatever it was."""
 
 T = TypeVar("T")
 

@@ -29,7 +29,6 @@ GROUP = "main"
 _DOWN_MS, _FAILOVER_MS = 1_000, 4_000
 _UNDONE = frozenset({"READONLY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "EXECABORT"})
 """Errors of a server that has done nothing."""
-_READS = frozenset({"read", "balances"})
 
 
 class Redis(Product):
@@ -149,7 +148,7 @@ class RedisClient:
             # Whoever answers with an error may be no master any more.
             self.close()
             undone = isinstance(error, ReplyError) and error.kind in _UNDONE
-            if undone or f in _READS:
+            if undone or f in optimistic.READS:
                 raise Refused(str(error)) from error
             raise
 
