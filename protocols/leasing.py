@@ -28,7 +28,8 @@ from typing import Any, cast
 from protocols.answers import Answer
 from protocols.kernel import Command, Json
 
-LEASES = frozenset({"acquire", "refresh", "release", "expire"})
+EXPIRE = "expire"
+LEASES = frozenset({"acquire", "refresh", "release", EXPIRE})
 """The commands that need a time. Protocols serve them that stamp what they propose."""
 
 LONGEST_MS = 3_600_000
@@ -76,7 +77,7 @@ class Timekeeper:
     def expiries(self, leases: Leases) -> Iterator[Command]:
         """What the leader proposes at a tick to free what nobody holds any more (the releaser)."""
         for key, token in leases.over(self.now):
-            yield Command("expire", key, token, "@releaser", self.now)
+            yield Command(EXPIRE, key, token, "@releaser", self.now)
 
 
 class Leases:
@@ -101,7 +102,7 @@ class Leases:
             return self._acquire(key, asked, latest - earliest)
         if command.f == "refresh":
             return self._refresh(key, asked, latest - earliest)
-        return self._free(key, asked, due=command.f == "expire")
+        return self._free(key, asked, due=command.f == EXPIRE)
 
     def read(self, earliest: int) -> int:
         """What time an entry's stamp shows. (For mutants, which look elsewhere.)"""

@@ -14,8 +14,8 @@ from protocols.multipaxos.leadership import Campaign, Leadership, fill, highest
 from protocols.multipaxos.learner import Learner
 from protocols.multipaxos.messages import Message, Preempted, Prepare, Promise, Yield
 from protocols.multipaxos.voters import VOTERS, Voter, voter_of
-from protocols.multipaxos.window import window_of
 from protocols.statemachine import NOOP
+from protocols.window import window_of
 from protocols.wire import read_as
 
 CONTESTED, CAUGHT_UP = "a ballot was contested", "a winner caught up before it led"
@@ -48,10 +48,6 @@ class Candidate(Learner):
         self.promised = read_as(tuple[int, int], durable.get("promised", ZERO))
         self.campaigned = read_as(tuple[int, int], durable.get("campaigned", ZERO))
         super().load(durable)
-
-    @property
-    def leads(self) -> bool:
-        return self.leadership is not None
 
     def leader(self) -> NodeId | None:
         return self.following

@@ -6,20 +6,18 @@ restart begins with neither.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from protocols.ballots import Ballot
-from protocols.clients import name
 from protocols.handover import PATIENCE
 from protocols.kernel import Command, NodeId
 from protocols.log import Vote
 from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.messages import Accept, Prepare, Promise
-from protocols.multipaxos.window import Window
 from protocols.quorum_systems import Quorums
 from protocols.statemachine import NOOP
+from protocols.window import Line, Window
 
 
 @dataclass(slots=True)
@@ -89,13 +87,10 @@ class Proposal:
     voters: int
 
 
-class Leadership:
+class Leadership(Line):
     """Phase 2 of ``ballot``: the commands waiting, those under way, and who votes for them.
 
-    At most a ``window`` of batches of at most ``batch`` commands is under way; what comes meanwhile
-    waits and makes up the next batch, so that batches grow with the load and only then. At most
-    ``capacity`` commands wait. The adopted commands wait first in line, which gives each of them
-    the very slot that it was adopted for.
+    The adopted commands wait first in line, which gives each of them the very slot that it was adopted for.
     """
 
     def __init__(
@@ -109,16 +104,12 @@ class Leadership:
         capacity: int,
         window: Window | None = None,
     ) -> None:
+        window = window or Window(pipeline, 0, adaptive=False, size=pipeline)
+        super().__init__(window, batch=batch, capacity=capacity, first=adopted)
         self.ballot = ballot
         self.next = first
-        self.queue = deque(adopted)
-        self.own: deque[Command] = deque()
-        """Entries of the leader's own that wait, where places are reserved for them."""
-        self.window = window or Window(pipeline, 0, adaptive=False, size=pipeline)
         self.open: dict[int, Proposal] = {}
-        self._names = dict.fromkeys(name(command) for command in adopted)
-        self._batches: deque[int] = deque()
-        self._batch, self._pipeline, self._capacity = batch, pipeline, capacity
+        self._pipeline = pipeline
         self.sent_before_tick = first - 1
         self.adopted = first + len(adopted) - 1
         """The last slot whose command may have been told to a client by an earlier leader."""
@@ -136,34 +127,11 @@ class Leadership:
         self.covered = FOREVER
         """The last slot for which there are promises enough (``multipaxos.members``)."""
 
-    def enqueue(self, command: Command, *, own: bool = False) -> bool:
-        """Let a command wait, unless it waits already or is under way. False: too many do."""
-        if name(command) in self._names:
-            return True
-        queue = self.own if own and self.window.reserve else self.queue
-        if len(queue) >= self._capacity:
-            return False
-        queue.append(command)
-        self._names[name(command)] = None
-        return True
-
     def next_batch(self, chosen: int, horizon: int = FOREVER) -> tuple[Command, ...]:
         """The commands to propose now, from slot ``next`` on and not beyond ``horizon``; none when
         enough are under way.
         """
-        while self._batches and self._batches[0] <= chosen:
-            self._batches.popleft()
-            if self.queue:
-                self.window.passed()
-        flying = len(self._batches)
-        if self.own and self.may_precede() and self.window.admits(flying, own=True):
-            queue = self.own
-        elif self.queue and self.window.admits(flying, own=False):
-            queue = self.queue
-        else:
-            return ()
-        size = min(len(queue), self._batch, horizon - self.next + 1)
-        return tuple([queue.popleft() for _ in range(size)])
+        return self.take(chosen, horizon - self.next + 1)
 
     def may_precede(self) -> bool:
         """Whether what waits longer has no slot of its own: the adopted commands have."""
@@ -191,7 +159,7 @@ class Leadership:
         for slot, command in enumerate(commands, self.next):
             self.open[slot] = Proposal(command, 1 << voter)
         self.next += len(commands)
-        self._batches.append(self.next - 1)
+        self.put_under_way(self.next - 1)
 
     def vote(self, src: NodeId, first: int, count: int) -> bool:
         """Count votes; say whether any is for a slot that is not closed already: others change
@@ -214,7 +182,7 @@ class Leadership:
     def close(self, slot: int) -> None:
         proposal = self.open.pop(slot, None)
         if proposal is not None:
-            self._names.pop(name(proposal.command), None)
+            self.passed(proposal.command)
 
     def reminders(self, dst: NodeId, chosen: int) -> list[Accept]:
         """What ``dst`` has not voted for though it was sent a tick ago or more, in batches.

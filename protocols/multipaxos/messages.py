@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from protocols.appending import Forward, Nay
 from protocols.ballots import Ballot
 from protocols.kernel import Command, Json, RequestId, record
 from protocols.log import Vote
@@ -88,13 +89,6 @@ class Chosen:
 
 
 @record
-class Forward:
-    """Commands of the sender's clients, for the leader to propose."""
-
-    commands: tuple[Command, ...]
-
-
-@record
 class Lend:
     """The leader of ``ballot`` asks, for the ``number``-th time, for a lease."""
 
@@ -126,14 +120,6 @@ class Answered:
     command: Command
     value: Json
     ok: bool
-
-
-@record
-class Nay:
-    """The answer to a Forward: the commands of these names (session, serial) are not taken, and why."""
-
-    names: tuple[tuple[str, int], ...]
-    why: str
 
 
 @record

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, assert_never
 
+from protocols.appending import Appending, Forward, Nay, retry_of
 from protocols.ballots import owner
 from protocols.clients import named
 from protocols.handover import LEAD, heir_of
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
-from protocols.leasing import LEASES, Timekeeper
+from protocols.leasing import EXPIRE, LEASES, Timekeeper
 from protocols.membership import CHANGES, first_members
-from protocols.multipaxos.appending import Appending, retry_of
 from protocols.multipaxos.candidate import CAUGHT_UP, CONTESTED, FILLED
 from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.leadership import Campaign, Leadership
@@ -26,12 +26,10 @@ from protocols.multipaxos.messages import (
     Chosen,
     Commit,
     Digest,
-    Forward,
     Granted,
     Inquire,
     Lend,
     Message,
-    Nay,
     Preempted,
     Prepare,
     Promise,
@@ -40,12 +38,13 @@ from protocols.multipaxos.messages import (
     Told,
     Yield,
 )
+from protocols.multipaxos.verifying import Verifying
 from protocols.multipaxos.voters import voter_of
-from protocols.multipaxos.window import window_of
 from protocols.preferred import preferred
 from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
+from protocols.window import window_of
 
 TICK = 5
 """Round trips between two signs of life of a leader, and before anything is sent again."""
@@ -70,15 +69,15 @@ def pace(cluster: Cluster) -> tuple[int, int]:
 HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known, Nay)
 """What a passive replica listens to (``protocols.rejoining``)."""
 
-OWN = frozenset({*CHANGES, "expire"})
-"""Commands that places may be reserved for (``multipaxos.window``)."""
+OWN = frozenset({*CHANGES, EXPIRE})
+"""Commands that places may be reserved for (``protocols.window``)."""
 
 READ_MODES = ("log", "leader", "quorum", "any")
 """Reads take a slot; or are answered by the leader, which has a lease (``multipaxos.leases``); or by who
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
-class MultiPaxos(Appending):
+class MultiPaxos(Appending, Verifying):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
     ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
     is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,
@@ -86,8 +85,8 @@ class MultiPaxos(Appending):
     ``verify``: after how many slots replicas compare their states, ``dilation``: by how many per cent a
     lease is shorter for its holder, ``heartbeat`` and ``patience``: round trips (``pace``),
     ``voter``: steady or lax (``multipaxos.voters``), ``retry``: tick, backoff or never
-    (``multipaxos.appending``), ``window``: fixed or adaptive, and ``reserve``: how much of it is for the
-    leader's own entries (``multipaxos.window``).
+    (``protocols.appending``), ``window``: fixed or adaptive, and ``reserve``: how much of it is for the
+    leader's own entries (``protocols.window``).
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
@@ -302,13 +301,23 @@ class MultiPaxos(Appending):
 
     # --- phase 2 ----------------------------------------------------------------------------------
 
+    @property
+    def leads(self) -> bool:
+        return self.leadership is not None
+
     def propose(self, commands: Iterable[Command]) -> None:
+        if self.leadership is not None:
+            self.take_in(commands)
+
+    def take_in(self, commands: Iterable[Command]) -> Sequence[Command]:
         lead = self.leadership
-        if lead is not None:
-            self.admit(lead, commands)
-            self.work(lead)
+        assert lead is not None
+        refused = self.admit(lead, commands)
+        self.work(lead)
+        return refused
 
     def admit(self, lead: Leadership, commands: Iterable[Command]) -> list[Command]:
+        """Let these wait for a slot; those that cannot, since too many do, are returned."""
         refused: list[Command] = []
         for command in commands:
             if command.f == LEAD:

@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from protocols.clients import Name, name
 from protocols.handover import PATIENCE
 from protocols.kernel import Command, NodeId
 from protocols.raft.reads import Questions
 from protocols.statemachine import NOOP
+from protocols.window import Line, Window
 
 
 @dataclass(slots=True)
@@ -116,13 +116,11 @@ class Learner:
     """Ticks since the first round began."""
 
 
-class Leadership:
+class Leadership(Line):
     """A term of leading: the commands waiting, and what each follower has.
 
-    At most ``pipeline`` batches of at most ``batch`` commands are appended and not committed; what
-    comes meanwhile waits and makes up the next batch, so that batches grow with the load and only
-    then. The first entry is a no-op: only a term's own entries are committed by being counted, and
-    all before them with them (sections 5.4.2 and 8).
+    The first entry is a no-op: only a term's own entries are committed by being counted, and all before them
+    with them (sections 5.4.2 and 8).
     """
 
     def __init__(
@@ -130,11 +128,12 @@ class Leadership:
         term: int,
         last: int,
         peers: Iterable[NodeId],
+        window: Window,
         *,
         batch: int,
-        pipeline: int,
         capacity: int,
     ) -> None:
+        super().__init__(window, batch=batch, capacity=capacity, first=[NOOP])
         self.term = term
         self.votes = True
         """Whether the leader is a member: not while it commits that it leaves."""
@@ -142,9 +141,6 @@ class Leadership:
         self.first = last + 1
         """The index of the no-op."""
         self.followers = {peer: Follower(last + 1) for peer in peers}
-        self.queue = deque([NOOP])
-        self.names: dict[Name, None] = {}
-        """The commands that wait or are under way."""
         self.round = 0
         """Counts the times that all followers were written to."""
         self.lease_round = 0
@@ -156,14 +152,8 @@ class Leadership:
         self.heir: NodeId | None = None
         self.heir_ticks = 0
         """Who is to lead next, and since how many ticks."""
-        self._batches: deque[int] = deque()
-        self._batch, self._pipeline, self._capacity = batch, pipeline, capacity
-
-    def enqueue(self, command: Command) -> None:
-        """Let a command wait, unless it waits already or is under way, or too many do."""
-        if name(command) not in self.names and len(self.queue) < self._capacity:
-            self.queue.append(command)
-            self.names[name(command)] = None
+        self.last_at_tick = last
+        """Where the log ended at the last tick."""
 
     def hand_to(self, heir: NodeId | None) -> None:
         """No more commands are taken, until the heir has what there is (``protocols.handover``)."""
@@ -174,25 +164,23 @@ class Leadership:
     def heir_has(self, last: int) -> bool:
         """Whether the heir's log is the leader's, and nothing waits to be appended."""
         heir = None if self.heir is None else self.followers.get(self.heir)
-        return heir is not None and not self.queue and heir.match == last
+        return heir is not None and not self.queue and not self.own and heir.match == last
 
-    def tick_heir(self) -> None:
+    def tick(self, commit: int, last: int) -> None:
+        """What was appended before the last tick, and is not committed, is late."""
+        if commit < self.last_at_tick:
+            self.window.late()
+        self.last_at_tick = last
         self.heir_ticks += 1
         if self.heir_ticks > PATIENCE:
             self.heir = None
 
-    def next_batch(self, commit: int, last: int) -> list[Command]:
+    def next_batch(self, commit: int, last: int) -> tuple[Command, ...]:
         """The commands to append now, after ``last``; none when enough are under way."""
-        while self._batches and self._batches[0] <= commit:
-            self._batches.popleft()
-        if not self.queue or len(self._batches) >= self._pipeline:
-            return []
-        size = min(len(self.queue), self._batch)
-        self._batches.append(last + size)
-        return [self.queue.popleft() for _ in range(size)]
-
-    def committed(self, command: Command) -> None:
-        self.names.pop(name(command), None)
+        commands = self.take(commit, self._batch)
+        if commands:
+            self.put_under_way(last + len(commands))
+        return commands
 
     def match_of(self, majority: int, last: int) -> int:
         """The highest index that a majority has, the leader's own log up to ``last`` included."""

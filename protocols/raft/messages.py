@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from protocols.kernel import Command, RequestId, record
+from protocols.appending import Forward, Nay
+from protocols.kernel import RequestId, record
 from protocols.raft.log import Entry
 from protocols.rejoining import Known, Rejoin
 from protocols.transfer import Missing, Snapshot
@@ -127,19 +128,20 @@ class Installing:
 
 
 @record
-class Forward:
-    """Commands of the sender's clients, for the leader to append."""
-
-    commands: tuple[Command, ...]
-
-
-@record
 class ReadIndex:
     """From a follower: how far must I have applied the log to answer this read? (Dissertation,
     section 6.4, the last paragraph.)
     """
 
     request: RequestId
+
+
+@record
+class Unread:
+    """The other answer, of who does not lead or is asked too much, and says why (not with ``retry=tick``)."""
+
+    request: RequestId
+    why: str
 
 
 @record
@@ -162,8 +164,10 @@ Message: TypeAlias = (
     | InstallSnapshot
     | Installing
     | Forward
+    | Nay
     | ReadIndex
     | ReadAt
+    | Unread
     | Rejoin
     | Known
     | Sworn
@@ -181,8 +185,10 @@ MESSAGES: tuple[type, ...] = (
     InstallSnapshot,
     Installing,
     Forward,
+    Nay,
     ReadIndex,
     ReadAt,
+    Unread,
     Rejoin,
     Known,
     Sworn,

@@ -42,6 +42,11 @@ class Reads:
         if read is not None:
             read.index = index if read.index is None else min(read.index, index)
 
+    def unread(self, request: RequestId) -> Command | None:
+        """The command of a read that no leader has told an index for."""
+        read = self._open.get(request)
+        return None if read is None or read.index is not None else read.command
+
     def ready(self, applied: int) -> list[Command]:
         """The reads that may be answered where the log is applied up to ``applied``."""
         done = {
@@ -71,7 +76,7 @@ class Reads:
 class Questions:
     """The reads that a leader was asked about, each with the round that must be answered first.
 
-    At most ``capacity``; what is beyond it is asked again.
+    At most ``capacity``.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -81,9 +86,12 @@ class Questions:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, round: int, src: NodeId, request: RequestId) -> None:
-        if len(self._waiting) < self._capacity:
-            self._waiting.append((round, src, request))
+    def add(self, round: int, src: NodeId, request: RequestId) -> bool:
+        """False: too many wait."""
+        if len(self._waiting) >= self._capacity:
+            return False
+        self._waiting.append((round, src, request))
+        return True
 
     def pop(self, confirmed: int) -> list[tuple[NodeId, RequestId]]:
         """Those that a majority has answered a round for."""

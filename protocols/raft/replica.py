@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, assert_never
 
-from protocols.clients import named
+from protocols.appending import (
+    FULL,
+    NOBODY,
+    NOT_LEADING,
+    Appending,
+    Forward,
+    Nay,
+    retry_of,
+)
+from protocols.clients import name, named
 from protocols.handover import LEAD, heir_of
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
-from protocols.leasing import LEASES, Timekeeper
+from protocols.leasing import EXPIRE, LEASES, Timekeeper
 from protocols.membership import CHANGES, first_members
 from protocols.raft.candidate import CONTESTED
 from protocols.raft.leadership import Leadership
@@ -20,7 +29,6 @@ from protocols.raft.messages import (
     Commit,
     Conflict,
     Copied,
-    Forward,
     Installing,
     InstallSnapshot,
     Message,
@@ -30,6 +38,7 @@ from protocols.raft.messages import (
     RequestVote,
     Sworn,
     TimeoutNow,
+    Unread,
     Vote,
 )
 from protocols.raft.rejoining import Returner
@@ -37,6 +46,7 @@ from protocols.raft.server import INSTALLED, OVERWRITTEN
 from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of
 from protocols.statemachine import READS, TIMED_COMMANDS
 from protocols.transfer import Missing, part
+from protocols.window import window_of
 from protocols.wire import loads
 
 TICK = 5
@@ -53,10 +63,12 @@ READ_MODES = ("index", "lease", "log")
 entry in the log."""
 
 
-class Raft(Returner):
+class Raft(Appending, Returner):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (entries),
-    ``read``: index, lease or log, ``members``: how many of the nodes are members at first, and
-    ``rejoin``: no, passive or force (``protocols.rejoining``).
+    ``read``: index, lease or log, ``members``: how many of the nodes are members at first,
+    ``rejoin``: no, passive or force (``protocols.rejoining``), ``retry``: tick, backoff or never
+    (``protocols.appending``), ``window``: fixed or adaptive, and ``reserve``: how much of it is for the
+    ends of clients' leases (``protocols.window``).
     """
 
     messages = MESSAGES
@@ -74,7 +86,6 @@ class Raft(Returner):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.batch = self.cluster.number("batch", 64)
         self.pipeline = self.cluster.number("pipeline", 4)
         self.announced = 0
         """The commitIndex that a leader last told the others."""
@@ -86,6 +97,8 @@ class Raft(Returner):
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
         first_members(cluster)
         mode_of(cluster)
+        retry_of(cluster)
+        window_of(cluster, cluster.number("pipeline", 4))
 
     # --- start and dispatch -----------------------------------------------------------------------
 
@@ -104,11 +117,15 @@ class Raft(Returner):
             case Commit():
                 self.on_commit(src, msg)
             case Forward():
-                self.propose(msg.commands)
+                self.on_forward(src, msg)
+            case Nay():
+                self.on_nay(msg)
             case ReadIndex():
                 self.on_read_index(src, msg.request)
             case ReadAt():
                 self.on_read_at(msg)
+            case Unread():
+                self.on_unread(msg)
             case Conflict():
                 self.on_conflict(src, msg)
             case RequestVote():
@@ -142,8 +159,8 @@ class Raft(Returner):
             self.term,
             self.log.last,
             self.peers,
+            window_of(self.cluster, self.pipeline),
             batch=self.batch,
-            pipeline=self.pipeline,
             capacity=4 * self.batch * self.pipeline,
         )
         lead.votes = bool(self.voters >> self.id & 1)
@@ -155,20 +172,31 @@ class Raft(Returner):
         self.work(lead)
         self.resume()
 
+    @property
+    def leads(self) -> bool:
+        return self.leadership is not None
+
     def propose(self, commands: Iterable[Command]) -> None:
+        if self.leadership is not None:
+            self.take_in(commands)
+
+    def take_in(self, commands: Iterable[Command]) -> Sequence[Command]:
         lead = self.leadership
-        if lead is None:
-            return
+        assert lead is not None
+        refused: list[Command] = []
         for command in commands:
             if command.f == LEAD:
                 lead.hand_to(heir_of(command))
             elif lead.heir is not None:
-                continue  # it is for the next leader, and will be sent again
+                refused.append(command)  # it is for the next leader
             elif command.f in CHANGES:
                 self.change(lead, command)
             elif command.f in READS or not self.store.ran(command):
-                lead.enqueue(self.timekeeper.stamp(command) if command.f in LEASES else command)
+                asked = self.timekeeper.stamp(command) if command.f in LEASES else command
+                if not lead.enqueue(asked, own=command.f == EXPIRE):
+                    refused.append(command)
         self.work(lead)
+        return refused
 
     def work(self, lead: Leadership) -> None:
         """Commit what a majority has, append what waits, and tell the followers of both."""
@@ -200,7 +228,7 @@ class Raft(Returner):
         index = lead.match_of(self.majority, self.log.last)
         if self.may_commit(lead, index):
             while self.log.commit < index:
-                lead.committed(self.log[self.log.commit + 1].command)
+                lead.passed(self.log[self.log.commit + 1].command)
                 self.advance()
 
     def may_commit(self, lead: Leadership, index: int) -> bool:
@@ -371,26 +399,20 @@ class Raft(Returner):
             self.reply(request, "refused: not a member", ok=False)
         elif command.f not in TIMED_COMMANDS or not self.clients.add(request, command):
             self.reply(request, "refused: no such command, or too many", ok=False)
-        elif self.takes_no_entry(command):
+        elif not self.takes_no_entry(command):
+            self.submit_first(request, command)
+        elif self.following is None and self.retry == "never":
+            self.refuse(request, command, NOBODY)
+        else:
             self.reads.begin(request, command)
             self.ask_index(request)
-        else:
-            self.submit([command])
 
     def takes_no_entry(self, command: Command) -> bool:
         return command.f in READS and self.read_mode != "log"
 
-    def submit(self, commands: Sequence[Command]) -> None:
-        """Get commands of this server's clients appended, if it is known by whom."""
-        if self.leadership is not None:
-            self.propose(commands)
-        elif self.following is not None:
-            for i in range(0, len(commands), self.batch):
-                self.send(self.following, Forward(tuple(commands[i : i + self.batch])))
-
     def resume(self) -> None:
         """There is a leader, maybe another one: ask it for all that clients wait for."""
-        self.ask_again(self.clients.commands())
+        self.ask_again(self.clients.again())
 
     def ask_again(self, commands: Sequence[Command]) -> None:
         self.submit([c for c in commands if not self.takes_no_entry(c)])
@@ -407,9 +429,10 @@ class Raft(Returner):
 
     def on_read_index(self, src: NodeId, request: RequestId) -> None:
         lead = self.leadership
-        if lead is not None:
-            lead.questions.add(lead.round + 1, src, request)
+        if lead is not None and lead.questions.add(lead.round + 1, src, request):
             self.answer_questions(lead)
+        elif self.retry != "tick":
+            self.send(src, Unread(request, NOT_LEADING if lead is None else FULL))
 
     def answer_questions(self, lead: Leadership) -> None:
         """Steps 1 to 3: not before an entry of this term is committed, since until then the leader
@@ -440,6 +463,17 @@ class Raft(Returner):
 
     def confirmed(self, lead: Leadership) -> int:
         return lead.confirmed(self.majority)
+
+    def on_unread(self, msg: Unread) -> None:
+        """A read has no effect, so one that was not taken is refused for certain, unlike a command."""
+        command = self.reads.unread(msg.request)
+        if command is None:
+            return
+        if self.retry == "never":
+            if self.clients.waits(msg.request, command):
+                self.refuse(msg.request, command, msg.why)
+        elif msg.why == NOT_LEADING:
+            self.clients.begin_anew(name(command))
 
     def on_read_at(self, msg: ReadAt) -> None:
         self.reads.told(msg.request, msg.index)
@@ -493,7 +527,7 @@ class Raft(Returner):
 
     def remind(self, lead: Leadership) -> None:
         self.begin_lease(lead)
-        lead.tick_heir()
+        lead.tick(self.log.commit, self.log.last)
         for follower in lead.followers.values():
             follower.tick()
         self.look_after(lead)

@@ -35,6 +35,7 @@ class Server(Serving[Message]):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
+        self.batch = cluster.number("batch", 64)
         self.snapshot_every = self.cluster.number("snapshot_every", 1000)
         self.keep = self.cluster.number("keep", 1000, least=0)
         self.read_mode = str(cluster.options.get("read", "index"))

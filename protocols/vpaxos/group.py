@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, cast
 
+from protocols.appending import Forward
 from protocols.ballots import Ballot
 from protocols.kernel import Cluster, Command, Json, NodeId, record
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.leadership import Leadership
-from protocols.multipaxos.messages import Forward, Preempted
 from protocols.multipaxos.messages import Message as Paxos
+from protocols.multipaxos.messages import Preempted
 from protocols.multipaxos.replica import TICK
 from protocols.nested import wrapping
 from protocols.policies import Demand, make

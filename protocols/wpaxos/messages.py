@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from protocols.appending import Forward
 from protocols.ballots import Ballot
 from protocols.kernel import record
 from protocols.multipaxos.messages import (
@@ -11,7 +12,6 @@ from protocols.multipaxos.messages import (
     Accepted,
     Chosen,
     Commit,
-    Forward,
     Preempted,
     Prepare,
     Promise,

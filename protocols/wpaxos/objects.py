@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
+from protocols.appending import Forward
 from protocols.ballots import Ballot, above
 from protocols.clients import Name, name
 from protocols.kernel import Command, NodeId
@@ -15,7 +16,6 @@ from protocols.multipaxos.messages import (
     Accepted,
     Chosen,
     Commit,
-    Forward,
     Preempted,
     Prepare,
     Promise,

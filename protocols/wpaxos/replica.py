@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, assert_never, cast
 
+from protocols.appending import Forward
 from protocols.clients import Clients, Serving, named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.multipaxos.messages import (
@@ -12,7 +13,6 @@ from protocols.multipaxos.messages import (
     Accepted,
     Chosen,
     Commit,
-    Forward,
     Preempted,
     Prepare,
     Promise,

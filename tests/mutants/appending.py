@@ -1,19 +1,18 @@
 """Commands on their way to a leader, and how many it has under way: options ``retry``, ``window`` and ``reserve``
-of multi-Paxos, broken.
+of multi-Paxos and of Raft, broken in both by the same lines.
 """
 
 from __future__ import annotations
 
+from protocols.appending import FULL, Appending, Nay
 from protocols.clients import Name
-from protocols.kernel import Command
 from protocols.multipaxos import MultiPaxos
-from protocols.multipaxos.appending import FULL
-from protocols.multipaxos.leadership import Campaign, Leadership
-from protocols.multipaxos.messages import Nay
-from protocols.multipaxos.window import Window
+from protocols.multipaxos.leadership import Campaign
+from protocols.raft import Raft
+from protocols.window import Window
 
 
-class NayIsNo(MultiPaxos):
+class _NayIsNo(Appending):
     """Whose command was not taken is told that it had no effect, and never will: but it was sent before, and what was
     sent may come again."""
 
@@ -28,30 +27,69 @@ class NayIsNo(MultiPaxos):
             self.reply(request, f"refused: {why}", ok=False)
 
 
+class NayIsNo(_NayIsNo, MultiPaxos):
+    """Whose command was not taken is told that it had no effect, and never will: but it was sent before, and what was
+    sent may come again."""
+
+
+class RaftNayIsNo(_NayIsNo, Raft):
+    """The very same mistake, made in Raft instead."""
+
+
 class _Closing(Window):
     def late(self) -> None:
         self.size //= 2
 
 
-class ClosesTheWindow(MultiPaxos):
-    """A window that is halved until nothing is left of it: what would make it grow is never sent."""
+class _Keeping(Window):
+    def admits(self, flying: int, *, own: bool) -> bool:
+        admitted = super().admits(flying, own=own)
+        self.reserve += admitted and own
+        return admitted
+
+
+class _Windowed(MultiPaxos):
+    window: type[Window]
 
     def take_office(self, campaign: Campaign) -> None:
         super().take_office(campaign)
         if self.leadership is not None:
-            most = self.pipeline
-            self.leadership.window = _Closing(most, 0, adaptive=True, size=1)
+            was = self.leadership.window
+            self.leadership.window = self.window(was.most, was.reserve, was.adaptive, was.size)
 
 
-class KeepsReservations(MultiPaxos):
+class _RaftWindowed(Raft):
+    window: type[Window]
+
+    def lead(self) -> None:
+        super().lead()
+        if self.leadership is not None:
+            was = self.leadership.window
+            self.leadership.window = self.window(was.most, was.reserve, was.adaptive, was.size)
+
+
+class ClosesTheWindow(_Windowed):
+    """A window that is halved until nothing is left of it: what would make it grow is never sent."""
+
+    window = _Closing
+
+
+class RaftClosesTheWindow(_RaftWindowed):
+    """The very same mistake, made in Raft instead."""
+
+    window = _Closing
+
+
+class KeepsReservations(_Windowed):
     """A place that was reserved, and used, is not given back: in the end there is none for clients."""
 
-    def next_batch(self, lead: Leadership) -> tuple[Command, ...]:
-        waited = len(lead.own)
-        batch = super().next_batch(lead)
-        if len(lead.own) < waited:
-            lead.window.reserve += 1
-        return batch
+    window = _Keeping
+
+
+class RaftKeepsReservations(_RaftWindowed):
+    """The very same mistake, made in Raft instead."""
+
+    window = _Keeping
 
 
 class PrecedesTheAdopted(MultiPaxos):
@@ -64,9 +102,12 @@ class PrecedesTheAdopted(MultiPaxos):
             self.leadership.adopted = 0
 
 
-MUTANTS: dict[str, type[MultiPaxos]] = {
+MUTANTS: dict[str, type[MultiPaxos | Raft]] = {
     "nay-is-no": NayIsNo,
     "closes-the-window": ClosesTheWindow,
     "keeps-reservations": KeepsReservations,
     "precedes-the-adopted": PrecedesTheAdopted,
+    "raft-nay-is-no": RaftNayIsNo,
+    "raft-closes-the-window": RaftClosesTheWindow,
+    "raft-keeps-reservations": RaftKeepsReservations,
 }

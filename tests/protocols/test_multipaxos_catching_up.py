@@ -5,9 +5,9 @@ import pytest
 from checker.verdict import Outcome
 from harness.simulated import play
 from harness.trial import Trial
+from protocols.appending import Forward
 from protocols.kernel import Command
 from protocols.multipaxos import MultiPaxos
-from protocols.multipaxos.messages import Forward
 from tests.transcript import Stage
 
 

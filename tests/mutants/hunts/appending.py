@@ -21,6 +21,9 @@ CROWDED = replace(
 LATE = replace(STORM, nemesis="packet-delay,pause-minority", options={"window": "adaptive"})
 """A leader goes on, and its proposals are answered late."""
 
+IN_THE_LOG = replace(LATE, options={"window": "adaptive", "read": "log"})
+"""The same, with reads that need a place, too: Raft's take none, and would go on."""
+
 CHANGING = replace(
     STORM, nodes=4, nemesis="membership-churn", options={"reserve": "1", "pipeline": "4"}
 )
@@ -39,15 +42,31 @@ TAKEOVER = replace(
 )
 """A new leader adopts more than it may have under way, and is asked for other members meanwhile."""
 
+LEASED = replace(
+    CALM,
+    workload="lease",
+    time_ms=3_000,
+    nemesis="pause-minority",
+    options={"reserve": "1", "pipeline": "4"},
+)
+"""Leases end again and again, which is what a leader of Raft has places for."""
+
 ZOO = tuple(
-    replace(mutant, name=mutant.name.replace("multipaxos/", "appending/"))
+    replace(mutant, name=f"appending/{mutant.name.partition('/')[2]}")
     for mutant in (
         *kin("multipaxos", MUTANTS, "linearizable", {"nay-is-no": (CROWDED, 40)}),
+        *kin("raft", MUTANTS, "linearizable", {"raft-nay-is-no": (CROWDED, 40)}),
         *kin(
             "multipaxos",
             MUTANTS,
             "liveness",
             {"closes-the-window": (LATE, 20), "keeps-reservations": (CHANGING, 20)},
+        ),
+        *kin(
+            "raft",
+            MUTANTS,
+            "liveness",
+            {"raft-closes-the-window": (IN_THE_LOG, 60), "raft-keeps-reservations": (LEASED, 20)},
         ),
         *kin(
             "multipaxos",

@@ -1,4 +1,4 @@
-"""The way of a client's command to the leader: sent, refused by a ``Nay``, sent again; option ``retry``.
+"""The way of a client's command to the leader of a log: sent, refused by a ``Nay``, sent again; option ``retry``.
 
 - ``tick``, the default: at each tick again, and to each new leader; after 100 ticks it is given up. Nobody says why
   a command was not taken.
@@ -13,14 +13,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from protocols.clients import POLICIES, Clients, Name, name
-from protocols.kernel import Cluster, Command, NodeId, RequestId
-from protocols.multipaxos.leadership import Leadership
-from protocols.multipaxos.messages import Forward, Nay
-from protocols.multipaxos.verifying import Verifying
+from protocols.clients import POLICIES, Clients, Name, Serving, name
+from protocols.kernel import Cluster, Command, NodeId, RequestId, record
 
 NOBODY, NOT_LEADING, FULL = "nobody leads", "does not lead", "too many wait"
+
+
+@record
+class Forward:
+    """Commands of the sender's clients, for the leader to propose."""
+
+    commands: tuple[Command, ...]
+
+
+@record
+class Nay:
+    """The answer to a Forward: the commands of these names (session, serial) are not taken, and why."""
+
+    names: tuple[tuple[str, int], ...]
+    why: str
 
 
 def retry_of(cluster: Cluster) -> str:
@@ -31,8 +44,11 @@ def retry_of(cluster: Cluster) -> str:
     return retry
 
 
-class Appending(Verifying):
-    """Gets commands of this node's clients proposed."""
+class Appending(Serving[Any]):
+    """Gets commands of this node's clients to the end of the leader's log."""
+
+    batch: int
+    following: NodeId | None
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
@@ -41,7 +57,7 @@ class Appending(Verifying):
 
     def submit(self, commands: Sequence[Command]) -> None:
         """Get commands of this node's clients proposed, if it is known by whom."""
-        if self.leadership is not None:
+        if self.leads:
             self.propose(commands)
         elif self.following is not None:
             for i in range(0, len(commands), self.batch):
@@ -49,15 +65,12 @@ class Appending(Verifying):
 
     def submit_first(self, request: RequestId, command: Command) -> None:
         """The same for one that has just come."""
-        lead = self.leadership
-        if self.retry != "never" or (lead is None and self.following is not None):
+        if self.retry != "never" or (not self.leads and self.following is not None):
             self.submit([command])
-        elif lead is None:
+        elif not self.leads:
             self.refuse(request, command, NOBODY)
-        else:
-            if self.admit(lead, [command]):
-                self.refuse(request, command, FULL)
-            self.work(lead)
+        elif self.take_in([command]):
+            self.refuse(request, command, FULL)
 
     def refuse(self, request: RequestId, command: Command, why: str) -> None:
         """It has gone nowhere, and will not."""
@@ -65,14 +78,9 @@ class Appending(Verifying):
         self.reply(request, f"refused: {why}", ok=False)
 
     def on_forward(self, src: NodeId, msg: Forward) -> None:
-        lead = self.leadership
-        refused: Sequence[Command] = msg.commands
-        if lead is not None:
-            refused = self.admit(lead, msg.commands)
-            self.work(lead)
+        refused: Sequence[Command] = self.take_in(msg.commands) if self.leads else msg.commands
         if refused and self.retry != "tick":
-            why = NOT_LEADING if lead is None else FULL
-            self.send(src, Nay(tuple(map(name, refused)), why))
+            self.send(src, Nay(tuple(map(name, refused)), FULL if self.leads else NOT_LEADING))
 
     def on_nay(self, msg: Nay) -> None:
         for one in msg.names:
@@ -87,10 +95,15 @@ class Appending(Verifying):
         if request is not None:
             self.reply(request, f"given up: {why}", ok=None)
 
+    @property
+    @abstractmethod
+    def leads(self) -> bool:
+        """Whether commands are for this replica to propose."""
+
     @abstractmethod
     def propose(self, commands: Iterable[Command]) -> None:
         """Get these decided, if this replica leads."""
 
     @abstractmethod
-    def admit(self, lead: Leadership, commands: Iterable[Command]) -> list[Command]:
-        """Let these wait for a slot; those that cannot, since too many do, are returned."""
+    def take_in(self, commands: Iterable[Command]) -> Sequence[Command]:
+        """The same of one that leads; those that cannot even wait, since too many do, are returned."""
