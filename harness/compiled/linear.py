@@ -54,7 +54,8 @@ def _copy(home: str, text: str, mixin: str, base_from: str, base: str) -> str:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             names.append(node.name)
         elif isinstance(node, ast.Assign):
-            names += [ast.unparse(target) for target in node.targets]
+            targets = [each for target in node.targets for each in ast.walk(target)]
+            names += [each.id for each in targets if isinstance(each, ast.Name)]
         else:
             continue
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
