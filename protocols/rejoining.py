@@ -12,13 +12,14 @@ forgotten are promises and votes of its former *life*:
    them keep that on disk: so many that the rest, itself included, is a quorum of no phase, and more than
    half of them, so that any two such sets meet. From then on promises carry the lives of all
    (``Sworn``), and a candidate drops one of a life that is over as soon as any promise shows so. A
-   quorum that needs a forgotten promise has one of those who know better among its others.
+   quorum that needs a forgotten promise has one of those who know better among its others. (They tell what
+   they know of others' lives, too, or it would be lost with the disks of those who knew, one by one.)
 2. They say what they have promised. The highest of it is the *floor*: who was elected by a forgotten
    promise, or got a forgotten vote, was promised by one of them, too, and has no higher ballot. (One
    whom they promise afterwards hears of the new life, by 1.)
-3. A leader of a ballot no lower than the floor says which slot it used last. In ballots below its own the
-   forgotten votes changed nothing that it has not seen in phase 1; in higher ones there are none; in its
-   own they are for slots up to that one.
+3. A leader of a ballot no lower than the floor says which slot it used last, or will for what it has adopted.
+   In ballots below its own the forgotten votes changed nothing that it has not seen in phase 1; in higher
+   ones there are none; in its own they are for slots up to that one.
 4. So, when it has learnt what was chosen up to that slot, its log tells again of every vote of its
    former life that may have been decisive. It promises that leader's ballot, and is an acceptor again.
 
@@ -72,7 +73,8 @@ class Rejoin:
 @record
 class Known:
     """The answer: the last ``life`` of the asker that is known, and what the sender has promised. If it
-    leads, in ballot ``leads``, it has used the slots up to ``last``.
+    leads, in ballot ``leads``, it has used the slots up to ``last``. ``lives`` are all that it knows of: the
+    asker has forgotten those of others, too.
     """
 
     nonce: int
@@ -80,6 +82,7 @@ class Known:
     promised: Ballot
     leads: Ballot
     last: int
+    lives: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -89,7 +92,10 @@ class Return:
     nonce: int
     life: int = 0
     known: dict[NodeId, Known] = field(default_factory=dict)
-    """What the others have said: of the last life first, then of this one."""
+    """What each of the others said first: of the last life, then of this one."""
+    leader: NodeId | None = None
+    """Whose word ends the way back; ``word`` is what it said. It stays the same while there are new commands."""
+    word: Known | None = None
 
 
 class Rejoining(Replica[Any]):
@@ -132,21 +138,26 @@ class Rejoining(Replica[Any]):
         return 2 * heard.bit_count() > len(self.peers) and not self.is_any_quorum(rest)
 
     def ask_back(self, back: Return) -> None:
-        self.broadcast(Rejoin(back.nonce, back.life), self.peers)
+        """At each tick: the next step, and what it asks of the others."""
+        self.settle_in(back)
+        if self.back is back or self.rejoining == "force":
+            self.broadcast(Rejoin(back.nonce, back.life), self.peers)
 
     def on_known(self, src: NodeId, msg: Known) -> None:
         back = self.back
         if back is None or msg.nonce != back.nonce or msg.life < back.life:
             return
+        self.learn_lives(dict(enumerate(msg.lives)))
         if back.life and msg.life > back.life:  # one that was not asked knows of a later life
             self.begin_life(back, msg.life + 1)
             return
-        back.known[src] = msg
+        back.known.setdefault(src, msg)
         if not self.enough(back.known):
             return
         if not back.life:
             self.begin_life(back, 1 + max(known.life for known in back.known.values()))
         else:
+            self.hear_out(back, src, msg)
             self.settle_in(back)
 
     def begin_life(self, back: Return, life: int) -> None:
@@ -154,11 +165,19 @@ class Rejoining(Replica[Any]):
         back.known.clear()
         self.ask_back(back)
 
+    def hear_out(self, back: Return, src: NodeId, msg: Known) -> None:
+        """Wait for a leader that is not below the floor. What it said first is enough, later it has used more."""
+        if back.word is None:
+            floor = max(known.promised for known in back.known.values())
+            told = [*back.known.items(), (src, msg)]
+            leader, said = max(told, key=lambda item: item[1].leads)
+            if said.leads != ZERO and said.leads >= floor:
+                back.leader, back.word = leader, said
+
     def settle_in(self, back: Return) -> None:
         """Be active again, if a leader has said up to where this node must know all, and it does."""
-        floor = max(known.promised for known in back.known.values())
-        leader, said = max(back.known.items(), key=lambda item: item[1].leads)
-        if said.leads == ZERO or said.leads < floor:
+        said, leader = back.word, back.leader
+        if said is None or leader is None:
             return
         if not self.has_learnt(said.last):
             self.learn_up_to(said.last, leader)
@@ -178,7 +197,10 @@ class Rejoining(Replica[Any]):
     def on_rejoin(self, src: NodeId, msg: Rejoin) -> None:
         """Say what is known of a node that comes back; from now on its older promises are void."""
         self.learn_lives({src: msg.life})
-        self.send(src, Known(msg.nonce, self.lives[src], *self.standing()))
+        self.send(src, self.known_to(src, msg.nonce))
+
+    def known_to(self, src: NodeId, nonce: int) -> Known:
+        return Known(nonce, self.lives[src], *self.standing(), tuple(self.lives))
 
     def learn_lives(self, lives: Mapping[NodeId, int]) -> None:
         new = {node: life for node, life in lives.items() if life > self.lives[node]}
@@ -206,7 +228,7 @@ class Rejoining(Replica[Any]):
     @abstractmethod
     def standing(self) -> tuple[Ballot, Ballot, int]:
         """What this node has promised, in which ballot it leads (or ``ZERO``), and the last slot that
-        it has used there.
+        it has used there, or must yet: those of what it has adopted count.
         """
 
     @abstractmethod

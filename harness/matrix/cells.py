@@ -92,7 +92,7 @@ HEADINGS: Mapping[tuple[str, ...], str] = {
 REJOINING: tuple[Line, ...] = (
     *(
         Line(name, {"rejoin": "passive"}, nemeses=LOSSES, workloads=("register", "append"), nodes=3)
-        for name in ("multipaxos", "fpaxos", "kpaxos", "paxos-groups", "raft")
+        for name in ("multipaxos", "fpaxos", "kpaxos", "paxos-groups", "raft", "sdpaxos")
     ),
     *(
         Line(
@@ -105,7 +105,7 @@ REJOINING: tuple[Line, ...] = (
             workloads=("register", "append"),
             nodes=3,
         )
-        for name in ("multipaxos", "raft")
+        for name in ("multipaxos", "raft", "sdpaxos")
     ),
 )
 """With and without passive mode (``protocols.rejoining``)."""

@@ -23,11 +23,9 @@ class Returner(Rejoining, Reconfiguring):
 
     def standing(self) -> tuple[Ballot, Ballot, int]:
         lead = self.leadership
-        return (
-            (self.promised, ZERO, 0)
-            if lead is None
-            else (self.promised, lead.ballot, lead.next - 1)
-        )
+        if lead is None:
+            return self.promised, ZERO, 0
+        return self.promised, lead.ballot, max(lead.next - 1, lead.adopted)
 
     def chosen(self) -> int:
         return self.log.chosen

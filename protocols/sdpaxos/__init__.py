@@ -30,7 +30,8 @@ Departures, and why they are safe:
   a turn like every command. Those of ``multipaxos`` for the O-instances.
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
-their disk; clocks are not used. A node that comes back with an empty disk must not take part.
+their disk; clocks are not used. A node that comes back with an empty disk takes no part, but as ``rejoin``
+says (``sdpaxos.rejoining``).
 """
 
 from protocols.sdpaxos.replica import SDPaxos

@@ -8,11 +8,19 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from protocols.ballots import Ballot, above
+from protocols.ballots import Ballot, above, renamed
 from protocols.clients import Name, name
 from protocols.kernel import SEND, Cluster, Command, Json, NodeId
 from protocols.multipaxos import MultiPaxos
-from protocols.sdpaxos.instances import Instance, Instances, Place, Round, first_ballot, key_of
+from protocols.sdpaxos.instances import (
+    Instance,
+    Instances,
+    Place,
+    Round,
+    first_ballot,
+    is_first,
+    key_of,
+)
 from protocols.sdpaxos.messages import (
     Batch,
     CAccept,
@@ -54,10 +62,19 @@ class Commander(MultiPaxos):
         self.index = 0
         """The last of this node's own C-instances that was used, by anybody."""
 
-    @classmethod
-    def rejoins(cls, cluster: Cluster) -> bool:  # noqa: ARG003
-        """No: the votes in its C-instances are forgotten, too."""
-        return False
+    @property
+    def first(self) -> Ballot:
+        """This node's own ballot in its own row."""
+        return self.first_of(self.id)
+
+    def first_of(self, owner: NodeId) -> Ballot:
+        """Of its life, as far as is known here."""
+        return first_ballot(owner, self.lives[owner])
+
+    @property
+    def vows(self) -> tuple[int, ...]:
+        """What goes with a vote or promise, where that might be forgotten."""
+        return tuple(self.lives) if self.rejoining == "passive" else ()
 
     @abstractmethod
     def progress(self) -> None:
@@ -80,9 +97,8 @@ class Commander(MultiPaxos):
         self.index = max(self.store.count(self.id), self.instances.last[self.id])
         for index in range(self.store.count(self.id) + 1, self.index + 1):
             instance = self.instances.get((self.id, index))
-            mine = first_ballot(self.id)
-            if instance is not None and instance.promised == mine == instance.voted:
-                self.open((self.id, index), mine, instance.batch)
+            if instance is not None and instance.promised == self.first == instance.voted:
+                self.open((self.id, index), self.first, instance.batch)
 
     def save(self, place: Place, instance: Instance) -> None:
         self.persist(key_of(place), instance.durable())
@@ -104,14 +120,15 @@ class Commander(MultiPaxos):
 
     def command(self, batch: Batch) -> None:
         """Propose a batch in the next C-instance of this node's row that nobody has meddled with."""
-        mine = first_ballot(self.id)
+        mine = self.first
         while True:
             self.index += 1
             place = (self.id, self.index)
             instance = self.instances.make(place)
-            if instance is not None and instance.promised == mine and not instance.chosen:
+            if instance is not None and instance.promised <= mine and not instance.chosen:
                 break
-        instance.voted, instance.batch = mine, batch
+        instance.promised = instance.voted = mine
+        instance.batch = batch
         self.save(place, instance)
         self.open(place, mine, batch)
         self.tell_all(CAccept(mine, self.id, self.index, batch))
@@ -127,6 +144,8 @@ class Commander(MultiPaxos):
     def on_caccepted(self, src: NodeId, msg: CAccepted) -> None:
         place = (msg.owner, msg.index)
         round_ = self.rounds.get(place)
+        if msg.lives and not self.is_sworn(src, msg.lives):
+            return
         if round_ is not None and round_.ballot == msg.ballot and round_.batch is not None:
             self.count(src, place, round_, msg.promised)
 
@@ -140,8 +159,8 @@ class Commander(MultiPaxos):
             return
         assert round_.batch is not None, "nobody votes in phase 1"
         instance.batch, instance.chosen = round_.batch, True
-        if round_.ballot == first_ballot(self.id):
-            self.tell_all(CCommit(place[1]))
+        if round_.ballot == self.first:
+            self.tell_all(CCommit(round_.ballot, place[1]))
         else:
             self.note("sometimes", FINISHED if round_.batch else GIVEN_UP)
             self.save(place, instance)
@@ -160,6 +179,8 @@ class Commander(MultiPaxos):
 
     def on_caccept(self, src: NodeId, msg: CAccept) -> None:
         place = (msg.owner, msg.index)
+        if msg.ballot < self.first_of(msg.owner):
+            return  # of a life that is over
         instance = self.instances.make(place)
         if instance is None or self.settled(src, place, instance, msg.ballot):
             return
@@ -167,7 +188,7 @@ class Commander(MultiPaxos):
             instance.promised = instance.voted = msg.ballot
             instance.batch = msg.batch
             self.save(place, instance)
-        self.tell(src, CAccepted(msg.ballot, *place, self.promised))
+        self.tell(src, CAccepted(msg.ballot, *place, self.promised, self.vows))
 
     def settled(self, src: NodeId, place: Place, instance: Instance, ballot: Ballot) -> bool:
         """Whether it is too late for this ballot; then its proposer is told why."""
@@ -182,7 +203,7 @@ class Commander(MultiPaxos):
     def on_ccommit(self, src: NodeId, msg: CCommit) -> None:
         """What the owner proposed is chosen. Who did not get it asks for it, if it comes to that."""
         instance = self.instances.get((src, msg.index))
-        if instance is not None and instance.voted == first_ballot(src):
+        if instance is not None and instance.voted == msg.ballot:
             instance.chosen = True
 
     def on_cchosen(self, msg: CChosen) -> None:
@@ -192,7 +213,7 @@ class Commander(MultiPaxos):
             if instance is None or instance.chosen:
                 continue
             instance.chosen = True
-            if instance.batch != content.batch or instance.voted != first_ballot(place[0]):
+            if instance.batch != content.batch or not is_first(instance.voted):
                 instance.batch = content.batch
                 self.save(place, instance)
             round_ = self.rounds.get(place)
@@ -206,7 +227,7 @@ class Commander(MultiPaxos):
         instance = self.instances.make(place)
         if instance is None or instance.chosen or place in self.rounds:
             return
-        ballot = above(instance.promised, self.id)
+        ballot = above(instance.promised, renamed(self.id, self.lives[self.id]))
         instance.promised = ballot
         self.save(place, instance)
         self.rounds[place] = Round(ballot)
@@ -221,11 +242,14 @@ class Commander(MultiPaxos):
         if instance.promised != msg.ballot:
             instance.promised = msg.ballot
             self.save(place, instance)
-        self.tell(src, CPromise(msg.ballot, *place, instance.voted, instance.batch))
+        vote = instance.voted, instance.batch
+        self.tell(src, CPromise(msg.ballot, *place, *vote, self.vows))
 
     def on_cpromise(self, src: NodeId, msg: CPromise) -> None:
         place = (msg.owner, msg.index)
         round_ = self.rounds.get(place)
+        if msg.lives and not self.is_sworn(src, msg.lives):
+            return
         if round_ is not None and round_.ballot == msg.ballot and round_.batch is None:
             self.promise_command(src, place, msg.voted, msg.batch)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from protocols.ballots import ZERO, Ballot
+from protocols.ballots import ZERO, Ballot, renamed
 from protocols.kernel import Json, NodeId, record
 from protocols.sdpaxos.messages import Batch
 from protocols.wire import read_as
@@ -17,9 +17,16 @@ Place: TypeAlias = tuple[NodeId, int]
 """A C-instance: whose row, and its index there, from 1."""
 
 
-def first_ballot(owner: NodeId) -> Ballot:
-    """The ballot in which only the owner of a row proposes, without asking: below all others."""
-    return (0, owner)
+def first_ballot(owner: NodeId, life: int = 0) -> Ballot:
+    """The ballot in which only the owner of a row proposes, without asking: below all that others use there.
+    In another life (``sdpaxos.rejoining``) it has another.
+    """
+    return (0, renamed(owner, life))
+
+
+def is_first(ballot: Ballot) -> bool:
+    """Whether it is one of those, of whichever row and life."""
+    return ballot[0] == 0 and ballot != ZERO
 
 
 def key_of(place: Place) -> str:

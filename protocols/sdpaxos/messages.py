@@ -8,6 +8,7 @@ from protocols.ballots import Ballot
 from protocols.kernel import Command, NodeId, record
 from protocols.multipaxos.messages import MESSAGES as ORDERING
 from protocols.multipaxos.messages import Promise
+from protocols.rejoining import Known
 
 Batch: TypeAlias = tuple[Command, ...]
 """What is proposed in a C-instance. The empty one is a no-op."""
@@ -25,18 +26,23 @@ class CAccept:
 
 @record
 class CAccepted:
-    """Voted for; ``promised`` is the ballot that the voter has promised in O-instances by then."""
+    """Voted for; ``promised`` is the ballot that the voter has promised in O-instances by then.
+
+    ``lives``, here and below: of all nodes as the sender knows them, where they may have more than one.
+    """
 
     ballot: Ballot
     owner: NodeId
     index: int
     promised: Ballot
+    lives: tuple[int, ...] = ()
 
 
 @record
 class CCommit:
     """What the sender proposed in its own row and own ballot is chosen."""
 
+    ballot: Ballot
     index: int
 
 
@@ -58,6 +64,7 @@ class CPromise:
     index: int
     voted: Ballot
     batch: Batch
+    lives: tuple[int, ...] = ()
 
 
 @record
@@ -90,12 +97,31 @@ class HeldPromise(Promise):
     """
 
     held: tuple[int, ...]
+    lives: tuple[int, ...] = ()
 
 
-CMessage: TypeAlias = CAccept | CAccepted | CCommit | CPrepare | CPromise | CPreempted | CChosen
+@record
+class HeldKnown(Known):
+    """The same, for one that comes back without its disk."""
+
+    held: tuple[int, ...] = ()
+
+
+@record
+class Heard:
+    """Somebody has heard of each row of C-instances, in the order of the nodes, up to here."""
+
+    rows: tuple[int, ...]
+
+
+CMessage: TypeAlias = (
+    CAccept | CAccepted | CCommit | CPrepare | CPromise | CPreempted | CChosen | Heard
+)
 MESSAGES: tuple[type, ...] = (
     *ORDERING,
     HeldPromise,
+    HeldKnown,
+    Heard,
     CAccept,
     CAccepted,
     CCommit,

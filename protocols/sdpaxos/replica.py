@@ -12,7 +12,7 @@ from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.leadership import Leadership
 from protocols.multipaxos.messages import Chosen, Message, Prepare
 from protocols.sdpaxos import fast, instances
-from protocols.sdpaxos.commander import FINISHED, GIVEN_UP, Commander
+from protocols.sdpaxos.commander import FINISHED, GIVEN_UP
 from protocols.sdpaxos.instances import Place
 from protocols.sdpaxos.messages import (
     MESSAGES,
@@ -25,8 +25,10 @@ from protocols.sdpaxos.messages import (
     CPreempted,
     CPrepare,
     CPromise,
+    Heard,
     HeldPromise,
 )
+from protocols.sdpaxos.rejoining import Returning
 from protocols.sdpaxos.state import TURN, sequencer, turn
 from protocols.statemachine import Answer, name_of
 from protocols.transfer import Missing, part
@@ -36,13 +38,14 @@ SHORT, GUESSED = (
     "a new sequencer guessed whose turn it was",
 )
 
-_C_MESSAGES = CAccept | CAccepted | CCommit | CPrepare | CPromise | CPreempted | CChosen
+_C_MESSAGES = CAccept | CAccepted | CCommit | CPrepare | CPromise | CPreempted | CChosen | Heard
 AnyMessage: TypeAlias = Message | CMessage
 
 
-class SDPaxos(Commander):
+class SDPaxos(Returning):
     """See the package. Options: ``batch`` (commands), ``pipeline`` (C-instances of a row, batches of
-    turns), ``snapshot_every`` and ``keep`` (O-instances), and ``leader``: the first sequencer.
+    turns), ``snapshot_every`` and ``keep`` (O-instances), ``leader``: the first sequencer, and ``rejoin``:
+    no, passive or force (``sdpaxos.rejoining``).
     """
 
     messages = MESSAGES
@@ -102,6 +105,8 @@ class SDPaxos(Commander):
         self.progress()
 
     def on_c_message(self, src: NodeId, msg: CMessage) -> None:
+        if self.back is not None and not isinstance(msg, CChosen):
+            return
         match msg:
             case CAccept():
                 self.on_caccept(src, msg)
@@ -117,6 +122,8 @@ class SDPaxos(Commander):
                 self.on_cpreempted(msg)
             case CChosen():
                 self.on_cchosen(msg)
+            case Heard():
+                self.on_heard(msg)
 
     def on_request(self, request: RequestId, command: Command) -> None:
         super().on_request(request, command)
@@ -132,7 +139,8 @@ class SDPaxos(Commander):
     def progress(self) -> None:
         """Propose commands, give out turns, execute; and again, if that opened the window."""
         while True:
-            self.lead_commands()
+            if self.back is None:
+                self.lead_commands()
             before = self.log.chosen
             if self.leadership is None:
                 self.catch_on()
@@ -165,8 +173,7 @@ class SDPaxos(Commander):
 
     def testimony(self, msg: Prepare) -> HeldPromise:
         promise = super().testimony(msg)
-        held = tuple([self.instances.last[node] for node in self.nodes])
-        return HeldPromise(promise.ballot, promise.chosen, promise.votes, held)
+        return HeldPromise(promise.ballot, promise.chosen, promise.votes, self.held(), self.vows)
 
     def adopt(self, votes: Iterable[Vote]) -> dict[int, Vote]:
         """Phase 1 in O-instances, and what may have been chosen by two votes (``sdpaxos.fast``)."""
@@ -257,7 +264,7 @@ class SDPaxos(Commander):
     def fill_turn(self) -> None:
         """This node's turn, and it has nothing to say: so that the others need not wait."""
         vote = self.next_entry()
-        if vote is None or not self.own(vote.command):
+        if vote is None or self.back is not None or not self.own(vote.command):
             return
         if self.next_place(vote.command)[1] > self.index:
             self.command(())
@@ -319,7 +326,8 @@ class SDPaxos(Commander):
             return
         contents: list[Content] = []
         last, size = msg.slot - 1, 0
-        while last < log.chosen and last - msg.slot + 1 < self.batch and size < self.batch:
+        most = self.reach
+        while last < log.chosen and last - msg.slot + 1 < most and size < most:
             last += 1
             if last in self.places:
                 content = Content(*self.places[last], self.instances[self.places[last]].batch)

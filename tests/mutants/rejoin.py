@@ -1,16 +1,21 @@
-"""Ways back of a node without its disk that come too early: multi-Paxos and Raft with ``rejoin=passive``,
-broken.
+"""Ways back of a node without its disk that come too early: multi-Paxos, Raft and SDPaxos with
+``rejoin=passive``, broken.
 
 K-n are hazards of paxakos (PROTOCOLS.md section 4.3).
 """
 
 from __future__ import annotations
 
+from protocols.ballots import ZERO, Ballot
 from protocols.kernel import NodeId
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Sworn
 from protocols.raft import Raft
 from protocols.raft.messages import Appended, RequestVote
+from protocols.rejoining import Rejoining
+from protocols.sdpaxos import SDPaxos
+from protocols.sdpaxos.instances import first_ballot
+from protocols.sdpaxos.messages import CAccepted
 
 
 class ActiveAtOnce(MultiPaxos):
@@ -45,6 +50,16 @@ class CountsOldPromises(MultiPaxos):
         self.on_promise(src, msg.promise)
 
 
+class SkipsTheAdopted(MultiPaxos):
+    """A leader says which slots it has proposed in, and not for which it has adopted commands; so a node
+    votes again that has forgotten votes for these. (The first version here did.)"""
+
+    def standing(self) -> tuple[Ballot, Ballot, int]:
+        promised, leads, _ = super().standing()
+        lead = self.leadership
+        return (promised, ZERO, 0) if lead is None else (promised, leads, lead.next - 1)
+
+
 class RaftActiveAtOnce(Raft):
     """P-5: no passive mode: a server that has lost its disk votes and acknowledges as a new one would."""
 
@@ -77,13 +92,57 @@ class RaftCountsCopies(Raft):
         self.send(src, Appended(self.term, match, round))
 
 
+class SDPaxosActiveAtOnce(SDPaxos):
+    """P-5: no passive mode: a replica that has lost its disk votes in both kinds of instances as a new one."""
+
+    def on_lost(self) -> None:
+        self.on_start({})
+
+
+class SDPaxosSkipsTheRows(SDPaxos):
+    """A replica is active as soon as it knows the turns that it may have voted for, and votes again for
+    commands in places where it has forgotten its votes."""
+
+    def has_learnt(self, slot: int) -> bool:
+        return Rejoining.has_learnt(self, slot)
+
+
+class SDPaxosForgetsItsRow(SDPaxos):
+    """A replica goes on in its own row behind what it has executed, in the ballot of its former life: other
+    commands in places that it had used."""
+
+    def first_of(self, owner: NodeId) -> Ballot:
+        return first_ballot(owner)
+
+    def end_of_rows(self) -> dict[NodeId, int]:
+        return super().end_of_rows() | {self.id: 0}
+
+
+class SDPaxosCountsOldVotes(SDPaxos):
+    """A command leader counts the vote of a life that is over."""
+
+    def on_caccepted(self, src: NodeId, msg: CAccepted) -> None:
+        place = (msg.owner, msg.index)
+        super().on_caccepted(src, CAccepted(msg.ballot, *place, msg.promised))
+
+    def void(self, nodes: list[NodeId]) -> None:
+        if self.campaign is not None and not self.campaign.won:
+            for node in nodes:
+                self.campaign.drop(node)
+
+
 MUTANTS: dict[str, type[MultiPaxos | Raft]] = {
     "active-at-once": ActiveAtOnce,
     "leaves-on-any-commit": LeavesOnAnyCommit,
     "skips-the-slots": SkipsTheSlots,
     "counts-old-promises": CountsOldPromises,
+    "skips-the-adopted": SkipsTheAdopted,
     "raft-active-at-once": RaftActiveAtOnce,
     "raft-votes-at-once": RaftVotesAtOnce,
     "raft-skips-the-entries": RaftSkipsTheEntries,
     "raft-counts-copies": RaftCountsCopies,
+    "sdpaxos-active-at-once": SDPaxosActiveAtOnce,
+    "sdpaxos-skips-the-rows": SDPaxosSkipsTheRows,
+    "sdpaxos-forgets-its-row": SDPaxosForgetsItsRow,
+    "sdpaxos-counts-old-votes": SDPaxosCountsOldVotes,
 }

@@ -17,7 +17,7 @@ from protocols.multipaxos.messages import Accepted, Promise, Sworn, Told
 from protocols.quorum_systems import count
 from protocols.rejoining import Known
 from protocols.statemachine import name_of
-from tests.mutants.rejoin import CountsOldPromises
+from tests.mutants.rejoin import CountsOldPromises, SkipsTheAdopted
 from tests.mutants.trials import STORM
 from tests.protocols.disks import PASSIVE, Disks, come_back
 
@@ -201,6 +201,77 @@ def test_where_it_counts_a_slot_is_decided_twice():
     assert stage.replicas[3].leadership.next > 1
     proposed = stage.replicas[3].log[1].command
     assert name_of(proposed) != name_of(stage.replicas[0].log[1].command)
+
+
+def more_adopted_than_a_window(protocol):
+    """n0 decides six slots with n3 and n4, of the first n2 in the place of n3. n1 adopts the other five, and
+    proposes two of them, when n4 loses its disk. n1 decides these, and n4 is told so; then n2 leads, with n1 and n4.
+    """
+    stage = staged(5, protocol, batch="1", pipeline="2")
+    stage.write(0, 1)
+    stage.drop(0, 1)
+    stage.drop(0, 3)
+    stage.settle(0, 2, 4)
+    for value in range(2, 7):
+        stage.write(0, value)
+        stage.drop(0, 1)
+        stage.drop(0, 2)
+        stage.settle(0, 3, 4)
+    assert stage.replicas[0].log.chosen == 6
+    assert [vote.slot for vote in stage.replicas[3].log.since(1)] == [2, 3, 4, 5, 6]
+    stage.quiet()
+    stand(stage, 1, 2, 3)
+    assert stage.replicas[1].leadership.adopted == 6
+    assert stage.replicas[1].leadership.next == 4
+    stage.lose(4)
+    proposed = [stage.wires.pop((1, node)) for node in (2, 3)]
+    for _ in range(3):
+        stage.fire(4, "tick")
+        stage.settle(1, 2, 3, 4)
+    for node, texts in zip((2, 3), proposed, strict=True):
+        stage.wires[1, node].extend(texts)
+        while stage.wires[1, node]:
+            stage.deliver(1, node)
+        while stage.wires[node, 1]:
+            stage.deliver(node, 1)
+    assert stage.replicas[1].log.chosen == 3
+    stage.quiet()
+    for _ in range(2):
+        stage.fire(4, "tick")
+        stage.settle(1, 4)
+    stage.quiet()
+    return stage
+
+
+def stand(stage, node, *among):
+    """It becomes a candidate, of whom these have heard no other, and wins; what it proposes is under way."""
+    while stage.replicas[node].campaign is None:
+        for each in (node, *among):
+            stage.fire(each, "watch")
+            if each != node:
+                stage.replicas[each].retire()
+    for each in among:
+        for link in ((node, each), (each, node)):
+            while stage.wires[link]:
+                stage.deliver(*link)
+
+
+def test_a_leader_that_has_not_proposed_all_that_it_adopted_says_how_far_it_will():
+    stage = more_adopted_than_a_window(MultiPaxos)
+    assert stage.replicas[4].back.word.last == 6
+    assert stage.replicas[4].log.chosen == 3
+
+
+def test_where_it_does_not_a_slot_is_decided_twice():
+    stage = more_adopted_than_a_window(SkipsTheAdopted)
+    assert stage.replicas[4].back is None
+    stand(stage, 2, 1, 4)
+    stage.settle(1, 2, 4)
+    assert stage.replicas[2].leadership is not None
+    stage.write(2, "lost")
+    stage.settle(1, 2, 4)
+    assert name_of(stage.replicas[2].log[6].command) != name_of(stage.replicas[0].log[6].command)
+    assert stage.replicas[2].log.chosen == 6
 
 
 @pytest.mark.parametrize("protocol", ["multipaxos", "fpaxos"])

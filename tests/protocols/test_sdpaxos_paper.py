@@ -348,7 +348,11 @@ def test_what_is_late_or_unknown_changes_nothing():
     stage.request(1, append(1))
     stage.settle()
     before = stage.replicas[0].store.snapshot()
-    for msg in (CAccepted((0, 1), 1, 9, (1, 0)), CCommit(9), CAccept((0, 1), 1, 1, (append(7),))):
+    for msg in (
+        CAccepted((0, 1), 1, 9, (1, 0)),
+        CCommit((0, 1), 9),
+        CAccept((0, 1), 1, 1, (append(7),)),
+    ):
         stage.put(2, 0, msg)
     stage.settle()
     assert stage.replicas[0].store.snapshot() == before

@@ -66,35 +66,55 @@ LATER = replace(
 MET = replace(SOON, plan=plan(100, 40))
 """It has heard of both for a moment."""
 
-ZOO = tuple(
-    replace(mutant, name=mutant.name.replace("multipaxos/", "rejoin/"))
-    for mutant in kin(
-        "multipaxos",
-        MUTANTS,
-        "agreement",
-        {
-            "active-at-once": (SOON, 20),
-            "leaves-on-any-commit": (LATER, 40),
-            "skips-the-slots": (MET, 40),
-        },
+ZOO = (
+    tuple(
+        replace(mutant, name=mutant.name.replace("multipaxos/", "rejoin/"))
+        for mutant in kin(
+            "multipaxos",
+            MUTANTS,
+            "agreement",
+            {
+                "active-at-once": (SOON, 20),
+                "leaves-on-any-commit": (LATER, 40),
+                "skips-the-slots": (MET, 40),
+            },
+        )
     )
-) + tuple(
-    replace(mutant, name=mutant.name.replace("raft/", "rejoin/"))
-    for mutant in kin(
-        "raft",
-        MUTANTS,
-        "agreement",
-        {
-            "raft-active-at-once": (SOON, 20),
-            "raft-votes-at-once": (SOON, 40),
-            "raft-skips-the-entries": (MET, 40),
-        },
+    + tuple(
+        replace(mutant, name=mutant.name.replace("raft/", "rejoin/"))
+        for mutant in kin(
+            "raft",
+            MUTANTS,
+            "agreement",
+            {
+                "raft-active-at-once": (SOON, 20),
+                "raft-votes-at-once": (SOON, 40),
+                "raft-skips-the-entries": (MET, 40),
+            },
+        )
+    )
+    + tuple(
+        replace(mutant, name=mutant.name.replace("sdpaxos/", "rejoin/"))
+        for mutant in kin(
+            "sdpaxos",
+            MUTANTS,
+            "agreement",
+            {
+                "sdpaxos-active-at-once": (SOON, 20),
+                "sdpaxos-skips-the-rows": (SOON, 80),
+                "sdpaxos-forgets-its-row": (SOON, 40),
+            },
+        )
     )
 )
 
 ELUSIVE = {
     "rejoin/counts-old-promises": "a promise of a former life must come late, after its node has voted"
     " again; tests/protocols/test_rejoining.py plays it step by step",
+    "rejoin/skips-the-adopted": "a new leader must have adopted more than a window, and be deposed before it has"
+    " proposed it again; tests/protocols/test_rejoining.py plays it step by step",
+    "rejoin/sdpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
+    " tests/protocols/test_sdpaxos_rejoining.py plays it step by step",
     "rejoin/raft-counts-copies": "a vote of a former life must win after its server has copied entries;"
     " tests/protocols/test_raft_rejoining.py plays it step by step",
 }
