@@ -37,7 +37,8 @@ class Trial:
     """What was asked for. Everything that a trial does follows from these fields and the code.
 
     ``plan`` is the text of a plan (JSON); None: one is made from ``nemesis`` and ``seed``.
-    Times are ms. ``rate`` is ops/s of all clients together, 0 for a closed loop. ``ops`` is the
+    Times are ms. The faults that a seed makes end ``calm_ms`` before the clients do, or a third of an
+    interval. ``rate`` is ops/s of all clients together, 0 for a closed loop. ``ops`` is the
     text of the clients' very ops (JSON); None: the workload makes them. ``final`` False leaves out
     what the workload asks for after all is healed. ``network`` is the simulator's weather. ``zones``
     are those of the nodes, by comma, or empty; ``wan`` is the inventory whose round trips lie between
@@ -57,6 +58,7 @@ class Trial:
     keys: int = 5
     seed: str = "0"
     interval_ms: int | None = None
+    calm_ms: int = 0
     rtt_ms: int = 20
     client_timeout_ms: int = 1000
     options: Mapping[str, str] = field(default_factory=dict)
@@ -184,12 +186,19 @@ class Trial:
             return plan
         if not self.faults:
             return ()
+        if self.calm_ms >= self.time_ms:
+            raise UsageError(
+                f"--calm {seconds(self.calm_ms)} leaves no time for faults: --time is {seconds(self.time_ms)}"
+            )
         if (zonal := [n for n in self.faults if n in OF_ZONES]) and len(set(self.places())) < 2:
             raise UsageError(
                 f"--nemesis {zonal[0]}: there are no two zones (see --zones and --wan)"
             )
         plan = make_plan(
-            Random(f"{self.seed}/plan"), self.faults, self.time_ms, interval_ms=self.interval_ms
+            Random(f"{self.seed}/plan"),
+            self.faults,
+            self.time_ms - self.calm_ms,
+            interval_ms=self.interval_ms,
         )
         self.refuse_unservable(plan)
         return plan
@@ -308,6 +317,8 @@ class Trial:
                 words += [flag, str(getattr(self, name))]
         if self.interval_ms is not None:
             words += ["--interval", seconds(self.interval_ms)]
+        if self.calm_ms:
+            words += ["--calm", seconds(self.calm_ms)]
         for flag, options in (
             ("--option", self.options),
             ("--workload-option", self.workload_options),

@@ -50,6 +50,7 @@ trials = st.builds(
     keys=st.integers(1, 9),
     seed=st.sampled_from(["0", "4c95899/7", "a b 'c'"]),
     interval_ms=st.none() | st.integers(1, 9999),
+    calm_ms=st.integers(0, 9999),
     rtt_ms=st.integers(1, 99),
     client_timeout_ms=st.integers(1, 9999),
     options=st.dictionaries(st.sampled_from(["batch", "keep"]), st.sampled_from(["1", "7"])),

@@ -102,6 +102,10 @@ _OPTIONS = [
         "--interval", "interval_ms", type=Duration(),
         help="About how long from one fault of a kind to the next.",
     ),
+    click.option(
+        "--calm", "calm_ms", type=Duration(), default=0,
+        help="How long clients go on after the last fault; default: a third of the interval.",
+    ),
     click.option("--plan", help="The fault plan itself: JSON, or @FILE (a run's plan.json)."),
     shared.rtt,
     click.option(
@@ -198,6 +202,7 @@ def trial_from(given: dict[str, Any], nodes: int) -> Trial:
         keys=given["keys"],
         seed=given["seed"] or str(randbelow(1_000_000)),
         interval_ms=given["interval_ms"],
+        calm_ms=given.get("calm_ms", 0),
         rtt_ms=given["rtt_ms"] or (longest_ms(wan, zones.split(",")) if wan else Trial.rtt_ms),
         client_timeout_ms=given["client_timeout_ms"],
         options=dict(pair(text) for text in given["options"]),

@@ -37,6 +37,11 @@ proposers who meet in each slot, and that is no fault of theirs.
 LENGTHS = 6, 10, 16
 """Periods in a trial."""
 SHORTEST_MS, LONGEST_MS = 500, 8_000
+CALM_RTT, CALM_MS = 100, 500
+"""Clients go on for so many round trips, and ms, after the last fault. Kinds overlap, and where four have
+a period of 20 round trips each, there is no moment without a fault that an election would fit in: nothing
+is answered before the end, and that such a trial was safe says nothing.
+"""
 RATES = 50, 100, 200, 400
 DRAWS = 50
 
@@ -44,8 +49,8 @@ DRAWS = 50
 def draw(random: Random, base: Trial) -> Trial:
     """A trial of the same protocol, workload and seed as ``base``, all else drawn with ``random``.
 
-    Faults are drawn among the kinds of those that ``base`` names (all ``GROUPS`` for none), no trial is
-    longer than ``base``, and what zones and a wide-area network fix stays. What the base's options do not
+    Faults are drawn among the kinds of those that ``base`` names (all ``GROUPS`` for none), they go on
+    for no longer than ``base``, and what zones and a wide-area network fix stays. What the base's options do not
     go with is drawn again. Raises UsageError where nothing goes with them in many draws, or where a plan or
     ops are given: what is drawn would not fit them.
 
@@ -71,6 +76,7 @@ def _draw(random: Random, base: Trial) -> Trial:
     nodes = base.nodes if base.wan or base.zones else random.choice((3, 3, 5))
     rtt_ms = base.rtt_ms if base.wan else random.choice(RTT_MS)
     period_ms = rtt_ms * random.choice(PERIODS_RTT)
+    calm_ms = max(CALM_MS, CALM_RTT * rtt_ms)
     length_ms = max(SHORTEST_MS, min(LONGEST_MS, period_ms * random.choice(LENGTHS)))
     return replace(
         base,
@@ -79,8 +85,9 @@ def _draw(random: Random, base: Trial) -> Trial:
         keys=random.choice((1, 1, 2, 5)),
         rate=random.choice(RATES),
         rtt_ms=rtt_ms,
-        time_ms=min(base.time_ms, length_ms),
+        time_ms=min(base.time_ms, length_ms) + calm_ms,
         interval_ms=period_ms,
+        calm_ms=calm_ms,
         client_timeout_ms=max(SHORTEST_TIMEOUT_MS, rtt_ms * random.choice(TIMEOUTS_RTT)),
         nemesis=",".join(faults(random, base.faults)),
         network=random.choice(("hostile", "hostile", "perfect")),

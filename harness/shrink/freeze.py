@@ -13,7 +13,7 @@ from workloads.script import ScriptedOp
 
 def with_faults(trial: Trial, plan: Plan) -> Trial:
     """The trial with these windows; with none at all, as if there had never been any."""
-    calm = replace(trial, nemesis=NO_FAULTS, interval_ms=None, plan=None)
+    calm = replace(trial, nemesis=NO_FAULTS, interval_ms=None, calm_ms=0, plan=None)
     return calm.with_plan(plan) if plan else calm
 
 

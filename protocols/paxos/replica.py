@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import assert_never, cast
+from typing import ClassVar, assert_never, cast
 
 from protocols.ballots import ZERO, Ballot, above
 from protocols.clients import Clients, Serving, named
@@ -72,6 +72,11 @@ class Paxos(Serving[Message]):
     messages = MESSAGES
     multi_key = True
     sometimes = (DUEL, HELPED, INSTALLED)
+    choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
+        "batch": (1, 2, 8, 64),
+        "snapshot_every": (3, 10, 100),
+        "keep": (0, 1, 20, 100),
+    }
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
@@ -172,7 +177,7 @@ class Paxos(Serving[Message]):
             return
         voted, batch = max(attempt.promises.answers.values(), key=lambda answer: answer[0])
         if voted == ZERO:
-            batch = tuple(self.clients.commands()[: self.batch])
+            batch = tuple(self.clients.commands()[-self.batch :])
         else:
             attempt.own = False
             self.note("sometimes", HELPED)

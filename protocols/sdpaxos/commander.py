@@ -55,7 +55,13 @@ class Commander(MultiPaxos):
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
         self.waiting: deque[Command] = deque()
-        """Commands of this node's clients that are in no C-instance yet."""
+        """Commands of this node's clients that are in no C-instance yet; the first ``ticked`` of them
+        since before the last tick."""
+        self.ticked = 0
+        self.late: list[Command] = []
+        """Those of them that have waited for a whole tick. Newer ones go first, since whoever asked for a
+        late one may have given up: a queue that is longer than clients' patience, in the order of its
+        coming, answers nobody for as long as it is (Maurer, "Fail at Scale", ACM Queue 13(8), 2015)."""
         self.proposed: dict[Name, None] = {}
         """Those that wait, or are under way in this node's row."""
         self.rounds: dict[Place, Round] = {}
@@ -114,9 +120,17 @@ class Commander(MultiPaxos):
 
     def lead_commands(self) -> None:
         """Zhao 2018, section 3.2: propose what waits, in as few C-instances as the window asks."""
-        while self.waiting and self.index - self.store.count(self.id) < self.pipeline:
+        while self.wanted() and self.index - self.store.count(self.id) < self.pipeline:
             size = min(len(self.waiting), self.batch)
-            self.command(tuple([self.waiting.popleft() for _ in range(size)]))
+            batch = [self.waiting.popleft() for _ in range(size)]
+            self.ticked = max(0, self.ticked - size)
+            while self.late and len(batch) < self.batch:
+                batch.append(self.late.pop())
+            self.command(tuple(batch))
+
+    def wanted(self) -> bool:
+        """Whether any command waits for a C-instance."""
+        return bool(self.waiting or self.late)
 
     def command(self, batch: Batch) -> None:
         """Propose a batch in the next C-instance of this node's row that nobody has meddled with."""
@@ -286,12 +300,15 @@ class Commander(MultiPaxos):
             if round_.waited:
                 self.repeat(place, round_)
             round_.waited = True
-        if self.waiting:
+        if self.wanted():
+            self.late += [self.waiting.popleft() for _ in range(self.ticked)]
             wanted = dict.fromkeys(map(name, self.clients.commands()))
-            for command in self.waiting:
+            for command in (*self.late, *self.waiting):
                 if name(command) not in wanted:
                     del self.proposed[name(command)]
+            self.late = [c for c in self.late if name(c) in wanted]
             self.waiting = deque(c for c in self.waiting if name(c) in wanted)
+            self.ticked = len(self.waiting)
 
     def repeat(self, place: Place, round_: Round) -> None:
         if self.instances[place].chosen:

@@ -148,7 +148,7 @@ class SDPaxos(Returning):
                 self.give_turns(self.leadership)
                 self.work(self.leadership)
             self.fill_turn()
-            if self.log.chosen == before or not self.waiting:
+            if self.log.chosen == before or not self.wanted():
                 return
 
     # --- the sequencer ----------------------------------------------------------------------------
@@ -319,7 +319,7 @@ class SDPaxos(Returning):
                 self.forget_row(*self.places.pop(old))
 
     def on_missing(self, src: NodeId, msg: Missing) -> None:
-        """Some O-instances, and what they stood for: that first."""
+        """Some O-instances, more than can be executed in a round trip, and what they stood for: that first."""
         log = self.log
         if msg.slot <= log.base:
             self.send(src, part(*self.snapshot, msg))
