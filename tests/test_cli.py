@@ -35,6 +35,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         ("sim -p abd --nemesis partitoin", "did you mean partition"),
         ("sim -p abd --workload registre", "did you mean register?"),
         ("sim -p abd --time 0", "it must be more than 0"),
+        ("sim -p abd --nemesis kill --time 2 --calm 2", "--calm 2 leaves no time for faults"),
         ("sim -p abd --time soon", "write 300, 300s, 5m or 500ms"),
         ("sim -p abd --concurrency 0", "neither a number of clients"),
         ("sim -p abd --nodes 0", "not in the range"),

@@ -7,9 +7,11 @@ from random import Random
 
 import pytest
 
+from checker.verdict import Outcome
 from harness.commands.shrink import parsed
 from harness.errors import UsageError
-from harness.search.swarm import draw, swarmed
+from harness.search.swarm import CALM_MS, CALM_RTT, draw, swarmed
+from harness.simulated import play
 from harness.trial import Trial
 from nemesis import KINDS
 
@@ -47,7 +49,19 @@ def test_what_the_base_says_stands():
     for seed in range(20):
         trial = draw(Random(seed), base)
         assert (trial.nemesis, trial.options["batch"]) == ("kill-one", "7")
-        assert trial.time_ms <= 700
+        assert trial.time_ms - trial.calm_ms <= 700
+
+
+@pytest.mark.parametrize("trial", DRAWN[:20])
+def test_a_drawn_trial_ends_calm_for_as_long_as_clients_may_need_to_be_answered_again(trial):
+    last_ms = max(window.at_ms + window.for_ms for window in trial.windows())
+    assert trial.time_ms - last_ms >= max(CALM_RTT * trial.rtt_ms, CALM_MS)
+
+
+def test_where_four_kinds_overlap_in_every_moment_something_is_answered_at_the_end():
+    """Faults of five kinds, each every 20 round trips: without the calm, no write was ever answered."""
+    base = Trial(protocol="paxos", time_ms=1_500, seed="943")
+    assert play(swarmed(base)).results.outcome is Outcome.VALID
 
 
 def test_a_swarm_takes_no_plan():
