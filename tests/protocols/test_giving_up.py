@@ -63,7 +63,9 @@ def test_a_command_leader_takes_what_has_just_come_before_what_waited_for_a_whol
     stage.settle()
     log = stage.replicas[1].instances
     order = [log[1, n].batch[0].value for n in range(1, 7)]
-    assert order == [1, 5, 6, 4, 3, 2], "under way; waited for no whole tick; the others, newest first"
+    assert order == [1, 5, 6, 4, 3, 2], (
+        "under way; waited for no whole tick; the others, newest first"
+    )
 
 
 def test_it_keeps_the_order_of_their_coming_while_nobody_waits_for_long():
