@@ -21,6 +21,7 @@ from harness.commit import commit
 from harness.errors import UsageError
 from harness.matrix import Cell, Tally, cells
 from harness.matrix.cells import REAL_NEMESES, REAL_TIME_MS
+from harness.matrix.kept import Kept, Known, name_of
 from harness.matrix.markdown import page, problem, texts
 from harness.report.progress import Progress
 from harness.simulated import campaign
@@ -57,6 +58,10 @@ OUTCOMES = {0: Outcome.VALID, 1: Outcome.INVALID}
     help="With --real: how long clients run.",
 )  # fmt: skip
 @click.option(
+    "--kept", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Keep each trial there, and do not play again those that it has.",
+)  # fmt: skip
+@click.option(
     "--markdown", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write the tables there, too.",
 )  # fmt: skip
@@ -71,7 +76,8 @@ def command(**given: Any) -> int:
       harness matrix                                     all, ten seeds a cell
       harness matrix raft multipaxos --seeds 200
       harness matrix --real -w register --time 30        real processes, iptables, kill -9
-      harness matrix --seeds 200 --markdown docs/matrix.md
+      harness matrix --seeds 200 --kept matrix.jsonl --markdown docs/matrix.md
+                                                         interrupted? once more goes on with it
     """
     check_names("protocol", given["protocols"], list(PROTOCOLS))
     check_names("--workload", given["workloads"], list(WORKLOADS))
@@ -79,17 +85,13 @@ def command(**given: Any) -> int:
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--markdown {path}: there is no directory {path.parent}")
     nemeses = given["nemeses"] or (REAL_NEMESES if given["real"] else ())
+    kept = Kept(given["kept"])
     tallies = {cell: Tally(cell) for cell in cells(given["protocols"], given["workloads"], nemeses)}
     began = time.monotonic()
-    results = real(tallies, given) if given["real"] else simulated(tallies, given)
+    results = real(tallies, given, kept) if given["real"] else simulated(tallies, given, kept)
     interrupted = not gather(results, tallies)
     show(list(tallies.values()))
-    trials = sum(tally.counts.total() for tally in tallies.values())
-    about = (
-        f"Commit {commit()}, seed {given['seed']}: {trials:,} trials, "
-        f"{sum(t.cpu_s for t in tallies.values()):.0f} CPU seconds, "
-        f"{time.monotonic() - began:.0f} s in all."
-    )
+    about = about_of(list(tallies.values()), given["seed"], time.monotonic() - began)
     click.echo(about)
     if interrupted:
         click.echo("interrupted: what is not above is not known")
@@ -99,6 +101,16 @@ def command(**given: Any) -> int:
     return 0 if all(tally.good for tally in tallies.values()) else 1
 
 
+def about_of(tallies: Sequence[Tally], seed: str, seconds: float) -> str:
+    """What was played, of which commits, and what it took."""
+    trials = sum(tally.counts.total() for tally in tallies)
+    commits = sorted({name or "unknown" for tally in tallies for name in tally.commits})
+    return (
+        f"Commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}, seed {seed}: {trials:,} trials, "
+        f"{sum(tally.cpu_s for tally in tallies):.0f} CPU seconds, {seconds:.0f} s in all."
+    )
+
+
 def check_names(what: str, names: Sequence[str], known: list[str]) -> None:
     """Raises UsageError for a name that is in no table."""
     for name in names:
@@ -106,30 +118,47 @@ def check_names(what: str, names: Sequence[str], known: list[str]) -> None:
             raise UsageError(f"{what}: there is no {name!r}{nearest(name, known)}")
 
 
-Result = tuple[Cell, Trial, Outcome, str, float]
+Result = tuple[Cell, Trial, Known]
 
 
-def simulated(tallies: dict[Cell, Tally], given: dict[str, Any]) -> Iterator[Result]:
+def simulated(tallies: dict[Cell, Tally], given: dict[str, Any], kept: Kept) -> Iterator[Result]:
     """All cells' first trials, then all second ones: so that what is wrong shows early."""
     trials = [
         (cell, cell.trial(f"{given['seed']}/{number}"))
         for number in range(given["seeds"])
         for cell in tallies
     ]
-    where = {trial_key(trial): cell for cell, trial in trials}
-    for short in campaign([trial for _, trial in trials], given["jobs"]):
+    yield from already(trials, "sim", kept)
+    new = [(c, t) for c, t in trials if name_of(c, t, "sim") not in kept.known]
+    where, now = {trial_key(trial): cell for cell, trial in new}, commit()
+    for short in campaign([trial for _, trial in new], given["jobs"]):
         cell = where[trial_key(short.trial)]
-        yield cell, short.trial, short.outcome, short.summary, short.cpu_s
+        name = name_of(cell, short.trial, "sim")
+        known = Known(name, short.outcome, short.summary, short.cpu_s, now)
+        kept.add(known)
+        yield cell, short.trial, known
+
+
+def already(trials: Sequence[tuple[Cell, Trial]], where: str, kept: Kept) -> Iterator[Result]:
+    """Those of the trials that are known."""
+    for cell, trial in trials:
+        known = kept.known.get(name_of(cell, trial, where))
+        if known is not None:
+            yield cell, trial, known
 
 
 def trial_key(trial: Trial) -> str:
     return trial.command("sim")
 
 
-def real(tallies: dict[Cell, Tally], given: dict[str, Any]) -> Iterator[Result]:
+def real(tallies: dict[Cell, Tally], given: dict[str, Any], kept: Kept) -> Iterator[Result]:
     """One trial a cell by ``harness test``, one after another; what it says goes to stderr."""
-    for cell in tallies:
-        trial = cell.real(given["seed"], given["time_ms"])
+    trials = [(cell, cell.real(given["seed"], given["time_ms"])) for cell in tallies]
+    yield from already(trials, "real", kept)
+    for cell, trial in trials:
+        name = name_of(cell, trial, "real")
+        if name in kept.known:
+            continue
         words = shlex.split(trial.command("test"))[1:]
         click.echo(f"harness {shlex.join(words)}", err=True)
         began = time.monotonic()
@@ -139,17 +168,20 @@ def real(tallies: dict[Cell, Tally], given: dict[str, Any]) -> Iterator[Result]:
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         outcome = OUTCOMES.get(code, Outcome.UNKNOWN)
-        yield cell, trial, outcome, f"exit code {code}", time.monotonic() - began
+        took_s = time.monotonic() - began
+        known = Known(name, outcome, f"exit code {code}", took_s, commit())
+        kept.add(known)
+        yield cell, trial, known
 
 
 def gather(results: Iterator[Result], tallies: dict[Cell, Tally]) -> bool:
     """Count them as they come, and say how it goes; False if it was interrupted."""
     progress, spoken, played = Progress(), time.monotonic(), 0
     try:
-        for cell, trial, outcome, summary, cpu_s in results:
+        for cell, trial, known in results:
             tally, played = tallies[cell], played + 1
             fine = tally.example is None
-            tally.add(trial, outcome, summary, cpu_s)
+            tally.add(trial, known.outcome, known.summary, known.cpu_s, known.commit)
             if fine and tally.example is not None:
                 progress.say(f"{cell.line.name}, {cell.workload}, {cell.nemesis}: {problem(tally)}")
             if time.monotonic() - spoken > SPEAK_EVERY_S:

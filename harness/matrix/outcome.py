@@ -20,9 +20,13 @@ class Tally:
     counts: Counter[Outcome] = field(default_factory=Counter)
     example: tuple[Trial, str] | None = None
     cpu_s: float = 0.0
+    commits: set[str | None] = field(default_factory=set)
 
-    def add(self, trial: Trial, outcome: Outcome, summary: str, cpu_s: float) -> None:
-        """Count one trial."""
+    def add(
+        self, trial: Trial, outcome: Outcome, summary: str, cpu_s: float, commit: str | None = None
+    ) -> None:
+        """Count one trial, which was played by the harness of this commit."""
+        self.commits.add(commit)
         self.counts[outcome] += 1
         self.cpu_s += cpu_s
         wanted = {Outcome.VALID, self.cell.expected}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -131,7 +132,42 @@ def test_a_broken_protocol_is_a_red_cell_and_exit_code_1(monkeypatch: pytest.Mon
     assert "harness sim --protocol abd" in output
 
 
-@pytest.mark.parametrize("words", [("abdd",), ("-w", "regster"), ("--markdown", "/no/where.md")])
+def test_what_is_kept_is_not_played_again_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kept.jsonl"
+    asked = ("abd", "--nemesis", "none", "--kept", str(file))
+    assert run(*asked, "--seeds", "2")[0] == 0
+    assert len(file.read_text().splitlines()) == 2
+
+    # Were they played again they would be seen to be wrong.
+    monkeypatch.setitem(PROTOCOLS, "abd", "tests.mutants.abd:ReadOne")
+    code, output = run(*asked, "--seeds", "2")
+    assert code == 0
+    assert "2 valid" in output
+    assert run(*asked, "--seeds", "20")[0] == 1
+    assert len(file.read_text().splitlines()) == 20
+
+
+def test_a_line_that_was_being_written_is_dropped_and_one_that_is_none_is_named(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "kept.jsonl"
+    asked = ("abd", "--nemesis", "none", "--kept", str(file), "--seeds", "1")
+    run(*asked)
+    whole = file.read_text()
+    file.write_text(whole + whole[:40])
+    assert run(*asked)[0] == 0
+    assert file.read_text() == whole
+
+    file.write_text(whole + '{"name": 1}\n')
+    with pytest.raises(UsageError, match="line 2 is no trial"):
+        run(*asked)
+
+
+@pytest.mark.parametrize(
+    "words", [("abdd",), ("-w", "regster"), ("--markdown", "/no/where.md"), ("--kept", "/no/where")]
+)
 def test_what_there_is_not_is_a_sentence(words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError):
         run(*words)
