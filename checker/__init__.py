@@ -42,5 +42,6 @@ CHECKS = {
     "vacuity": "checker.vacuity:check",
     "proofs": "checker.proofs:check",
     "membership": "checker.membership:check",
+    "handover": "checker.handover:check",
     "crashes": "checker.crashes:check",
 }

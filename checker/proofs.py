@@ -59,7 +59,7 @@ def check(history: History) -> Verdict:
             details=details,
         )
     seen = f"{plural(total - later, 'probe')} saw every fault bite and heal"
-    summary = f"{seen}; {later} saw no change of membership yet" if later else seen
+    summary = f"{seen}; {later} saw no change yet, of members or leader" if later else seen
     if not total:
         summary = "no fault needed a proof"
     return Verdict(outcome=Outcome.VALID, summary=summary, details=details)

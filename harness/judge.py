@@ -12,6 +12,7 @@ from checker import (
     agreement,
     availability,
     crashes,
+    handover,
     liveness,
     membership,
     proofs,
@@ -76,6 +77,8 @@ def judge(
         general["proofs"] = proofs.check
     if membership.asked(history):
         general["membership"] = membership.check
+    if handover.asked(history):
+        general["handover"] = handover.check
     verdicts: dict[str, Verdict] = {}
     interrupted = False
     seconds: dict[str, float] = {}

@@ -98,7 +98,7 @@ class NemesisThread:
             "proof": proof,
         }
         self.record(Row(self.clock_ns(), NEMESIS, INFO, fault.name, None, value))
-        shown = "it bit" if phase == "begin" else "it healed"
+        shown = "it bit" if phase == "begin" else "it healed" if actions else "it is over"
         if not all(p["bit"] for p in proof):
             shown = "NOT PROVED" if any(p["bit"] is False for p in proof) else "not seen yet"
         self.say(f"{fault.name} {phase}: {shown}")

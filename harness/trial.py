@@ -219,6 +219,8 @@ class Trial:
                     f"--nemesis: {inside[0].name} must know the files of {self.protocol}, and does not;"
                     " disk-slow, disk-power, disk-lose and disk-torn need not"
                 )
+        if any("leadership" in lanes(window.fault) for window in plan):
+            self.refuse_handover()
         if not any("membership" in lanes(window.fault) for window in plan):
             return
         if not self.tested().changes_members:
@@ -232,6 +234,21 @@ class Trial:
             raise UsageError(
                 f"--nemesis membership needs {LEAST + 1} nodes, of which {LEAST} are members at first"
             )
+
+    def refuse_handover(self) -> None:
+        """Raises UsageError where nobody could be asked to hand its leadership over."""
+        tested = self.tested()
+        if not issubclass(tested, Replica) or tested.hands_over(self.cluster()):
+            return
+        usual = replace(self, options={})
+        if tested.hands_over(usual.cluster()):
+            some = ", ".join(f"{name}={value}" for name, value in self.options.items())
+            raise UsageError(f"--nemesis handover: with {some} {self.protocol} hands nothing over")
+        able = [n for n, p in PROTOCOLS.items() if resolve_name(p).hands_over(usual.cluster())]
+        raise UsageError(
+            f"protocol {self.protocol} has no leader that could be asked to hand over:"
+            f" --nemesis handover is for {', '.join(able)}"
+        )
 
     def _resolved(self, window: Window) -> Fault:
         """What a window's fault is like, on whatever nodes it will be."""

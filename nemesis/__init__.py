@@ -60,6 +60,8 @@ FAULTS: Mapping[str, str] = {
     "membership-grow": "nemesis.membership:grow",
     "membership-shrink": "nemesis.membership:shrink",
     "membership-churn": "nemesis.membership:churn",
+    "handover": "nemesis.handover:handover",
+    "handover-deaf": "nemesis.handover:deaf",
     "aimed": "nemesis.aimed:any_kind",
     "aimed-kill-writer": "nemesis.aimed:kill_writer",
     "aimed-pause-writer": "nemesis.aimed:pause_writer",
@@ -70,9 +72,17 @@ FAULTS: Mapping[str, str] = {
 OF_ZONES = ("partition-zone", "kill-zone")
 """Faults that need to know the nodes' zones."""
 
-BY_NAME = (*OF_ZONES, "wipe", "wipe-leader", "wipe-majority", "clock-slow-leader")
-"""Faults that are of no group: those of zones, those that few protocols can come back from, and one that is
-aimed at leases."""
+BY_NAME = (
+    *OF_ZONES,
+    "wipe",
+    "wipe-leader",
+    "wipe-majority",
+    "clock-slow-leader",
+    "handover",
+    "handover-deaf",
+)
+"""Faults that are of no group: those of zones, those that few protocols can come back from or serve, and those
+that are aimed at leases."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     group: tuple(n for n in FAULTS if n.startswith(group + "-") and n not in BY_NAME)

@@ -171,12 +171,25 @@ class Leave:
     node: int
 
 
+# --- leadership, of a protocol that can hand it over (protocols.handover) ---------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The node is to lead: whoever does is asked to hand over, until it is so or its window ends.
+
+    Nothing is broken, so there is no cure.
+    """
+
+    node: int
+
+
 LinkAction: TypeAlias = Cut | Mend | Shape
 ProcessAction: TypeAlias = Kill | Start | Pause | Resume
 DiskAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore | Wipe
 ClockAction: TypeAlias = BumpClock | StrobeClock | SetDrift | ResetClock
 MemberAction: TypeAlias = Join | Leave
-NodeAction: TypeAlias = ProcessAction | DiskAction | ClockAction | MemberAction
+NodeAction: TypeAlias = ProcessAction | DiskAction | ClockAction | MemberAction | Lead
 Action: TypeAlias = LinkAction | NodeAction
 
 

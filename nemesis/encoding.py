@@ -19,6 +19,7 @@ from nemesis.actions import (
     Fault,
     Join,
     Kill,
+    Lead,
     Leave,
     Link,
     LoseUnsynced,
@@ -58,6 +59,7 @@ _OF_NODE: Mapping[str, type[NodeAction]] = {
     "reset-clock": ResetClock,
     "join": Join,
     "leave": Leave,
+    "lead": Lead,
 }
 _NODE_NAMES = {cls: name for name, cls in _OF_NODE.items()}
 ACTION_NAMES = (*_OF_LINKS, "shape", *_OF_NODE)

@@ -1,6 +1,6 @@
 """Making and checking fault plans: which faults, when, and for how long.
 
-Faults of one sort (network cuts, processes, packets, disks, clocks, members) take turns; sorts overlap freely. A window is
+Faults of one sort (network cuts, processes, packets, disks, clocks, members, leaders) take turns; sorts overlap freely. A window is
 long enough for a protocol to notice and to recover inside it, and is followed by a gap in which it
 recovers from the cure: with time-outs not in proportion to the windows, a plan finds little
 (PERFORMANCE.md 1.5).
@@ -22,6 +22,7 @@ from nemesis.actions import (
     Fault,
     Join,
     Kill,
+    Lead,
     Leave,
     Link,
     LinkAction,
@@ -57,7 +58,7 @@ __all__ = [
     "plan_from_json", "plan_to_json", "resolve", "touched", "validate",
 ]  # fmt: skip
 
-LANES = ("network", "process", "packet", "disk", "clock", "membership")
+LANES = ("network", "process", "packet", "disk", "clock", "membership", "leadership")
 
 # A period is a window and the gap after it. 11.5 s makes windows of 5-8 s and gaps of 4-6 s.
 LONGEST_PERIOD_MS = 11_500
@@ -88,6 +89,8 @@ def lane_of(action: Action) -> str:
             return "clock"
         case Join() | Leave():
             return "membership"
+        case Lead():
+            return "leadership"
         case _:
             assert_never(action)
 
@@ -201,12 +204,12 @@ def validate(plan: Plan, nodes: Sequence[int], zones: Sequence[str] = ()) -> Non
 
 def touched(fault: Fault | str) -> frozenset[int | Link] | None:
     """The nodes and links that a fault touches; None where only its opening says which, or all are
-    concerned: who is a member is everybody's affair.
+    concerned: who is a member, or leads, is everybody's affair.
     """
     if isinstance(fault, str):
         return None
     actions = (*fault.begin, *fault.end)
-    if any(isinstance(action, MemberAction) for action in actions):
+    if any(isinstance(action, MemberAction | Lead) for action in actions):
         return None
     links = [action.links for action in actions if isinstance(action, LinkAction)]
     nodes = [action.node for action in actions if not isinstance(action, LinkAction)]
@@ -314,6 +317,8 @@ def _left_open(fault: Fault) -> Iterator[str]:
                 if not broken.pop(("member", node), None):
                     done = "joined" if isinstance(action, Join) else "gone"
                     broken["member", node] = f"node {node} {done}"
+            case Lead():
+                pass
             case _:
                 assert_never(action)
     yield from broken.values()

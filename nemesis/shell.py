@@ -9,8 +9,8 @@
 - **Distances** (``Facts.apart_us``) are delays by the same means that are there before any fault and after
   it: weather comes on top of them, and healing leaves them.
 - **Processes** get signals. ``Start`` is the system's own affair and has no command, nor have **disks**,
-  since only it knows its files (``harness.systems.kernel``: ``HasDisk``, ``HasJournal``), nor ``Join`` and
-  ``Leave``, which are asked of it.
+  since only it knows its files (``harness.systems.kernel``: ``HasDisk``, ``HasJournal``), nor ``Join``,
+  ``Leave`` and ``Lead``, which are asked of it.
 - **Clocks** of the node's process, not of the machine, are set wrong by a page that it maps
   (``harness.node.clock``).
 
@@ -32,6 +32,7 @@ from nemesis.actions import (
     Cut,
     Join,
     Kill,
+    Lead,
     Leave,
     LoseUnsynced,
     Mend,
@@ -93,6 +94,7 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             | Wipe()
             | Join()
             | Leave()
+            | Lead()
         ):
             return []
         case BumpClock(node, ms):

@@ -12,7 +12,8 @@ Options: ``groups``, how many (default: as many as nodes), and those of multi-Pa
 **Departures.** The map from keys to groups is fixed: its name is on disk and in each part's name on
 the wire, so that a node started with another map cannot serve, and nodes of different maps do not
 hear each other. A preferred leader that was away is not given its group back; it leads again when
-the group elects again. Commands of several keys are refused.
+the group elects again. Commands of several keys are refused. ``lead`` (:mod:`protocols.handover`) is for the
+group of its key; without one for the first, of which :meth:`PaxosGroups.leader` speaks.
 
 **Assumes** what multi-Paxos does: loss, duplication and reordering are tolerated, disks are kept,
 clocks are not used.
@@ -23,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from protocols.handover import LEAD
 from protocols.kernel import Cluster, Command, Fired, Json, NodeId, RequestId
 from protocols.keymap import KeyMap
 from protocols.multipaxos import MultiPaxos
@@ -86,6 +88,10 @@ class PaxosGroups(Host[Wrapped]):
     def rejoins(cls, cluster: Cluster) -> bool:
         return One.rejoins(cluster)
 
+    @classmethod
+    def hands_over(cls, cluster: Cluster) -> bool:
+        return One.hands_over(cluster)
+
     def on_lost(self) -> None:
         """Each group has its own way back."""
         self.persist("map", self.map.name)
@@ -97,7 +103,9 @@ class PaxosGroups(Host[Wrapped]):
         self.set_timer("prefer", PREFER[0] * rtt, PREFER[1] * rtt)
 
     def on_request(self, request: RequestId, command: Command) -> None:
-        if command.f in MULTI and not command.key:
+        if command.f == LEAD and not command.key:
+            self.ask_part(self.groups[0], request, command)
+        elif command.f in MULTI and not command.key:
             self.reply(request, "refused: not a command of one key", ok=False)
         else:
             self.ask_part(self.group_of(command.key), request, command)

@@ -267,9 +267,6 @@ class Replica(ABC, Generic[Message]):
     changes_members: ClassVar[bool] = False
     """Whether it serves ``join`` and ``leave`` (see ``protocols.membership``)."""
 
-    hands_over: ClassVar[bool] = False
-    """Whether it serves ``lead`` (see ``protocols.handover``)."""
-
     @classmethod
     def check(cls, cluster: Cluster) -> None:
         """Refuse nodes, zones or options with which it could not keep its word: raises ValueError
@@ -279,6 +276,11 @@ class Replica(ABC, Generic[Message]):
     @classmethod
     def rejoins(cls, cluster: Cluster) -> bool:  # noqa: ARG003
         """Whether a node of this cluster that has lost its disk has a safe way back: ``on_lost``."""
+        return False
+
+    @classmethod
+    def hands_over(cls, cluster: Cluster) -> bool:  # noqa: ARG003
+        """Whether it serves ``lead`` in this cluster (see ``protocols.handover``)."""
         return False
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:

@@ -31,6 +31,8 @@ LASTING_MS = {"lock": 6_000, "lease": 6_000}
 """Of workloads whose ops wait for each other: in two seconds of faults some kind of them never succeeds,
 and the cell is vacuous.
 """
+HANDING_MS = 6_000
+"""Of trials with handovers, for the same reason: other faults hinder them."""
 
 REAL_TIME_MS = 30_000
 REAL_NEMESES = ("partition,kill", "membership")
@@ -83,9 +85,22 @@ CHANGES = (
 )
 """Nodes leave and join, and what else happens meanwhile."""
 
+HANDOVERS = (
+    "handover",
+    "handover-deaf",
+    "handover,partition",
+    "handover,kill",
+    "handover,partition,kill,pause",
+)
+"""The leader is asked to let another lead, and what else happens meanwhile."""
+
+OF_LINES = ("membership", "handover")
+"""Faults that only those protocols know of which there are lines for."""
+
 HEADINGS: Mapping[tuple[str, ...], str] = {
     LOSSES: "Where disks are lost",
     CHANGES: "While members change",
+    HANDOVERS: "While leadership is handed over",
 }
 """Of the lines that are there for some faults."""
 
@@ -132,6 +147,15 @@ SPECIAL: tuple[Line, ...] = (
     ),
     *REJOINING,
     *(Line(name, {"members": "3"}, nemeses=CHANGES) for name in ("raft", "multipaxos")),
+    *(
+        Line(name, options, nemeses=HANDOVERS, workloads=("register", "append"))
+        for name, options in (
+            ("raft", {"read": "lease"}),
+            ("raft", {"read": "log"}),
+            ("multipaxos", {"read": "quorum"}),
+            ("kpaxos", {"groups": "2"}),
+        )
+    ),
 )
 """Lines beside the protocols' own: options that change what is claimed."""
 
@@ -170,7 +194,9 @@ class Cell:
             nodes=self.line.nodes,
             workload=self.workload,
             nemesis=self.nemesis,
-            time_ms=LASTING_MS.get(self.workload, SMALL.time_ms),
+            time_ms=HANDING_MS
+            if "handover" in self.nemesis
+            else LASTING_MS.get(self.workload, SMALL.time_ms),
             seed=seed,
         )
 
@@ -207,8 +233,8 @@ def cells(
             continue
         if line.nemeses:
             faults = [n for n in line.nemeses if not nemeses or n in nemeses]
-        else:  # members change where there are to be some
-            faults = [n for n in nemeses or NEMESES if "membership" not in n]
+        else:  # members change, and leaders hand over, where there are lines for that
+            faults = [n for n in nemeses or NEMESES if not any(w in n for w in OF_LINES)]
         for workload in workloads or CLAIMS:
             if served(line, workload) and workload in (line.workloads or CLAIMS):
                 yield from (Cell(line, workload, nemesis) for nemesis in faults)

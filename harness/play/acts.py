@@ -18,6 +18,7 @@ from nemesis.actions import (
     Fault,
     Join,
     Kill,
+    Lead,
     Leave,
     Link,
     LoseUnsynced,
@@ -71,7 +72,7 @@ def fault_of(act: Mapping[str, Json]) -> Fault:
         name = f"{weather_words(action.weather)} on {links_words(action.links)}"
     else:
         name = action_words(action_to_json(action))
-    return Fault(name, (action,), (cure_of(action),))
+    return Fault(name, (action,), () if isinstance(action, Lead) else (cure_of(action),))
 
 
 def links_words(links: Sequence[Link]) -> str:
@@ -114,6 +115,8 @@ def cure_of(action: Action) -> Action:
             return Leave(node)
         case Leave(node):
             return Join(node)
+        case Lead():
+            raise UsageError("a handover has no cure: it breaks nothing")
         case Mend() | Shape() | Start() | Resume() | SlowDisk() | Restore() | ResetClock():
             raise UsageError("that ends a fault: the act for it is cure")
         case _:

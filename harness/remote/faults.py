@@ -22,12 +22,13 @@ from harness.remote.agent import OWN_FOLDER
 from harness.remote.faults_agent import Agents, distinct_addresses
 from harness.remote.faults_clock import Clocks, clock_program
 from harness.remote.faults_disk import Disks
+from harness.remote.faults_handover import Handovers
 from harness.remote.faults_members import Members
 from harness.remote.faults_process import Processes
 from harness.remote.faults_proof import Network, Prober
 from harness.remote.faults_record import Json, Proof, complaints, proof
 from harness.remote.seam import Completed, Remote, on_all, raise_first
-from harness.systems.kernel import HasClock, HasMembers, System
+from harness.systems.kernel import HandsOver, HasClock, HasMembers, System
 from nemesis import shell
 from nemesis.actions import (
     CLEAR,
@@ -35,6 +36,7 @@ from nemesis.actions import (
     ClockAction,
     Corrupt,
     Cut,
+    Lead,
     Link,
     LoseUnsynced,
     MemberAction,
@@ -89,6 +91,7 @@ class Injector:
         self.clocks = Clocks(self.remotes, self.processes)
         self.disks = Disks(self.remotes, self.processes)
         self.members = Members(system) if isinstance(system, HasMembers) else None
+        self.handovers = Handovers(system) if isinstance(system, HandsOver) else None
         self._pid_files = pid_files or {n: f"{directory}/n{n + 1}/pid" for n in self.remotes}
         self._leave_running = leave_running
         self._netem = False
@@ -240,6 +243,9 @@ class Injector:
         elif kind is MemberAction:
             assert self.members is not None, "changes of membership of a system that has none"
             proofs = self.members.change(actions)
+        elif kind is Lead:
+            assert self.handovers is not None, "a handover by a system that knows of none"
+            proofs = self.handovers.lead(actions)
         elif kind is Start:
             proofs = self.processes.start_all(actions)
         elif kind is Wipe:

@@ -21,6 +21,7 @@ from harness.systems import http_client
 from harness.systems.http_client import HttpClient
 from harness.systems.ports import HTTP_PORT, PEER_PORT
 from harness.systems.replicas import Replicas
+from harness.trial import Trial
 from nemesis.actions import Fault, Shape, Window
 from nemesis.encoding import fault_from_json
 from nemesis.plan import resolve, validate
@@ -232,6 +233,14 @@ class RunningCluster:
 
     def _refuse_impossible(self, fault: Fault) -> None:
         transports.check_fault(self.asked.transport, fault)
+        asked = self.asked
+        Trial(
+            protocol=asked.protocol,
+            nodes=asked.nodes,
+            zones=",".join(asked.zones),
+            rtt_ms=asked.rtt_ms,
+            options=asked.options,
+        ).refuse_unservable([Window(0, 1, fault)])
         if any(isinstance(action, Shape) for action in fault.begin) and not self.deployed.weather:
             raise UsageError(f"{fault.name}: these hosts can neither delay nor lose packets")
 

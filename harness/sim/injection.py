@@ -7,6 +7,7 @@ from typing import assert_never
 
 from harness.sim.agenda import REQUEST, WINDOW, Agenda
 from harness.sim.faults import Windows, outside_core
+from harness.sim.handover import Handovers
 from harness.sim.members import Members
 from harness.sim.network import Wire
 from harness.sim.node import Node
@@ -21,6 +22,7 @@ from nemesis.actions import (
     Cut,
     Join,
     Kill,
+    Lead,
     Leave,
     Link,
     LoseUnsynced,
@@ -47,6 +49,7 @@ class FaultyStage(Stage):
         super().__init__(setup, watch, agenda, codec)
         self.windows = Windows(setup, self.agenda, self.rows)
         self.members = Members(setup, self.cluster, self.agenda, self._ask)
+        self.handovers = Handovers(setup, self.agenda, self._ask)
 
     def _heal(self) -> None:
         """End every window, and whatever might still be wrong with links and nodes."""
@@ -99,7 +102,10 @@ class FaultyStage(Stage):
         fault = self.windows.close(index)
         if fault is not None:
             self._act(fault.end)
-            self.windows.record(fault.name, "end", index, fault.end)
+            leads = [action for action in fault.begin if isinstance(action, Lead)]
+            proofs = [self.handovers.proof(action, self.nodes) for action in leads]
+            more = {"proof": proofs} if proofs else {}
+            self.windows.record(fault.name, "end", index, fault.end, **more)
 
     def _act(self, actions: Sequence[Action]) -> None:
         for action in actions:
@@ -144,6 +150,8 @@ class FaultyStage(Stage):
                     self.clocks.reset(i)
                 case Join() | Leave():
                     self.members.want(action)
+                case Lead():
+                    self.handovers.want(action, self.nodes)
                 case _:
                     assert_never(action)
 

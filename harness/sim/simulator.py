@@ -32,6 +32,7 @@ from harness.sim.agenda import (
 from harness.sim.clients import Call
 from harness.sim.frozen import looker
 from harness.sim.garbage import COLLECTOR
+from harness.sim.handover import TICK as HANDOVER
 from harness.sim.injection import FaultyStage
 from harness.sim.members import RESTORE_RTT, Settling
 from harness.sim.network import MS, Wire, link
@@ -156,7 +157,7 @@ class Simulator(FaultyStage):
         """The run is over: let go of what holds what, so that it is forgotten at once."""
         for node in self.nodes:
             del node.carry
-        del self.disks, self.members  # which have methods of this
+        del self.disks, self.members, self.handovers  # which have methods of this
 
     def _settle(self) -> None:
         """Leave all alone for a while, and until the members are the first again."""
@@ -249,7 +250,7 @@ class Simulator(FaultyStage):
         elif kind == BRACE:
             self.disks.brace(cast("int", a))
         elif kind == ADMIN:
-            self.members.tick(self.nodes)
+            (self.handovers if where == HANDOVER else self.members).tick(self.nodes)
         elif where == self.phase and not self.clients.done:
             self.in_time = False
             self.clients.stop()

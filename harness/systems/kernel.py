@@ -110,7 +110,20 @@ class HasMembers(Protocol):
         """By node that answers: the newest configuration that it knows, its version and members."""
         ...
 
-    def change(self, node: int, f: str, value: list[int]) -> None:
+    def change(self, node: int, f: str, value: object) -> None:
+        """Ask a node for a change. Raises where it cannot be asked."""
+        ...
+
+
+@runtime_checkable
+class HandsOver(Protocol):
+    """A system whose leader can be asked to let another node lead (``protocols.handover``)."""
+
+    def nodes(self) -> tuple[int, ...]: ...
+
+    def leaders(self) -> tuple[int, ...]: ...
+
+    def change(self, node: int, f: str, value: object) -> None:
         """Ask a node for a change. Raises where it cannot be asked."""
         ...
 

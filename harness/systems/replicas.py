@@ -26,7 +26,7 @@ from workloads.kernel import Client
 
 HEALTH_TIMEOUT_S = 1.0
 ADMINISTRATOR = -1
-"""The process that asks for changes of membership."""
+"""The process that asks for changes of membership, and for other leaders."""
 
 _PAGES = """
 head -c "$2" /dev/zero >"$1/clock" && head -c "$3" /dev/zero >"$1/disk"
@@ -207,7 +207,7 @@ class Replicas:
                     found[node] = (version, tuple(members))
         return found
 
-    def change(self, node: int, f: str, value: list[int]) -> None:
+    def change(self, node: int, f: str, value: object) -> None:
         client = self.client(node, ADMINISTRATOR, HEALTH_TIMEOUT_S)
         try:
             client.invoke(f, "", value)

@@ -97,7 +97,6 @@ class MultiPaxos(Appending, Verifying):
     commands = tuple(sorted(TIMED_COMMANDS))
     multi_key = True
     changes_members = True
-    hands_over = True
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
         "batch": (1, 2, 8, 32),
@@ -211,6 +210,11 @@ class MultiPaxos(Appending, Verifying):
 
     # --- clients ----------------------------------------------------------------------------------
 
+    @classmethod
+    def hands_over(cls, cluster: Cluster) -> bool:
+        """Not where leaders have leases: grantors keep still for whoever has the last one."""
+        return cluster.options.get("read", "log") != "leader"
+
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
         if self.ejected:  # whoever waits is answered when there is a state again
@@ -218,7 +222,7 @@ class MultiPaxos(Appending, Verifying):
                 self.submit([command])
         elif self.rejoining == "passive" and command.f in CHANGES:
             self.reply(request, MEMBERS_STAY, ok=False)
-        elif command.f == LEAD and not (self.hands_over and self.read_mode != "leader"):
+        elif command.f == LEAD and not self.hands_over(self.cluster):
             self.reply(request, "refused: leadership is not handed over", ok=False)
         elif command.f == LEAD or (self.changes_members and command.f in CHANGES):
             self.submit([command])

@@ -46,7 +46,6 @@ class Commander(MultiPaxos):
     """The C-instances. Subclasses say in which order they are executed."""
 
     changes_members = False
-    hands_over = False
     machine = State
     store: State
     commands = tuple(sorted(COMMANDS))
@@ -67,6 +66,11 @@ class Commander(MultiPaxos):
         self.rounds: dict[Place, Round] = {}
         self.index = 0
         """The last of this node's own C-instances that was used, by anybody."""
+
+    @classmethod
+    def hands_over(cls, cluster: Cluster) -> bool:  # noqa: ARG003
+        """No: who orders commands is another than who proposes them."""
+        return False
 
     @property
     def first(self) -> Ballot:

@@ -21,7 +21,16 @@ OTHERS = {
     "list-append": "list-append, strict",
     "rw-register": "rw-register, no false alarm",
 }
-OF_TRIALS = {"stats", "availability", "proofs", "crashes", "liveness", "membership", "sometimes"}
+OF_TRIALS = {
+    "stats",
+    "availability",
+    "proofs",
+    "crashes",
+    "liveness",
+    "membership",
+    "handover",
+    "sometimes",
+}
 """These count, or report what the harness noted: their own tests say by how much."""
 ACCOUNTING = (
     *("set-full", "total-queue", "fenced-lock", "unique-ids", "log", "bank", "long-fork"),

@@ -151,5 +151,5 @@ def test_what_was_not_seen_yet_is_no_failed_probe() -> None:
     verdict = proofs.check(History.of([Row(5, NEMESIS, INFO, "membership-leave", None, value)]))
     assert verdict.outcome is Outcome.VALID
     assert verdict.summary == (
-        "1 probe saw every fault bite and heal; 1 saw no change of membership yet"
+        "1 probe saw every fault bite and heal; 1 saw no change yet, of members or leader"
     )

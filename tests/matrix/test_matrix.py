@@ -12,7 +12,7 @@ from checker.verdict import Outcome
 from harness.commands.matrix import command
 from harness.errors import UsageError
 from harness.matrix import Cell, Tally, cells
-from harness.matrix.cells import CHANGES, LOSSES, SMALL, Line, served
+from harness.matrix.cells import CHANGES, HANDING_MS, HANDOVERS, LOSSES, SMALL, Line, served
 from harness.matrix.markdown import page
 from harness.simulated import play_short
 from protocols import PROTOCOLS
@@ -22,6 +22,7 @@ HERE = [c for c in cells(nemeses=("none", MIX)) if c.nemesis == MIX or not c.lin
 OWN = [
     *(c for c in cells(workloads=["register"], nemeses=[LOSSES[-1]]) if c.line.nemeses),
     *cells(workloads=["append"], nemeses=[CHANGES[-1]]),
+    *cells(workloads=["register"], nemeses=[HANDOVERS[-1]]),
 ]
 
 
@@ -53,6 +54,9 @@ def test_a_line_that_is_there_for_some_faults_has_no_cells_of_others() -> None:
     assert all(c.line.options != {"rejoin": "passive"} for c in cells(["raft"], nemeses=["disk"]))
     changing = list(cells(["raft", "abd"], ["append", "register"], CHANGES))
     assert {c.line.name for c in changing} == {"raft members=3"}
+    handing = list(cells(["raft", "abd"], ["append", "register"], HANDOVERS))
+    assert {c.line.name for c in handing} == {"raft read=lease", "raft read=log"}
+    assert {c.trial("a").time_ms for c in handing} == {HANDING_MS}
 
 
 def test_trials_of_a_cell_differ_in_their_seed_only() -> None:

@@ -31,7 +31,7 @@ class RestlessPaxos(MultiPaxos):
         super().tick()
 
 
-class LeadsOn(Restless):
+class LeadsOn(Raft):
     """A leader tells its heir to stand, and goes on to answer reads by a lease that voters do not keep to any more."""
 
     def hand_over(self, lead: Leadership, heir: NodeId) -> None:

@@ -105,6 +105,24 @@ def test_a_command_of_several_keys_is_refused(protocol):
     assert not stage.replies[request].ok
 
 
+@pytest.mark.parametrize(("key", "moved"), [("", 0), ("r1", 1)])
+def test_a_group_is_handed_over_of_a_key_or_the_first(stage, key, moved):
+    """``lead`` for no key is for the group of which ``leader`` speaks."""
+    request = stage.request(2, Command("lead", key, 2))
+    stage.settle()
+    assert stage.replies[request].ok
+    assert leaders(stage, 0) == [2 if group == moved else group for group in range(3)]
+    assert stage.replicas[0].leader() == (2 if moved == 0 else 0)
+
+
+@BOTH
+def test_a_group_with_leases_hands_nothing_over(protocol):
+    stage = Stage(protocol, options={"read": "leader"})
+    stage.start()
+    request = stage.request(0, Command("lead", "", 1))
+    assert not stage.replies[request].ok
+
+
 def test_a_first_election_and_a_write_in_another_group():
     """Golden: nodes 0 and 1 lead a group each; node 0 is asked for a key of node 1's."""
     stage = Stage(KPaxos, 2)

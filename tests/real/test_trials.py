@@ -186,6 +186,22 @@ def test_members_leave_and_join_while_it_runs(tmp_path: Path) -> None:
     assert all(proof["bit"] is not False for proof in proofs)
 
 
+def test_leaders_hand_over_and_hear_nobody(tmp_path: Path) -> None:
+    words = "test -p kpaxos -n 3 --option groups=2 --time 8 --interval 1.5 --seed 3"
+    code, out, err = harness(tmp_path, *words.split(), "--nemesis", "handover,handover-deaf")
+
+    assert code == 0, out + err
+    checks = json.loads((tmp_path / "latest" / "results.json").read_text())["checks"]
+    assert checks["handover"]["details"]["seen"] >= 2
+    rows = map(json.loads, (tmp_path / "latest" / "history.jsonl").read_text().splitlines())
+    told = [row["value"] for row in rows if row["process"] == "nemesis"]
+    proofs = [proof for value in told for proof in value["proof"] if proof["probe"] == "leader"]
+    for proof in proofs:
+        if proof["bit"]:
+            assert proof["action"]["node"] in proof["saw"]["leads"]
+            assert proof["action"]["node"] not in proof["saw"]["led"]
+
+
 def test_over_udp(tmp_path: Path) -> None:
     words = ["test", "-p", "multipaxos", "-n", "3", "--transport", "udp", "--seed", "2"]
     code, out, err = harness(tmp_path, *words, "--nemesis", "partition,kill", "--time", "4")

@@ -34,9 +34,9 @@ TAKEOVER = replace(
     nodes=4,
     threads=16,
     rate=1_500,
-    time_ms=2_500,
+    time_ms=5_000,
     rtt_ms=10,
-    interval_ms=200,
+    interval_ms=230,
     nemesis="membership-churn,kill-leader,partition-leader",
     options={"window": "adaptive", "reserve": "1", "pipeline": "8", "batch": "1"},
 )
@@ -73,7 +73,6 @@ ZOO = tuple(
             MUTANTS,
             "agreement",
             {"precedes-the-adopted": (TAKEOVER, 200)},
-            costly={"precedes-the-adopted": 10},
         ),
     )
 )
