@@ -1,8 +1,11 @@
 """Learning what one has missed, and forgetting what a snapshot stands for.
 
-Replicas tell each other a mark of all that they have executed. Who knows of which objects it lacks
-something asks for that; who only sees, again and again, that the marks differ, asks for what was
-executed last, and then for a snapshot, which it merges with its own state object by object.
+Replicas tell each other a mark of all that they have executed. Marks differ while anything is under
+way; where two have not moved from one time to the next, and differ, one asks how far the other has come
+in the objects that it executed last. Who knows in which objects it lacks something asks for that; who
+does not learn of any, again and again, asks for a snapshot, which it merges with its own state object
+by object. What is missed while others' marks move is learnt with the object's next proposal at the
+latest: it names the position.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from protocols.kernel import Json, NodeId
-from protocols.m2paxos.messages import Ask, Frontier, Learned, Proposal
+from protocols.m2paxos.messages import Ask, Frontier, Heads, Learned, Proposal, Round
 from protocols.m2paxos.sometimes import INSTALLED
 from protocols.statemachine import KeyValue
 from protocols.transfer import Incoming, Missing, Snapshot, part
@@ -23,11 +26,11 @@ if TYPE_CHECKING:
 BATCH = 32
 """Cells asked for, and proposals of one object told, at a time."""
 RECENT = 64
-"""How many proposals are told to one who does not know what it lacks."""
+"""Of how many objects is told to one who does not know what it lacks."""
 HEARTBEAT = 4
 """Ticks between two Frontiers."""
 LAGGING = 3
-"""Frontiers that differ before a snapshot is asked for."""
+"""Frontiers that differ, nothing having moved, before a snapshot is asked for."""
 
 
 class CatchUp:
@@ -43,8 +46,10 @@ class CatchUp:
         self.incoming = Incoming()
         self.source: NodeId = -1
         """Who sends the snapshot that comes in."""
-        self.differed = 0
-        """How many Frontiers in a row differed from this replica's, nothing being known to lack."""
+        self.marks: dict[NodeId, tuple[int, int]] = {}
+        """Each other's mark in its last Frontier, and this replica's then."""
+        self.differed: dict[NodeId, int] = {}
+        """How many Frontiers of each in a row differed from this replica's, while neither moved."""
         self.asked = 0
 
     # --- asking -----------------------------------------------------------------------------------
@@ -64,11 +69,13 @@ class CatchUp:
         self.replica.send(dst, Ask(cells))
 
     def on_frontier(self, src: NodeId, msg: Frontier) -> None:
-        if msg.mark == self.ledger.mark:
-            self.differed = 0
+        before, now = self.marks.get(src), (msg.mark, self.ledger.mark)
+        self.marks[src] = now
+        if now[0] == now[1] or now != before:
+            self.differed[src] = 0
         elif not self.ledger.behind:
-            self.differed += 1
-            if self.differed % LAGGING == 0:
+            self.differed[src] += 1
+            if self.differed[src] % LAGGING == 0:
                 self.incoming, self.source = Incoming(), src
                 self.replica.send(src, Missing(0))
             else:
@@ -78,22 +85,32 @@ class CatchUp:
 
     def on_ask(self, src: NodeId, msg: Ask) -> None:
         if not msg.cells:
-            self.tell_recent(src)
+            self.tell_heads(src)
             return
-        found: list[Proposal] = []
+        found: dict[Round, Proposal] = {}  # one of several objects is in the logs of all
         for key, position in msg.cells[:BATCH]:
             known = self.ledger.since((key, position), BATCH)
-            found.extend(known)
+            found.update([(proposal.round, proposal) for proposal in known])
             if not known and position < self.ledger[key].next:
                 self.replica.send(src, part(*self.snapshot, Missing(0)))
                 return
         if found:
-            self.replica.send(src, Learned(tuple(found)))
+            self.replica.send(src, Learned(tuple(found.values())))
 
-    def tell_recent(self, dst: NodeId) -> None:
-        last = list(self.ledger.executed)[-RECENT:]
+    def tell_heads(self, dst: NodeId) -> None:
+        """Not the proposals: of most of them the other one knows."""
+        last: dict[str, int] = {}
+        for proposal in reversed(self.ledger.executed):
+            last.update({key: self.ledger[key].next for key, _ in proposal.cells()})
+            if len(last) >= RECENT:
+                break
         if last:
-            self.replica.send(dst, Learned(tuple(last)))
+            self.replica.send(dst, Heads(tuple(last.items())))
+
+    def on_heads(self, src: NodeId, msg: Heads) -> None:
+        lacking = [key for key, position in msg.cells if self.ledger.hear(key, position)]
+        if lacking:
+            self.ask(src, *lacking[:BATCH])
 
     def on_learned(self, src: NodeId, msg: Learned) -> None:
         before = self.ledger.mark

@@ -118,7 +118,7 @@ class Forward:
 
 @record
 class Ask:
-    """What was chosen for these cells, and after them? None: whatever was executed last."""
+    """What was chosen for these cells, and after them? None: how far have you come?"""
 
     cells: tuple[Cell, ...]
 
@@ -126,6 +126,13 @@ class Ask:
 @record
 class Learned:
     proposals: tuple[Proposal, ...]
+
+
+@record
+class Heads:
+    """Of the objects that were executed last: all below these positions is chosen."""
+
+    cells: tuple[Cell, ...]
 
 
 @record
@@ -145,6 +152,7 @@ Message: TypeAlias = (
     | Forward
     | Ask
     | Learned
+    | Heads
     | Frontier
     | Missing
     | Snapshot
@@ -159,6 +167,7 @@ MESSAGES = (
     Forward,
     Ask,
     Learned,
+    Heads,
     Frontier,
     Missing,
     Snapshot,

@@ -17,6 +17,7 @@ from protocols.m2paxos.messages import (
     Commit,
     Forward,
     Frontier,
+    Heads,
     Learned,
     Message,
     Prepare,
@@ -113,6 +114,8 @@ class M2Paxos(Serving[Message]):
                 self.catchup.on_ask(src, msg)
             case Learned():
                 self.catchup.on_learned(src, msg)
+            case Heads():
+                self.catchup.on_heads(src, msg)
             case Missing():
                 self.catchup.on_missing(src, msg)
             case Snapshot():
@@ -137,7 +140,7 @@ class M2Paxos(Serving[Message]):
 
     def on_forward(self, src: NodeId, msg: Forward) -> None:
         if msg.command.f not in READS and self.store.ran(msg.command):
-            self.catchup.tell_recent(src)
+            self.catchup.tell_heads(src)
         elif self.proposer.route(msg.command, msg.hops):
             self.proposer.pump()
 

@@ -6,7 +6,8 @@ import pytest
 
 from protocols.kernel import Command
 from protocols.m2paxos import M2Paxos
-from protocols.m2paxos.messages import Accept, Prepare
+from protocols.m2paxos.messages import Accept, Ask, Frontier, Prepare
+from protocols.transfer import Missing
 from tests.mutants.m2paxos import PartialOwnership
 from tests.transcript import Stage, assert_golden
 
@@ -225,6 +226,38 @@ def test_who_was_away_for_longer_than_is_kept_gets_a_snapshot():
     beat(stage, 30)
 
     assert len(lists(stage, "x", "y")[0]) == 30
+
+
+def test_while_anything_is_under_way_nobody_asks_for_what_will_come_anyway():
+    """Marks differ all the time then; the last 64 proposals were told each time (docs/speed.md)."""
+    stage = stage_of()
+    for mark in range(1, 20):
+        assert stage.tell(0, 2, Frontier(mark)) == [], "the other's mark has moved"
+    assert stage.tell(0, 2, Frontier(19)) == [Ask(())], "it stands still"
+    stage.request(2, append("x", 1))
+    stage.settle()
+    assert stage.tell(0, 2, Frontier(19)) == [], "one's own has moved"
+    asked = [stage.tell(0, 2, Frontier(19)) for _ in range(3)]
+    assert asked == [[Ask(())], [Ask(())], [Missing(0)]], "a snapshot, since nothing was learnt"
+
+
+def test_who_missed_the_end_of_one_log_is_told_that_and_nothing_else():
+    """When all is quiet: what else was executed last it knows."""
+    stage = stage_of()
+    for value in range(20):
+        stage.request(0, append("x", value))
+        stage.settle()
+    stage.request(0, append("y", 20))
+    stage.settle(0, 1)
+    stage.drop(0, 2)
+    stage.drop(1, 2)
+    before = len(stage.lines)
+    beat(stage, 12)
+
+    assert lists(stage, "x", "y") == [[*range(20)], [20]]
+    learned = [line for line in stage.lines[before:] if "Learned" in line and line.startswith("n2")]
+    assert 1 <= len(learned) <= 2, "by both of the others, at most"
+    assert all(line.count("append") == 1 for line in learned), learned
 
 
 def test_the_life_of_two_commands():

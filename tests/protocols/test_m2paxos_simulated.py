@@ -19,7 +19,8 @@ TRANSACTIONS = Trial(
     client_timeout_ms=200,
     nemesis="partition,kill",
     interval_ms=200,
-    seed="5",
+    options={"snapshot_every": "10", "keep": "2"},
+    seed="1",
 )
 
 
