@@ -230,6 +230,11 @@ class Trial:
                 f" --nemesis membership is for {', '.join(able)}"
             )
         self.replica()  # members that cannot be meant are a sentence
+        if self.options.get("rejoin") == "passive" and "members" not in self.options:
+            raise UsageError(
+                "--nemesis membership: with --option rejoin=passive members change only where"
+                " --option members=N is given"
+            )
         if self.nodes <= LEAST or len(self.members()) < LEAST:
             raise UsageError(
                 f"--nemesis membership needs {LEAST + 1} nodes, of which {LEAST} are members at first"

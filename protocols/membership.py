@@ -10,37 +10,77 @@ done. So a change that was asked for twice, or comes late, does nothing (as ZooK
 Shraer, Reed, Malkhi, Junqueira, "Dynamic Reconfiguration of Primary/Backup Clusters", USENIX ATC 2012).
 The answer comes at once and says only that it was heard: who wants to know looks at
 ``Replica.membership`` of the nodes, and asks again.
+
+A node that comes back without its disk is *another member of the same name*: it asks for that itself
+(``renew``, with a nonce), and the configuration says which *life* of it is meant (``protocols.rejoining``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
+from typing import TypeAlias, cast
 
 from protocols.kernel import Cluster, Command, Json, NodeId, record
 
-JOIN, LEAVE = "join", "leave"
+JOIN, LEAVE, RENEW = "join", "leave", "renew"
 CHANGES = frozenset({JOIN, LEAVE})
+"""What an administrator may ask for."""
 
 MEMBERS = "members"
 """The kind of the note of a configuration that is decided, ``[version, members]``, and the name of
 the command that puts one into Raft's log."""
 
 
+Renewed: TypeAlias = tuple[tuple[NodeId, int, int], ...]
+"""Who has come back without its disk: the node, how often (its life), and the nonce of the last time."""
+
+
 @record
 class Configuration:
     version: int
     members: tuple[NodeId, ...]
+    renewed: Renewed = ()
+
+    def life(self, node: NodeId) -> int:
+        return next((life for each, life, _ in self.renewed if each == node), 0)
+
+    def renewed_as(self, node: NodeId, nonce: int) -> bool:
+        """Whether it means the life of the node that began with this nonce."""
+        return any((each, last) == (node, nonce) for each, _, last in self.renewed)
 
 
 def to_json(config: Configuration) -> Json:
-    return [config.version, list(config.members)]
+    renewed: list[Json] = [list(map(list, config.renewed))] if config.renewed else []
+    return [config.version, list(config.members), *renewed]
 
 
 def from_json(saved: Json) -> Configuration:
     """The configuration of which this was made."""
-    version, members = cast("tuple[int, list[NodeId]]", saved)
-    return Configuration(version, tuple(members))
+    version, members, *more = cast("tuple[int, list[NodeId], list[list[int]]]", saved)
+    renewed = tuple((node, life, nonce) for node, life, nonce in more[0]) if more else ()
+    return Configuration(version, tuple(members), renewed)
+
+
+def to_value(config: Configuration) -> Json:
+    """A configuration as the value of a command of the log, where its version is its index.
+
+    >>> of_value(4, to_value(Configuration(4, (0, 1), ((1, 2, 99),))))
+    Configuration(version=4, members=(0, 1), renewed=((1, 2, 99),))
+    """
+    members: list[Json] = list(config.members)
+    return [members, list(map(list, config.renewed))] if config.renewed else members
+
+
+def of_value(version: int, value: Json) -> Configuration:
+    match value:
+        case [list(members), list(renewed)]:
+            return from_json([version, members, renewed])
+    return from_json([version, value])
+
+
+def noted(config: Configuration) -> Json:
+    """The value of the note of a configuration."""
+    return [config.version, list(config.members)]
 
 
 def first_members(cluster: Cluster) -> tuple[NodeId, ...]:
@@ -75,6 +115,31 @@ def changed(
     others = tuple(member for member in config.members if member != node)
     members = tuple(sorted([*others, node])) if command.f == JOIN else others
     return members if members and members != config.members else None
+
+
+def renewal(node: NodeId, nonce: int) -> Command:
+    """What a node that has lost its disk asks for."""
+    return Command(RENEW, "", [node, nonce], f"@{node}/renew", nonce)
+
+
+def decided(
+    config: Configuration, command: Command, nodes: Sequence[NodeId], version: int
+) -> Configuration | None:
+    """The configuration after this command, decided as ``version``; None where it changes nothing.
+
+    >>> decided(Configuration(7, (0, 1)), renewal(1, 99), range(5), 8)
+    Configuration(version=8, members=(0, 1), renewed=((1, 1, 99),))
+    >>> decided(Configuration(8, (0, 1), ((1, 1, 99),)), renewal(1, 99), range(5), 9)
+    """
+    if command.f != RENEW:
+        members = changed(config, command, nodes)
+        return None if members is None else Configuration(version, members, config.renewed)
+    node, nonce = cast("tuple[NodeId, int]", command.value)
+    if config.renewed_as(node, nonce):
+        return None
+    others = tuple(each for each in config.renewed if each[0] != node)
+    one = (node, config.life(node) + 1, nonce)
+    return Configuration(version, config.members, tuple(sorted([*others, one])))
 
 
 def node_of(command: Command) -> NodeId:

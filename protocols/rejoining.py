@@ -34,9 +34,14 @@ Assumes that the node's wall clock shows another time at each loss of its disk (
 more disks are lost at once than there may be nodes down. ``rejoin=force`` makes the node active at
 once, paxakos' ``force_active``: it is for who knows that it had told nobody anything, and **unsafe**.
 
-With ``passive`` members do not change. A node that has forgotten who they are would ask the wrong ones; and
-were it to ask all, "enough" would have to hold for members to come, too, who have never heard of its lives:
-so lives would have to be in the log, with the members.
+Where members change (option ``members``) another rule holds. A node that has forgotten who they are would ask
+the wrong ones; and were it to ask all, "enough" would have to hold for members to come, too, who have never
+heard of its lives. So *lives are decided in the log, with the members*: of a configuration a node is a member
+in one life, and who has lost its disk asks for a configuration with its next one (``membership.renewal``).
+To agreement that is a new member in the place of one that is dead: it promises and votes for nothing that the
+old one might have, so nothing that this forgot is missed; no floor is needed, nor any word of a leader. What is
+left to see to is that what one life said is not taken for the other's: ``multipaxos.rejoining``,
+``raft.rejoining``. Without ``members`` they do not change.
 """
 
 from __future__ import annotations
@@ -51,7 +56,16 @@ from protocols.kernel import Cluster, Json, NodeId, Replica, record
 
 MODES = ("no", "passive", "force")
 
-MEMBERS_STAY = "refused: with rejoin=passive members do not change"
+MEMBERS_STAY = "refused: with rejoin=passive members change only where option members is given"
+
+
+LEAST = 3
+"""Members, of whom one can lose its disk."""
+
+
+def in_the_log(cluster: Cluster) -> bool:
+    """Whether lives are decided in the log, with the members, of a protocol whose members change."""
+    return mode_of(cluster) == "passive" and "members" in cluster.options
 
 
 def mode_of(cluster: Cluster) -> str:
@@ -120,14 +134,14 @@ class Rejoining(Replica[Any]):
             self.on_start({})
             self.ask_back(Return(self.now_ms))  # so that a leader knows that it lacks all
         else:
-            self.persist("passive", True)
-            self.on_start({"passive": True})
+            self.persist("passive", self.now_ms)
+            self.on_start({"passive": self.now_ms})
 
     def load_lives(self, durable: Mapping[str, Json]) -> None:
         """To be called by whoever builds the rest of the state from this."""
         self.lives = cast("list[int]", durable.get("lives", self.lives))
-        if durable.get("passive"):
-            self.back = Return(self.now_ms)
+        if "passive" in durable:
+            self.back = Return(cast("int", durable["passive"]))
 
     # --- of who comes back ------------------------------------------------------------------------
 
@@ -182,12 +196,15 @@ class Rejoining(Replica[Any]):
         if not self.has_learnt(said.last):
             self.learn_up_to(said.last, leader)
             return
-        self.back = None
-        self.forget("passive")
         self.lives[self.id] = back.life
         self.persist("lives", list(self.lives))
         self.promise_again(said.leads, leader)
-        self.note("rejoined", [back.life, self.chosen()])
+        self.be_active()
+
+    def be_active(self) -> None:
+        self.back = None
+        self.forget("passive")
+        self.note("rejoined", [self.lives[self.id], self.chosen()])
 
     def has_learnt(self, slot: int) -> bool:
         return self.chosen() >= slot
@@ -209,7 +226,7 @@ class Rejoining(Replica[Any]):
         for node, life in new.items():
             self.lives[node] = life
         self.persist("lives", list(self.lives))
-        self.void([node for node in new if self.oaths.get(node, 0) < self.lives[node]])
+        self.void([n for n in new if n != self.id and self.oaths.get(n, 0) < self.lives[n]])
 
     def is_sworn(self, src: NodeId, lives: tuple[int, ...]) -> bool:
         """Whether a promise that came with these lives is of the sender's last one."""

@@ -97,10 +97,14 @@ HANDOVERS = (
 OF_LINES = ("membership", "handover")
 """Faults that only those protocols know of which there are lines for."""
 
+BOTH = ("membership,wipe", "membership,wipe,kill", "membership,wipe,partition,packet")
+"""Of four members, so that one can go, and another lose its disk."""
+
 HEADINGS: Mapping[tuple[str, ...], str] = {
     LOSSES: "Where disks are lost",
     CHANGES: "While members change",
     HANDOVERS: "While leadership is handed over",
+    BOTH: "While members change, and disks are lost",
 }
 """Of the lines that are there for some faults."""
 
@@ -155,6 +159,15 @@ SPECIAL: tuple[Line, ...] = (
             ("multipaxos", {"read": "quorum"}),
             ("kpaxos", {"groups": "2"}),
         )
+    ),
+    *(
+        Line(
+            name,
+            {"members": "4", "rejoin": "passive"},
+            nemeses=BOTH,
+            workloads=("register", "append"),
+        )
+        for name in ("raft", "multipaxos")
     ),
 )
 """Lines beside the protocols' own: options that change what is claimed."""

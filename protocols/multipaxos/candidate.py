@@ -73,9 +73,13 @@ class Candidate(Learner):
 
     def next_ballot(self) -> Ballot:
         """A ballot that was never used: it is on disk before anybody hears of it."""
-        self.campaigned = above(max(self.promised, self.seen, self.campaigned), self.id)
+        self.campaigned = above(max(self.promised, self.seen, self.campaigned), self.signature())
         self.persist("campaigned", self.campaigned)
         return self.campaigned
+
+    def signature(self) -> int:
+        """What it writes in its ballots; another in another life, where that has forgotten them."""
+        return self.id
 
     def on_prepare(self, src: NodeId, msg: Prepare) -> None:
         """Lamport 2001, section 2.2, phase 1b. Of two candidates the higher goes on."""

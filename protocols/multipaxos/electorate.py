@@ -71,9 +71,14 @@ class Electorate:
             everybody |= mask(era.config.members)
         return members(everybody)
 
-    def decide(self, slot: int, nodes: tuple[NodeId, ...]) -> None:
-        """In this slot it was decided that these are the members."""
-        self._eras.append(Era(slot + self.alpha, Configuration(slot, nodes), by_majority(nodes)))
+    def decide(self, config: Configuration) -> None:
+        """In the slot that is its version this configuration was decided."""
+        quorums = by_majority(config.members)
+        self._eras.append(Era(config.version + self.alpha, config, quorums))
+
+    def knows(self, node: NodeId, nonce: int) -> bool:
+        """Whether every era means the life of this node that began with this nonce."""
+        return all(era.config.renewed_as(node, nonce) for era in self._eras)
 
     def passed(self, chosen: int) -> bool:
         """The slots up to ``chosen`` are chosen; whether an era is over by that."""

@@ -14,6 +14,7 @@ may be under way: each names the configuration that it changes, so they are orde
 - **A new era begins soon**: the leader proposes no-ops up to its first slot.
 - **A new member** is written to from the decision on, and so has those slots' time to catch up.
 - **A leader that leaves** leads until the era in which it is no member begins.
+- **A member that has lost its disk** is replaced by another of its name, which it becomes: ``multipaxos.rejoining``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,16 @@ from collections.abc import Mapping
 from typing import cast
 
 from protocols.kernel import Cluster, Command, Json, NodeId
-from protocols.membership import CHANGES, MEMBERS, changed, first, first_members, to_json
+from protocols.membership import (
+    CHANGES,
+    MEMBERS,
+    RENEW,
+    Configuration,
+    decided,
+    first,
+    first_members,
+    noted,
+)
 from protocols.multipaxos.candidate import Candidate
 from protocols.multipaxos.electorate import FOREVER, Electorate
 from protocols.multipaxos.leadership import Campaign, Leadership
@@ -31,6 +41,8 @@ from protocols.multipaxos.messages import Prepare, Promise
 from protocols.multipaxos.reads import Questions
 from protocols.quorum_systems import Quorums, QuorumSystem, by_majority
 from protocols.statemachine import NOOP, Answer
+
+ASKED = frozenset({*CHANGES, RENEW})
 
 OUTDATED_CHANGE = Answer("nothing to change, or of another version", ok=False)
 
@@ -61,7 +73,7 @@ class Reconfiguring(Candidate):
         if electorate is not None:
             self.use_members(electorate)
             if electorate.newest.version == 0 and electorate.newest.members != self.nodes:
-                self.note(MEMBERS, to_json(electorate.newest))
+                self.note(MEMBERS, noted(electorate.newest))
 
     def membership(self) -> tuple[int, tuple[NodeId, ...]]:
         if self.electorate is None:
@@ -78,24 +90,28 @@ class Reconfiguring(Candidate):
     # --- what is decided --------------------------------------------------------------------------
 
     def apply(self, slot: int, command: Command) -> Answer:
-        if self.electorate is None or command.f not in CHANGES:
+        if self.electorate is None or command.f not in ASKED:
             return super().apply(slot, command)
         return self.reconfigure(self.electorate, slot, command)
 
     def reconfigure(self, electorate: Electorate, slot: int, command: Command) -> Answer:
-        members = changed(electorate.newest, command, self.nodes)
-        if members is None:
+        config = decided(electorate.newest, command, self.nodes, slot)
+        if config is None:
             return OUTDATED_CHANGE
-        electorate.decide(slot, members)
-        self.note(MEMBERS, [slot, list(members)])
+        electorate.decide(config)
+        self.note(MEMBERS, noted(config))
         self.use_members(electorate)
+        self.renewed(config)
         lead = self.leadership
         if lead is not None:
             lead.promisers |= 1 << self.id
             lead.covered = min(lead.covered, electorate.begins - 1)
             lead.audience = self.chosen_audience(lead)
             self.look_ahead(electorate, lead)
-        return Answer([slot, list(members)])
+        return Answer(noted(config))
+
+    def renewed(self, config: Configuration) -> None:
+        """For subclasses: it is known which life of each node is a member."""
 
     def passed(self, chosen: int) -> None:
         electorate = self.electorate
@@ -121,7 +137,8 @@ class Reconfiguring(Candidate):
         self.electorate.restore(eras)
         self.use_members(self.electorate)
         if self.electorate.newest.version:
-            self.note(MEMBERS, to_json(self.electorate.newest))
+            self.note(MEMBERS, noted(self.electorate.newest))
+        self.renewed(self.electorate.newest)
 
     # --- the candidate ----------------------------------------------------------------------------
 

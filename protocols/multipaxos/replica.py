@@ -11,7 +11,7 @@ from protocols.clients import named
 from protocols.handover import LEAD, heir_of
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.leasing import EXPIRE, LEASES, Timekeeper
-from protocols.membership import CHANGES, first_members
+from protocols.membership import CHANGES, LEAVE, RENEW, first_members
 from protocols.multipaxos.candidate import CAUGHT_UP, CONTESTED, FILLED
 from protocols.multipaxos.electorate import FOREVER
 from protocols.multipaxos.leadership import Campaign, Leadership
@@ -69,7 +69,7 @@ def pace(cluster: Cluster) -> tuple[int, int]:
 HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known, Nay)
 """What a passive replica listens to (``protocols.rejoining``)."""
 
-OWN = frozenset({*CHANGES, EXPIRE})
+OWN = frozenset({*CHANGES, RENEW, EXPIRE})
 """Commands that places may be reserved for (``protocols.window``)."""
 
 READ_MODES = ("log", "leader", "quorum", "any")
@@ -220,7 +220,7 @@ class MultiPaxos(Appending, Verifying):
         if self.ejected:  # whoever waits is answered when there is a state again
             if self.clients.add(request, command):
                 self.submit([command])
-        elif self.rejoining == "passive" and command.f in CHANGES:
+        elif self.rejoining == "passive" and command.f in CHANGES and not self.renews:
             self.reply(request, MEMBERS_STAY, ok=False)
         elif command.f == LEAD and not self.hands_over(self.cluster):
             self.reply(request, "refused: leadership is not handed over", ok=False)
@@ -326,6 +326,8 @@ class MultiPaxos(Appending, Verifying):
         for command in commands:
             if command.f == LEAD:
                 lead.hand_to(heir_of(command), self.peers)
+            elif command.f == LEAVE and self.renews and not self.would_last(lead, command):
+                continue  # it will be asked for again
             elif lead.heir is not None:
                 refused.append(command)
             elif command.f in self.reads or not self.store.ran(command):

@@ -21,7 +21,15 @@ from abc import abstractmethod
 from collections.abc import Iterable
 
 from protocols.kernel import Command, NodeId
-from protocols.membership import JOIN, MEMBERS, changed, node_of
+from protocols.membership import (
+    JOIN,
+    MEMBERS,
+    Configuration,
+    Renewed,
+    changed,
+    node_of,
+    to_value,
+)
 from protocols.raft.candidate import Candidate
 from protocols.raft.leadership import Follower, Leadership, Learner
 from protocols.raft.log import Entry
@@ -38,6 +46,8 @@ class Reconfiguring(Candidate):
         members = changed(self.configs.newest, command, self.nodes)
         if members is None or self.is_under_way() or not self.has_barrier(lead):
             return
+        if command.f != JOIN and not self.would_last(lead, members):
+            return
         if command.f != JOIN:
             lead.learner = None
             self.configure(lead, members)
@@ -46,6 +56,10 @@ class Reconfiguring(Candidate):
             self.write_to_members(lead)
             self.teach(lead, lead.learner.node)  # it may have left just now, and lack nothing
             self.replicate(lead, lead.followers)
+
+    def would_last(self, lead: Leadership, members: tuple[NodeId, ...]) -> bool:  # noqa: ARG002  for subclasses
+        """Whether these, of whom one less are left, can do without it."""
+        return True
 
     def is_under_way(self) -> bool:
         """Whether a change is not committed yet."""
@@ -60,9 +74,10 @@ class Reconfiguring(Candidate):
         learner = lead.learner
         if learner is None or src != learner.node:
             return
-        if lead.followers[src].match < learner.target:
+        match = lead.followers[src].match
+        if match < learner.target:
             return
-        if learner.ticks > 1:
+        if learner.ticks > 1 and match < self.log.last:
             learner.target, learner.ticks = self.log.last, 0
             return
         lead.learner = None
@@ -79,11 +94,16 @@ class Reconfiguring(Candidate):
         if len(lead.followers) > len(self.peers) and not self.is_under_way():
             self.write_to_members(lead)
 
-    def configure(self, lead: Leadership, members: tuple[NodeId, ...]) -> None:
+    def configure(
+        self, lead: Leadership, members: tuple[NodeId, ...], renewed: Renewed | None = None
+    ) -> None:
         """The new configuration is an entry of the log, and in force at once."""
         index = self.log.last + 1
+        config = Configuration(
+            index, members, self.configs.newest.renewed if renewed is None else renewed
+        )
         name = f"@{self.id}/{lead.term}"  # so that two leaders' entries are not taken for one
-        self.append([Entry(lead.term, Command(MEMBERS, "", list(members), name, index))])
+        self.append([Entry(lead.term, Command(MEMBERS, "", to_value(config), name, index))])
         leaving = {node: f for node, f in lead.followers.items() if node not in members}
         self.write_to_members(lead)
         for node, follower in leaving.items():

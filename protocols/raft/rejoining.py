@@ -8,6 +8,22 @@ forgets what it knew of its log.
 What it forgot in terms below that of the leader whose word ends its way back: an entry that was committed
 by its acknowledgement is in that leader's log, since somebody voted for that leader who had the entry; so
 it is in this server's log by then, and votes go to nobody who lacks it.
+
+Where members change, a passive server asks the leader for a configuration with its next life, an entry of the
+log like others (one at a time, 4.1): the members are the same. It is active when that entry is *committed*. Until
+then it counts for nothing, so the entry was acknowledged by a set Q of others that is a majority without it:
+
+1. A candidate without the entry, of a later term, needs a majority of the configuration before. Of that Q has somebody
+   other than this server, who has the entry, and votes for nobody who lacks it; whatever the former life voted.
+   One that has the entry drops a vote of the former life (``Sworn``).
+2. What the former life acknowledged in the leader's own term comes before the entry, and is committed with it;
+   what was committed in earlier terms is in the leader's log; and had it acknowledged anything of a later term,
+   the entry would not have been committed: most of the others would have been in that term.
+3. So its log has by then all that was committed with its help, and nobody leads, or can come to, by a vote of
+   the former life who has not got the entry.
+
+A server that is no member, and loses its disk, has its next life put down as well, before it may join. A leader takes
+no ``leave`` that leaves but two, or of which those who answer, and are not passive, would be no majority.
 """
 
 from __future__ import annotations
@@ -16,7 +32,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 
 from protocols.ballots import ZERO, Ballot
-from protocols.kernel import Json, NodeId
+from protocols.kernel import Cluster, Json, NodeId
+from protocols.membership import Configuration, decided, renewal
+from protocols.quorums import majority
 from protocols.raft.leadership import Follower, Leadership
 from protocols.raft.members import Reconfiguring
 from protocols.raft.messages import (
@@ -29,7 +47,7 @@ from protocols.raft.messages import (
     TimeoutNow,
     Vote,
 )
-from protocols.rejoining import Rejoin, Rejoining
+from protocols.rejoining import LEAST, Rejoin, Rejoining, Return, in_the_log
 
 
 def ballot_of(term: int) -> Ballot:
@@ -44,9 +62,50 @@ def ballot_of(term: int) -> Ballot:
 class Returner(Rejoining, Reconfiguring):
     """A candidate that knows of lives."""
 
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.renews = in_the_log(cluster)
+        """Whether lives are decided in the log."""
+
     def load(self, durable: Mapping[str, Json]) -> None:
-        super().load(durable)
         self.load_lives(durable)
+        super().load(durable)
+
+    # --- lives in the log -------------------------------------------------------------------------
+
+    def ask_back(self, back: Return) -> None:
+        if not self.renews:
+            super().ask_back(back)
+        elif self.is_known(back):
+            if self.voted_for is None and self.following is not None:
+                self.enter(self.term, self.following)
+            self.be_active()
+        elif self.following is not None:
+            self.send(self.following, Rejoin(back.nonce, 0))
+
+    def is_known(self, back: Return) -> bool:
+        return self.configs.as_of(self.log.commit).renewed_as(self.id, back.nonce)
+
+    def renewed(self, config: Configuration) -> None:
+        if self.renews:
+            self.learn_lives({node: life for node, life, _ in config.renewed})
+
+    def renew(self, lead: Leadership, node: NodeId, nonce: int) -> None:
+        """Put the next life of this server down. What cannot be done now is asked for again."""
+        index = self.log.last + 1
+        config = decided(self.configs.newest, renewal(node, nonce), self.nodes, index)
+        if config is not None and not self.is_under_way() and self.has_barrier(lead):
+            self.configure(lead, config.members, config.renewed)
+
+    def would_last(self, lead: Leadership, members: tuple[NodeId, ...]) -> bool:
+        if not self.renews:
+            return True
+        alive = [
+            node
+            for node in members
+            if node == self.id or (lead.alive >> node & 1 and not lead.followers[node].passive)
+        ]
+        return len(members) >= LEAST and len(alive) >= majority(len(members))
 
     # --- of who comes back ------------------------------------------------------------------------
 
@@ -103,8 +162,11 @@ class Returner(Rejoining, Reconfiguring):
         return ballot_of(self.term), leads, self.log.last
 
     def on_rejoin(self, src: NodeId, msg: Rejoin) -> None:
-        super().on_rejoin(src, msg)
         lead = self.leadership
+        if not self.renews:
+            super().on_rejoin(src, msg)
+        elif lead is not None:
+            self.renew(lead, src, msg.nonce)
         if lead is not None and src in lead.followers and not lead.followers[src].passive:
             self.write_anew(lead, src, 0)
             self.replicate(lead, [src])

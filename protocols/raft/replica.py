@@ -275,8 +275,9 @@ class Raft(Appending, Returner):
         lead = self.answered(src, msg.term, msg.round)
         if lead is None:
             return
-        lead.followers[src].passive = False
-        if lead.followers[src].matched(msg.match):
+        follower = lead.followers[src]
+        counts, follower.passive = follower.passive, False  # what it copied does from now on
+        if follower.matched(msg.match) or counts:
             self.teach(lead, src)
             self.work(lead)
             self.replicate(lead, [src])
@@ -391,7 +392,7 @@ class Raft(Appending, Returner):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         command = named(command, self.id, request)
-        if self.rejoining == "passive" and command.f in CHANGES:
+        if self.rejoining == "passive" and command.f in CHANGES and not self.renews:
             self.reply(request, MEMBERS_STAY, ok=False)
         elif command.f in CHANGES or command.f == LEAD:
             self.submit([command])

@@ -18,6 +18,8 @@ from protocols.membership import (
     first,
     from_json,
     mask,
+    noted,
+    of_value,
     to_json,
 )
 from protocols.quorums import majority
@@ -64,7 +66,7 @@ class Server(Serving[Message]):
             self.adopt(i, self.log[i].command)
         self.use_newest()
         if self.configs.newest.version == 0 and self.configs.newest.members != self.nodes:
-            self.note(MEMBERS, to_json(self.configs.newest))
+            self.note(MEMBERS, noted(self.configs.newest))
 
     # --- the log (section 5.3) --------------------------------------------------------------------
 
@@ -104,7 +106,11 @@ class Server(Serving[Message]):
     def adopt(self, index: int, command: Command) -> None:
         """An entry is in the log: if it is a configuration, it is in force."""
         if command.f == MEMBERS:
-            self.configs.put(Configuration(index, tuple(cast("list[int]", command.value))))
+            self.configs.put(of_value(index, command.value))
+            self.renewed(self.configs.newest)
+
+    def renewed(self, config: Configuration) -> None:
+        """For subclasses: it is known which life of each server is a member."""
 
     def use_newest(self) -> None:
         """Whose votes count, and who is written to, is what the newest configuration says."""
@@ -148,7 +154,7 @@ class Server(Serving[Message]):
             self.note("executed", [command.key, name_of(command)])
         self.answer(self.clients.pop(command), self.run(command))
         if command.f == MEMBERS:
-            self.note(MEMBERS, [log.commit, command.value])
+            self.note(MEMBERS, noted(self.configs.as_of(log.commit)))
             if self.is_out():
                 self.left()
         if self.reads:
@@ -198,7 +204,8 @@ class Server(Serving[Message]):
             self.adopt(i, self.log[i].command)
         self.use_newest()
         if self.configs.as_of(index).version:
-            self.note(MEMBERS, config)
+            self.note(MEMBERS, noted(self.configs.as_of(index)))
+        self.renewed(self.configs.newest)
         if self.is_out():
             self.left()
         for command in self.clients.commands():

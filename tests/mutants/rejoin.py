@@ -12,7 +12,7 @@ from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Sworn
 from protocols.raft import Raft
 from protocols.raft.messages import Appended, RequestVote
-from protocols.rejoining import Rejoining
+from protocols.rejoining import Rejoining, Return
 from protocols.sdpaxos import SDPaxos
 from protocols.sdpaxos.instances import first_ballot
 from protocols.sdpaxos.messages import CAccepted
@@ -60,6 +60,37 @@ class SkipsTheAdopted(MultiPaxos):
         return (promised, ZERO, 0) if lead is None else (promised, leads, lead.next - 1)
 
 
+class ActiveBeforeItsEra(MultiPaxos):
+    """Where lives are in the log: a node is active when the configuration with its new life is decided, and votes
+    in slots of which its former life was a member."""
+
+    def ask_back(self, back: Return) -> None:
+        electorate = self.electorate
+        if electorate is not None and electorate.newest.renewed_as(self.id, back.nonce):
+            self.be_active()
+        else:
+            super().ask_back(back)
+
+
+class AsksAndGoesOn(MultiPaxos):
+    """Where lives are in the log: a node asks for its new life, and does not wait until that is decided."""
+
+    def ask_back(self, back: Return) -> None:
+        super().ask_back(back)
+        if self.following is not None and self.back is not None:
+            self.be_active()
+
+
+class CountsFormerMembers(MultiPaxos):
+    """Where lives are in the log: a promise of a node's former life counts for eras of its new one."""
+
+    def on_sworn(self, src: NodeId, msg: Sworn) -> None:
+        self.on_promise(src, msg.promise)
+
+    def void(self, nodes: list[NodeId]) -> None:
+        pass
+
+
 class RaftActiveAtOnce(Raft):
     """P-5: no passive mode: a server that has lost its disk votes and acknowledges as a new one would."""
 
@@ -90,6 +121,20 @@ class RaftCountsCopies(Raft):
 
     def acknowledge(self, src: NodeId, match: int, round: int) -> None:
         self.send(src, Appended(self.term, match, round))
+
+
+class RaftAsksAndGoesOn(Raft):
+    """Where lives are in the log: a server asks for its next life, and does not wait until that is committed."""
+
+    def is_known(self, back: Return) -> bool:
+        return self.following is not None
+
+
+class RaftBelievesItsLog(Raft):
+    """Where lives are in the log: a server is active when it has the entry, whoever else has."""
+
+    def is_known(self, back: Return) -> bool:
+        return self.configs.newest.renewed_as(self.id, back.nonce)
 
 
 class SDPaxosActiveAtOnce(SDPaxos):
@@ -137,10 +182,15 @@ MUTANTS: dict[str, type[MultiPaxos | Raft]] = {
     "skips-the-slots": SkipsTheSlots,
     "counts-old-promises": CountsOldPromises,
     "skips-the-adopted": SkipsTheAdopted,
+    "active-before-its-era": ActiveBeforeItsEra,
+    "asks-and-goes-on": AsksAndGoesOn,
+    "counts-former-members": CountsFormerMembers,
     "raft-active-at-once": RaftActiveAtOnce,
     "raft-votes-at-once": RaftVotesAtOnce,
     "raft-skips-the-entries": RaftSkipsTheEntries,
     "raft-counts-copies": RaftCountsCopies,
+    "raft-asks-and-goes-on": RaftAsksAndGoesOn,
+    "raft-believes-its-log": RaftBelievesItsLog,
     "sdpaxos-active-at-once": SDPaxosActiveAtOnce,
     "sdpaxos-skips-the-rows": SDPaxosSkipsTheRows,
     "sdpaxos-forgets-its-row": SDPaxosForgetsItsRow,

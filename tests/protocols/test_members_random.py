@@ -7,6 +7,8 @@ import pytest
 from protocols.kernel import Command
 from protocols.multipaxos import MultiPaxos
 from protocols.raft import Raft
+from tests.mutants.rejoin import AsksAndGoesOn, RaftAsksAndGoesOn
+from tests.protocols.disks import Disks
 from tests.schedules import Chance
 
 STEPS = 1200
@@ -51,6 +53,29 @@ class Changing(Chance):
         return len(self.newest()[1]) == self.n and super().ready()
 
 
+@dataclass
+class Forgetting(Changing):
+    """And now and then one of them loses its disk, while no other is on its way back; that one asks often."""
+
+    losses: int = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.stage = Disks(self.protocol, self.n, self.options)
+
+    def move(self):
+        up = self.stage.replicas
+        able = [node for node in self.newest()[1] if node in up]
+        back = [node for node, disk in enumerate(self.stage.disks) if "passive" in disk]
+        if back and back[0] in up and not self.random.randrange(20):
+            self.stage.fire(back[0], "tick")
+        elif back or not able or self.random.randrange(60):
+            super().move()
+        else:
+            self.losses += 1
+            self.stage.lose(self.random.choice(able), now_ms=self.losses)
+
+
 @pytest.mark.parametrize(
     ("protocol", "options"),
     [(Raft, SMALL), (MultiPaxos, {**SMALL, "alpha": "2"}), (MultiPaxos, SMALL)],
@@ -67,3 +92,28 @@ def test_the_log_is_one_whoever_joins_and_leaves(protocol, options, n):
         chance.play(STEPS)
         changes += chance.changes > 0
     assert changes == 8, "in each, some were decided"
+
+
+LOSING = {**SMALL, "rejoin": "passive"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options"),
+    [(Raft, LOSING), (MultiPaxos, {**LOSING, "alpha": "2"}), (MultiPaxos, LOSING)],
+    ids=["raft", "multipaxos-2", "multipaxos"],
+)
+def test_nor_whoever_loses_its_disk(protocol, options):
+    """Goal: the same where members forget, too. Method: the same; several lost their disks in each, and came back."""
+    losses = back = 0
+    for seed in range(25):
+        chance = Forgetting(protocol, seed, n=5, options=dict(options))
+        chance.play(STEPS)
+        losses += chance.losses
+        back += sum(note.kind == "rejoined" for _, note in chance.stage.notes)
+    assert losses >= back > 25, (losses, back)
+
+
+@pytest.mark.parametrize("mutant", [AsksAndGoesOn, RaftAsksAndGoesOn])
+def test_a_mutant_that_forgets_is_caught(mutant):
+    """Goal: the claims above are not empty. Method: seed by seed, until one of them fails."""
+    assert any(Forgetting(mutant, n, n=5, options=dict(LOSING)).broken(STEPS) for n in range(60))

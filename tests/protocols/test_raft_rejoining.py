@@ -14,7 +14,7 @@ from protocols.kernel import Cluster, Command
 from protocols.raft import Raft
 from protocols.raft.messages import Appended, Sworn, Vote
 from protocols.rejoining import MEMBERS_STAY
-from tests.mutants.rejoin import RaftCountsCopies
+from tests.mutants.rejoin import RaftBelievesItsLog, RaftCountsCopies
 from tests.mutants.trials import STORM
 from tests.protocols.disks import Disks, come_back
 
@@ -128,10 +128,14 @@ def test_members_stay_while_forgetting_is_allowed():
     assert (stage.replies[request].ok, stage.replies[request].value) == (False, MEMBERS_STAY)
 
 
-def vote_under_way(protocol):
+LOGGED = {"members": "5"}
+"""Lives are decided in the log, with the members."""
+
+
+def vote_under_way(protocol, **options):
     """n3 stands in term 2; n2 and n4 would have it. The vote of n4 is under way, n2 is not asked yet, when n4
     loses its disk."""
-    stage = staged(5, protocol)
+    stage = staged(5, protocol, **options)
     looks_in_vain(stage, 2, 4)
     stage.fire(3, "watch")
     stage.fire(3, "watch")
@@ -177,8 +181,69 @@ def test_where_it_is_an_entry_is_committed_that_the_next_leader_lacks():
     assert stage.replicas[3].log[2].command != stage.replicas[0].log[2].command
 
 
-def test_a_vote_of_a_former_life_is_void_for_who_hears_of_the_new_one():
-    stage, kept = vote_under_way(Raft)
+def acknowledged_by_a_forgetful_voter(protocol):
+    """n0 and n1 have the entry with the new life of n4, and n4 has it; then the old vote of n4 makes n3 lead."""
+    stage, kept = vote_under_way(protocol, **LOGGED)
+    for _ in range(3):
+        for node in (0, 4):
+            stage.fire(node, "tick")
+            stage.settle(0, 1, 4)
+    for link, texts in kept.items():
+        stage.wires[link].extend(texts)
+    stage.settle(2, 3)
+    stage.deliver(4, 3)
+    return stage
+
+
+def test_a_server_that_has_the_entry_with_its_new_life_counts_when_it_is_committed():
+    stage = acknowledged_by_a_forgetful_voter(Raft)
+    assert stage.replicas[3].leadership is not None, "so says the vote of n4's former life"
+    assert stage.replicas[4].configs.newest.life(4) == 1
+    assert stage.replicas[4].back is not None
+    assert stage.replicas[0].log.commit == 1
+
+
+def test_where_it_counts_before_that_the_next_leader_has_not_heard_of_it():
+    stage = acknowledged_by_a_forgetful_voter(RaftBelievesItsLog)
+    assert stage.replicas[3].leadership is not None
+    assert stage.replicas[0].log.commit == 2
+    assert stage.replicas[3].log[2].command != stage.replicas[0].log[2].command
+
+
+def test_members_change_while_disks_are_lost():
+    stage = staged(4, members="3")
+    stage.write(0, 1)
+    stage.settle()
+    stage.lose(2)
+    stage.lose(3)
+    for _ in range(4):
+        for node in (0, 2, 3):
+            stage.fire(node, "tick")
+        stage.settle()
+    assert stage.replicas[2].back is None
+    assert stage.replicas[3].back is not None, "nobody writes to a spare"
+    for _ in range(6):
+        version, _ = stage.replicas[0].membership()
+        stage.request(0, Command("join", "", [3, version]))
+        for node in (0, 3):
+            stage.fire(node, "tick")
+        stage.settle()
+    assert stage.replicas[3].back is None
+    assert stage.replicas[3].membership()[1] == (0, 1, 2, 3)
+    newest = stage.replicas[0].configs.newest
+    assert (newest.life(2), newest.life(3)) == (1, 1)
+    for node in (3, 2):
+        version, _ = stage.replicas[0].membership()
+        stage.request(0, Command("leave", "", [node, version]))
+        stage.settle()
+    assert stage.replicas[0].membership()[1] == (0, 1, 2), "of two none can lose its disk"
+
+
+@pytest.mark.parametrize("options", [{}, LOGGED], ids=["kept by enough", "in the log"])
+def test_a_vote_of_a_former_life_is_void_for_who_hears_of_the_new_one(options):
+    stage, kept = vote_under_way(Raft, **options)
+    stage.fire(0, "tick")
+    stage.settle(0, 1, 2, 4)
     come_back(stage, 4, 0, 1, 2, 4)
     stage.fire(0, "tick")
     stage.settle(0, 1, 2, 4)

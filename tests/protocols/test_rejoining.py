@@ -11,13 +11,19 @@ from harness.errors import UsageError
 from harness.trial import Trial
 from harness.zoo.hunt import judged
 from protocols.amnesia import Amnesiac, new_replica
-from protocols.kernel import Cluster
+from protocols.ballots import owner
+from protocols.kernel import Cluster, Command
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Accepted, Promise, Sworn, Told
 from protocols.quorum_systems import count
 from protocols.rejoining import Known
 from protocols.statemachine import name_of
-from tests.mutants.rejoin import CountsOldPromises, SkipsTheAdopted
+from tests.mutants.rejoin import (
+    ActiveBeforeItsEra,
+    CountsFormerMembers,
+    CountsOldPromises,
+    SkipsTheAdopted,
+)
 from tests.mutants.trials import STORM
 from tests.protocols.disks import PASSIVE, Disks, come_back
 
@@ -141,11 +147,9 @@ def test_without_a_leader_it_stays_passive_and_the_next_one_ends_it():
     assert stage.replicas[0].log.chosen == 1
 
 
-def old_promise(protocol):
-    """n4 promises something to n3, which is cut off by then, and loses its disk. In its new life it votes
-    for what n0 and n1 decide with it; n3 gets the old promise, and then that of n2.
-    """
-    stage = staged(5, protocol)
+def promise_under_way(protocol, **options):
+    """n4 promises something to n3, which is cut off by then, and loses its disk. The promise, and the stage."""
+    stage = staged(5, protocol, **options)
     for _ in range(3):
         for node in (2, 3, 4):
             stage.fire(node, "watch")
@@ -161,6 +165,12 @@ def old_promise(protocol):
         for dst in range(5):
             stage.wires[src, dst].clear()
     stage.lose(4)
+    return stage, old
+
+
+def old_promise(protocol, **options):
+    """In its new life n4 votes for what n0 and n1 decide with it; n3 gets the old promise, and then that of n2."""
+    stage, old = promise_under_way(protocol, **options)
     for node in (0, 1, 2):
         stage.fire(node, "tick")
     stage.settle(0, 1, 2, 4)
@@ -168,9 +178,10 @@ def old_promise(protocol):
         stage.fire(4, "tick")
         stage.settle(0, 1, 2, 4)
     assert stage.replicas[4].back is None
+    before = stage.replicas[0].log.chosen
     stage.write(0, "decided")
     stage.settle(0, 1, 4)
-    assert stage.replicas[0].log.chosen == 1
+    assert stage.replicas[0].log.chosen == before + 1
     for wire in stage.wires.values():
         wire.clear()
     stage.wires[4, 3].extend(old)
@@ -181,26 +192,117 @@ def old_promise(protocol):
     for wire in stage.wires.values():
         wire.clear()
     stage.fire(3, "tick")
-    while stage.wires[3, 2]:
-        stage.deliver(3, 2)
-    while stage.wires[2, 3]:
-        stage.deliver(2, 3)
+    stage.settle(2, 3)
     stage.write(3, "lost")
+    stage.settle(2, 3)
     return stage
 
 
-def test_a_promise_of_a_former_life_is_void():
-    stage = old_promise(MultiPaxos)
+LOGGED = {"members": "5", "alpha": "2"}
+"""Lives are decided in the log, with the members."""
+
+
+@pytest.mark.parametrize("options", [{}, LOGGED], ids=["kept by enough", "in the log"])
+def test_a_promise_of_a_former_life_is_void(options):
+    stage = old_promise(MultiPaxos, **options)
     assert stage.replicas[3].leadership is None
     assert stage.replicas[3].lives[4] == 1, "n2 has told it"
 
 
-def test_where_it_counts_a_slot_is_decided_twice():
-    stage = old_promise(CountsOldPromises)
+@pytest.mark.parametrize(
+    ("protocol", "options"),
+    [(CountsOldPromises, {}), (CountsFormerMembers, LOGGED)],
+    ids=["kept by enough", "in the log"],
+)
+def test_where_it_counts_a_slot_is_decided_twice(protocol, options):
+    stage = old_promise(protocol, **options)
     assert stage.replicas[3].leadership is not None
-    assert stage.replicas[3].leadership.next > 1
-    proposed = stage.replicas[3].log[1].command
-    assert name_of(proposed) != name_of(stage.replicas[0].log[1].command)
+    slot = stage.replicas[0].log.chosen
+    proposed = stage.replicas[3].log[slot].command
+    assert name_of(proposed) != name_of(stage.replicas[0].log[slot].command)
+
+
+def before_the_era(protocol):
+    """n2 has voted for the new life of n4, and does not hear that it is decided. n0, n1, and n4 if it is active,
+    go on; n3 has the old promise of n4, and that of n2, and proposes something else."""
+    stage, old = promise_under_way(protocol, **LOGGED)
+    stage.fire(0, "tick")
+    stage.settle(0, 1, 2, 4)
+    stage.fire(4, "tick")
+    stage.deliver(4, 0)
+    for node in (1, 2):
+        stage.deliver(0, node)
+        stage.deliver(node, 0)
+    assert stage.replicas[0].log.chosen == 1
+    for _ in range(4):
+        for node in (0, 4):
+            stage.fire(node, "tick")
+        stage.settle(0, 1, 4)
+    stage.quiet()
+    stage.wires[4, 3].extend(old)
+    while stage.wires[4, 3]:
+        stage.deliver(4, 3)
+    for _ in range(3):
+        stage.fire(2, "watch")
+    stage.quiet()
+    stage.fire(3, "tick")
+    stage.settle(2, 3)
+    stage.write(3, "lost")
+    stage.settle(2, 3, 4)
+    return stage
+
+
+def test_it_does_not_vote_in_slots_of_which_its_former_life_was_a_member():
+    stage = before_the_era(MultiPaxos)
+    assert stage.replicas[0].log.chosen == 1
+    assert stage.replicas[4].back is not None
+
+
+def test_where_it_does_a_slot_of_the_older_era_is_decided_twice():
+    stage = before_the_era(ActiveBeforeItsEra)
+    first, last = stage.replicas[0].log, stage.replicas[3].log
+    assert min(first.chosen, last.chosen) >= 2
+    assert first[2].command != last[2].command
+
+
+def test_a_spare_without_its_disk_may_join_and_is_passive_until_it_is_known():
+    stage = staged(4, members="3", alpha="2")
+    stage.lose(3)
+    stage.request(0, Command("join", "", [3, 0]))
+    stage.settle()
+    assert stage.replicas[3].back is not None
+    for _ in range(6):
+        for node in (0, 3):
+            stage.fire(node, "tick")
+        stage.settle()
+    assert stage.replicas[3].back is None
+    assert stage.replicas[3].membership()[1] == (0, 1, 2, 3)
+    assert stage.replicas[0].electorate.newest.life(3) == 1
+
+
+def test_its_ballots_are_others_than_those_of_its_former_life():
+    stage = staged(members="3", alpha="2")
+    before = stage.replicas[0].leadership.ballot
+    stage.lose(0)
+    stand(stage, 1, 2)
+    for _ in range(6):
+        for node in (1, 0):
+            stage.fire(node, "tick")
+        stage.settle()
+    assert stage.replicas[0].back is None
+    ballot = stage.replicas[0].next_ballot()
+    assert owner(ballot) == owner(before) == 0
+    assert ballot[1] != before[1]
+
+
+def test_nobody_leaves_if_those_who_are_left_could_not_lose_a_disk():
+    stage = staged(4, members="4", alpha="2")
+    for node in (3, 2):
+        stage.request(0, Command("leave", "", [node, stage.replicas[0].membership()[0]]))
+        stage.settle()
+        stage.fire(0, "tick")
+        stage.settle()
+    assert stage.replicas[0].membership()[1] == (0, 1, 2)
 
 
 def more_adopted_than_a_window(protocol):

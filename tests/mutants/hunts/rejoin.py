@@ -66,6 +66,9 @@ LATER = replace(
 MET = replace(SOON, plan=plan(100, 40))
 """It has heard of both for a moment."""
 
+LOGGED = replace(SOON, options={**SOON.options, "members": "3"})
+"""Lives are decided in the log, with the members."""
+
 ZOO = (
     tuple(
         replace(mutant, name=mutant.name.replace("multipaxos/", "rejoin/"))
@@ -77,6 +80,7 @@ ZOO = (
                 "active-at-once": (SOON, 20),
                 "leaves-on-any-commit": (LATER, 40),
                 "skips-the-slots": (MET, 40),
+            "asks-and-goes-on": (LOGGED, 20),
             },
         )
     )
@@ -90,6 +94,7 @@ ZOO = (
                 "raft-active-at-once": (SOON, 20),
                 "raft-votes-at-once": (SOON, 40),
                 "raft-skips-the-entries": (MET, 40),
+            "raft-asks-and-goes-on": (LOGGED, 20),
             },
         )
     )
@@ -111,6 +116,12 @@ ZOO = (
 ELUSIVE = {
     "rejoin/counts-old-promises": "a promise of a former life must come late, after its node has voted"
     " again; tests/protocols/test_rejoining.py plays it step by step",
+    "rejoin/active-before-its-era": "a promise of the former life must be under way, and the next leader have heard of"
+    " the new one, and not that it was decided; tests/protocols/test_rejoining.py plays it step by step",
+    "rejoin/counts-former-members": "a promise of a former life must come late, after its node has voted"
+    " again; tests/protocols/test_rejoining.py plays it step by step",
+    "rejoin/raft-believes-its-log": "a vote of a former life must come after its server has acknowledged its"
+    " next one; tests/protocols/test_raft_rejoining.py plays it step by step",
     "rejoin/skips-the-adopted": "a new leader must have adopted more than a window, and be deposed before it has"
     " proposed it again; tests/protocols/test_rejoining.py plays it step by step",
     "rejoin/sdpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
