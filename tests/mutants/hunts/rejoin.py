@@ -80,7 +80,7 @@ ZOO = (
                 "active-at-once": (SOON, 20),
                 "leaves-on-any-commit": (LATER, 40),
                 "skips-the-slots": (MET, 40),
-            "asks-and-goes-on": (LOGGED, 20),
+                "asks-and-goes-on": (LOGGED, 20),
             },
         )
     )
@@ -94,7 +94,7 @@ ZOO = (
                 "raft-active-at-once": (SOON, 20),
                 "raft-votes-at-once": (SOON, 40),
                 "raft-skips-the-entries": (MET, 40),
-            "raft-asks-and-goes-on": (LOGGED, 20),
+                "raft-asks-and-goes-on": (LOGGED, 20),
             },
         )
     )
