@@ -12,8 +12,7 @@ from pathlib import Path
 import click
 
 from harness.running import registry
-from harness.running.control import Control, NotThereError
-from harness.running.registry import Entry
+from harness.running.lifecycle import connected
 from harness.running.shell import DONE, Shell
 
 HISTORY_LINES = 2000
@@ -51,15 +50,6 @@ def command(name: str | None, line: str | None) -> int:
     finally:
         control.close()
     return DONE
-
-
-def connected(entry: Entry) -> Control:
-    """Raises NotThereError that says what became of the cluster."""
-    try:
-        return Control(entry.control)
-    except (NotThereError, FileNotFoundError) as error:
-        what = "starts, or ends" if entry.alive() else "has died: `harness ps` says what is left"
-        raise NotThereError(f"the holder of {entry.name} {what}") from error
 
 
 def piped(shell: Shell) -> int:

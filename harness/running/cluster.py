@@ -13,7 +13,8 @@ from typing import Any
 from harness import transports
 from harness.deployment import READY_S, Deployment
 from harness.errors import HarnessError, RemoteError, UsageError
-from harness.remote.seam import on_all, raise_first
+from harness.remote.seam import on_all
+from harness.running import invoking
 from harness.running.control import Answer
 from harness.running.open_faults import OpenFaults
 from harness.running.registry import Asked
@@ -25,7 +26,6 @@ from harness.trial import Trial
 from nemesis.actions import Fault, Shape, Window
 from nemesis.encoding import fault_from_json
 from nemesis.plan import resolve, validate
-from workloads.kernel import Refused
 
 RUN_S = 60.0
 
@@ -170,36 +170,20 @@ class RunningCluster:
         """
         told = request.get("node")
         candidates = list(self.deployed.hosts) if told is None else [self.node(request)]
-        timeout_s = _seconds(request.get("timeout_s", 5.0))
-        answer: Answer = {}
-        for node in candidates:
-            began = time.monotonic()
-            answer = self._invoke(node, request, timeout_s)
-            answer |= {"node": self.names[node], "ms": round((time.monotonic() - began) * 1000, 1)}
-            if not answer.pop("unconnected", False):
-                break
-        return answer
+        return invoking.invoke(candidates, self.names, self._client(request), request)
 
     def invoke_at(self, request: Mapping[str, Any]) -> Answer:
         """The same command of a client at each of ``nodes``, at a time: each is one of its own."""
-        each: dict[int, Any] = {
-            self.node({"node": node}): {**request, "node": node} for node in request["nodes"]
-        }
-        told = raise_first(on_all(each, lambda node: self.invoke(each[node])))
-        return {"answers": [told[node] for node in each]}
+        nodes = [self.node({"node": node}) for node in request["nodes"]]
+        return {"answers": invoking.invoke_at(nodes, self.names, self._client(request), request)}
 
-    def _invoke(self, node: int, request: Mapping[str, Any], timeout_s: float) -> Answer:
-        client = HttpClient(self.deployed.system.connect(node, timeout_s), next(self._processes))
-        try:
-            value = client.invoke(request["f"], request["key"], request.get("value"))
-        except Refused as error:
-            unconnected = isinstance(error.__cause__, OSError | RemoteError)
-            return {"outcome": "fail", "error": str(error), "unconnected": unconnected}
-        except (OSError, RemoteError) as error:
-            return {"outcome": "info", "error": f"{error}: whether it took effect is not known"}
-        finally:
-            client.close()
-        return {"outcome": "ok", "value": value}
+    def _client(self, request: Mapping[str, Any]) -> invoking.Client:
+        timeout_s = _seconds(request.get("timeout_s", 5.0))
+
+        def client(node: int) -> HttpClient:
+            return HttpClient(self.deployed.system.connect(node, timeout_s), next(self._processes))
+
+        return client
 
     # --- faults -----------------------------------------------------------------------------------
 

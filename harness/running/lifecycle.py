@@ -75,6 +75,15 @@ def _await_serving(
             time.sleep(_POLL_S)
 
 
+def connected(entry: Entry) -> Control:
+    """Raises NotThereError that says what became of the cluster."""
+    try:
+        return Control(entry.control)
+    except (NotThereError, FileNotFoundError) as error:
+        what = "starts, or ends" if entry.alive() else "has died: `harness ps` says what is left"
+        raise NotThereError(f"the holder of {entry.name} {what}") from error
+
+
 def status(entry: Entry) -> Answer:
     """Raises NotThereError where nobody answers: it starts, ends, or its holder is stuck."""
     control = Control(entry.control, answer_s=LOOK_S)

@@ -13,23 +13,22 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.errors import HarnessError, UsageError
-from harness.running import words
+from harness.running import breaking, words
+from harness.running.handover import await_leader
 from harness.running.histories import history_of
 from harness.running.logs import cmp, diff, log_of
+from harness.running.several import SEVERAL, Answers, targets
 from harness.tables import nearest
-from nemesis import FAULTS, disk, packet, partition, process
-from nemesis.actions import Fault, Weather
+from nemesis import FAULTS
+from nemesis.actions import Fault
 from nemesis.encoding import fault_to_json
 from protocols.handover import LEAD
 
 DONE, FAILED, UNKNOWN = 0, 1, 2
 AT = "@"
 """``get x @n2`` asks n2."""
-SLOW_MS, FLAKY_PERCENT = 100, 20
 TIMEOUT_S = 5.0
 _STATUS = {"ok": DONE, "fail": FAILED, "info": UNKNOWN}
-SEVERAL = ("all", "majority")
-HANDOVER_S = 5.0
 
 
 class Ask(Protocol):
@@ -99,49 +98,27 @@ class Shell:
         told = [words.value(each) for each in values]
         value = told if f == "cas" else told[0] if told else None
         asked = {"f": f, "key": key, "value": value, "timeout_s": TIMEOUT_S}
-        if at is not None and (several := self.several(at)):
+        if at is not None and (several := targets(at, self.names, self.zones)):
             return self.op_at(*several, asked)
         node = None if at is None else words.node(at, self.names)
         seen = self.ask("invoke", **asked, node=node)
         self.say(_told(seen))
         return _STATUS[seen["outcome"]]
 
-    def several(self, at: str) -> tuple[list[int], int] | None:
-        """Whom ``@all``, ``@majority``, ``@n1,n2`` or ``@ZONE`` (a majority of it) asks, and how many of these must
-        have answered; None for one node.
-        """
-        nodes = list(range(len(self.names)))
-        if at == "all":
-            return nodes, len(nodes)
-        if at == "majority":
-            return nodes, len(nodes) // 2 + 1
-        if "," in at:
-            nodes = [words.node(each, self.names) for each in dict.fromkeys(at.split(","))]
-            return nodes, len(nodes)
-        if at in self.names or not (zone := self.zone(at)):
-            return None
-        return zone, len(zone) // 2 + 1
-
-    def zone(self, name: str) -> list[int]:
-        seen = self.ask("status")["nodes"] if not name.removeprefix("n").isdecimal() else []
-        return [number for number, node in enumerate(seen) if node.get("zone") == name]
+    def zones(self) -> list[str]:
+        return [str(node.get("zone", "")) for node in self.ask("status")["nodes"]]
 
     def op_at(self, nodes: Sequence[int], need: int, asked: dict[str, Any]) -> int:
-        """The same at several nodes at a time (Paxi's MultiGet, QuorumGet, QuorumPut): done if as many as it needs
-        have, and none answered another thing; failed if they differ.
+        """The same at several nodes at a time: done if as many as it needs have, and none answered another
+        thing; failed if they differ.
         """
-        answers = self.ask("invoke_at", **asked, nodes=list(nodes))["answers"]
-        for seen in answers:
+        told = Answers(self.ask("invoke_at", **asked, nodes=list(nodes))["answers"], need)
+        for seen in told.answers:
             self.say(_told(seen))
-        good = [json.dumps(seen["value"]) for seen in answers if seen["outcome"] == "ok"]
-        same = len(set(good)) <= 1
-        verdict = (
-            "they differ" if not same else "the same" if len(good) > 1 else "no two to compare"
-        )
-        self.say(f"{len(good)} of {len(answers)} ok, {need} needed: {verdict}")
-        if not same:
+        self.say(str(told))
+        if not told.same:
             return FAILED
-        return DONE if len(good) >= need else max(_STATUS[seen["outcome"]] for seen in answers)
+        return DONE if told.enough else max(_STATUS[seen["outcome"]] for seen in told.answers)
 
     def delete(self, rest: list[str]) -> int:
         """Write null, which is how a key reads that was never written."""
@@ -167,51 +144,42 @@ class Shell:
 
     def crash(self, rest: list[str]) -> int:
         nodes, for_s = words.nodes_and_time(rest, self.names)
-        return self.begin(process.kill_nodes("kill", nodes), for_s)
+        return self.begin(breaking.crash(nodes), for_s)
 
     def pause(self, rest: list[str]) -> int:
         nodes, for_s = words.nodes_and_time(rest, self.names)
-        return self.begin(process.pause_nodes("pause", nodes), for_s)
+        return self.begin(breaking.pause(nodes), for_s)
 
     def wipe(self, rest: list[str]) -> int:
         nodes, for_s = words.nodes_and_time(rest, self.names)
-        if len(nodes) != 1:
-            raise UsageError("it takes one node")
-        return self.begin(disk.wipe_node("wipe", nodes[0]), for_s)
+        return self.begin(breaking.wipe(nodes), for_s)
 
     def drop(self, rest: list[str]) -> int:
         nodes, for_s = words.nodes_and_time(rest, self.names, least=2)
-        if len(nodes) != 2 or nodes[0] == nodes[1]:
-            raise UsageError("it takes the node that sends and the one that is not to hear it")
-        return self.begin(partition.cut("drop", [(nodes[0], nodes[1])]), for_s)
+        return self.begin(breaking.drop(nodes), for_s)
 
     def partition(self, rest: list[str]) -> int:
         nodes, for_s = words.nodes_and_time([w for w in rest if w != "|"], self.names)
-        sides = [[*group] for group in _groups(rest, len(nodes), nodes)]
-        others = [node for node in range(len(self.names)) if node not in nodes]
-        groups = [*sides, others] if others else sides
-        if len(groups) < 2 or len(set(nodes)) < len(nodes):
-            raise UsageError("each node is on one side, and there is another side")
-        return self.begin(partition.cut("partition", partition.between(groups)), for_s)
+        sides = _groups(rest, len(nodes), nodes)
+        return self.begin(breaking.apart(sides, len(self.names)), for_s)
 
     def slow(self, rest: list[str]) -> int:
-        return self.weather("slow", rest, SLOW_MS, lambda ms: Weather(delay_ms=ms))
+        return self.weather(rest, breaking.SLOW_MS, breaking.slow)
 
     def flaky(self, rest: list[str]) -> int:
-        return self.weather("flaky", rest, FLAKY_PERCENT, lambda p: Weather(loss_permille=10 * p))
+        return self.weather(rest, breaking.FLAKY_PERCENT, breaking.flaky)
 
     def weather(
-        self, name: str, rest: list[str], default: int, weather: Callable[[int], Weather]
+        self, rest: list[str], default: int, fault: Callable[[Sequence[int], int, int], Fault]
     ) -> int:
-        """``NODE [AMOUNT [SECONDS]]``: all links from and to the node."""
+        """``NODE [AMOUNT [SECONDS]]``."""
         amount = default
         if len(rest) > 1:
             if not rest[1].isdecimal():
                 raise UsageError(f"not a whole number: {rest[1]!r}")
             amount = int(rest.pop(1))
         nodes, for_s = words.nodes_and_time(rest, self.names)
-        links = [link for link in packet.all_links(range(len(self.names))) if set(link) & {*nodes}]
-        return self.begin(packet.shape(name, links, weather(amount)), for_s)
+        return self.begin(fault(nodes, amount, len(self.names)), for_s)
 
     def fault(self, rest: list[str]) -> int:
         if not 1 <= len(rest) <= 2:
@@ -266,17 +234,15 @@ class Shell:
             raise UsageError("it takes a node")
         node = words.node(rest[0], self.names)
         asked = {"f": LEAD, "key": "", "value": node, "timeout_s": TIMEOUT_S}
-        began = self.clock()
         seen = self.ask("invoke", **asked, node=None)
         if seen["outcome"] != "ok":
             self.say(_told(seen))
             return _STATUS[seen["outcome"]]
-        while self.ask("status")["nodes"][node].get("leader") != node:
-            if self.clock() > began + HANDOVER_S:
-                self.say(f"{self.names[node]} does not say that it leads")
-                return FAILED
-            self.wait(0.02)
-        self.say(f"{self.names[node]} leads  ({(self.clock() - began) * 1000:.0f} ms)")
+        took_s = await_leader(self.ask, node, clock=self.clock, wait=self.wait)
+        if took_s is None:
+            self.say(f"{self.names[node]} does not say that it leads")
+            return FAILED
+        self.say(f"{self.names[node]} leads  ({took_s * 1000:.0f} ms)")
         return DONE
 
     def state(self, rest: list[str]) -> int:
@@ -441,9 +407,9 @@ VERBS: dict[str, Verb] = {
                  Shell.drop, "nodes"),
     "partition": Verb("partition NODE.. [| NODE..] [SECONDS]", "apart from all others, both ways",
                       Shell.partition, "nodes"),
-    "slow": Verb("slow NODE [MS [SECONDS]]", f"its links are slower ({SLOW_MS} ms)",
+    "slow": Verb("slow NODE [MS [SECONDS]]", f"its links are slower ({breaking.SLOW_MS} ms)",
                  Shell.slow, "nodes"),
-    "flaky": Verb("flaky NODE [PERCENT [SECONDS]]", f"its links lose packets ({FLAKY_PERCENT} %)",
+    "flaky": Verb("flaky NODE [PERCENT [SECONDS]]", f"its links lose packets ({breaking.FLAKY_PERCENT} %)",
                   Shell.flaky, "nodes"),
     "fault": Verb("fault NAME [SECONDS]", "any of the nemesis' faults, such as partition-leader",
                   Shell.fault, "faults"),

@@ -46,6 +46,7 @@ class StatusError(ResponseError):
 
     def __init__(self, status: int, body: bytes) -> None:
         super().__init__(f"status {status}: {body[:200]!r}")
+        self.status = status
         try:
             self.problem = str(_parse(body)["error"])
         except (ResponseError, KeyError):

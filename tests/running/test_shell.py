@@ -108,7 +108,10 @@ def test_several_nodes_are_asked_the_same(at: str, nodes: list[int]) -> None:
 def test_it_is_done_if_enough_answered_and_none_another_thing(
     at: str, values: list[int | None], status: int, said: str
 ) -> None:
-    answers = [answer("n1", v, "info" if v is None else "ok") for v in values]
+    answers = [
+        answer(f"n{node}", value, "info" if value is None else "ok")
+        for node, value in enumerate(values, 1)
+    ]
     holder = Holder(invoke_at={"answers": answers})
     assert holder.shell.run(f"put x 1 @{at}") == status
     assert holder.said[-1] == said
