@@ -10,29 +10,18 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from checker.history import INFO, INVOKE, OK, History
+from checker.asked import NO_NODE, Asked, asked
+from checker.column import Bools
+from checker.history import OK, History
 from checker.phrases import of_node, plural, seconds
-from checker.values import Ints, Json
+from checker.values import Json
 from checker.verdict import Outcome, Verdict
 from checker.windows import FaultWindow, calm_ns, excused, last_ns, windows
 
 GRACE_NS = 5_000_000_000
-NOBODY = -1
-
-
-@dataclass(frozen=True)
-class _Ops:
-    """Columns over the clients' ops; ``end_ns`` is of the answer, or when the history ends."""
-
-    invoked: Ints
-    begin_ns: Ints
-    end_ns: Ints
-    ok: np.typing.NDArray[np.bool_]
-    node: Ints
 
 
 def check(history: History, *, grace_ns: int = GRACE_NS) -> Verdict:
@@ -47,11 +36,15 @@ def check(history: History, *, grace_ns: int = GRACE_NS) -> Verdict:
     ``longest_gap`` (``ms``, ``from_s``, ``faults`` on in it) between two answers.
     """
     faults = windows(history)
-    ops = _ops(history)
-    nodes = sorted(set(ops.node.tolist()) - {NOBODY, *excused(history)})
-    answers = _answers(ops, nodes)
+    ops = asked(history)
+    ok = ops.fate == OK
+    nodes = sorted(set(ops.node.tolist()) - {NO_NODE, *excused(history)})
+    answers = _answers(ops, ok, nodes)
     told: list[Json] = [_window(ops, answers, fault) for fault in faults]
-    details: dict[str, Json] = {"windows": told, "longest_gap": _longest_gap(ops, faults)}
+    details: dict[str, Json] = {
+        "windows": told,
+        "longest_gap": _longest_gap(ops, answers[None], faults),
+    }
     if not faults:
         return Verdict(outcome=Outcome.VALID, summary="no faults to recover from", details=details)
     if any(fault.end is None for fault in faults):
@@ -62,34 +55,20 @@ def check(history: History, *, grace_ns: int = GRACE_NS) -> Verdict:
             evidence=(last.begin,),
             details=details,
         )
-    return _liveness(history, ops, faults, nodes, grace_ns=grace_ns, details=details)
+    return _liveness(history, ops, ok, faults, nodes, grace_ns=grace_ns, details=details)
 
 
-def _ops(history: History) -> _Ops:
-    inv = np.flatnonzero((history.type == INVOKE) & (history.process >= 0))
-    done = history.partner[inv]
-    fate = np.where(done >= 0, history.type[done], np.int8(INFO))
-    nodes, known = history.node.as_ints()
-    return _Ops(
-        invoked=inv,
-        begin_ns=history.time_ns[inv],
-        end_ns=np.where(done >= 0, history.time_ns[done], last_ns(history)),
-        ok=fate == OK,
-        node=np.where(known, nodes, NOBODY)[inv],
-    )
-
-
-def _answers(ops: _Ops, nodes: Sequence[int]) -> dict[int | None, list[int]]:
+def _answers(ops: Asked, ok: Bools, nodes: Sequence[int]) -> dict[int | None, list[int]]:
     """When ops were answered, in order, for each node; None has them all."""
-    ends, at = ops.end_ns[ops.ok], ops.node[ops.ok]
+    ends, at = ops.end_ns[ok], ops.node[ok]
     found: dict[int | None, list[int]] = {None: np.sort(ends).tolist()}
     for node in nodes:
         found[node] = np.sort(ends[at == node]).tolist()
     return found
 
 
-def _window(ops: _Ops, answers: Mapping[int | None, list[int]], fault: FaultWindow) -> Json:
-    asked = (ops.end_ns >= fault.begin_ns) & (ops.begin_ns < fault.end_ns)
+def _window(ops: Asked, answers: Mapping[int | None, list[int]], fault: FaultWindow) -> Json:
+    during = (ops.end_ns >= fault.begin_ns) & (ops.begin_ns < fault.end_ns)
 
     def answered(node: int | None) -> int:
         ends = answers[node]
@@ -108,7 +87,7 @@ def _window(ops: _Ops, answers: Mapping[int | None, list[int]], fault: FaultWind
         "rows": [fault.begin, fault.end],
         "begin_s": fault.begin_ns / 1e9,
         "end_s": None if fault.end is None else fault.end_ns / 1e9,
-        "asked": int(np.count_nonzero(asked)),
+        "asked": int(np.count_nonzero(during)),
         "ok": answered(None),
         "ok_by_node": {of_node(n): answered(n) for n in nodes},
         "recovered_ms": recovered(None),
@@ -116,13 +95,12 @@ def _window(ops: _Ops, answers: Mapping[int | None, list[int]], fault: FaultWind
     }
 
 
-def _longest_gap(ops: _Ops, faults: Sequence[FaultWindow]) -> Json:
-    """The longest time without an answer, from the first invocation on."""
-    if not len(ops.invoked):
+def _longest_gap(ops: Asked, ends: Sequence[int], faults: Sequence[FaultWindow]) -> Json:
+    """The longest time without an answer (``ends``), from the first invocation on."""
+    if not len(ops):
         return None
-    ends = np.sort(ops.end_ns[ops.ok])
     last = int(max(ops.begin_ns.max(), ops.end_ns.max()))
-    marks = np.concatenate([ops.begin_ns[:1], ends, [last]])
+    marks = np.array([int(ops.begin_ns[0]), *ends, last])
     at = int(np.diff(marks).argmax())
     begin, end = int(marks[at]), int(marks[at + 1])
     on = [fault.fault for fault in faults if fault.begin_ns < end and fault.end_ns > begin]
@@ -131,7 +109,8 @@ def _longest_gap(ops: _Ops, faults: Sequence[FaultWindow]) -> Json:
 
 def _liveness(
     history: History,
-    ops: _Ops,
+    ops: Asked,
+    ok: Bools,
     faults: Sequence[FaultWindow],
     nodes: Sequence[int],
     *,
@@ -140,12 +119,12 @@ def _liveness(
 ) -> Verdict:
     last = max(faults, key=lambda fault: fault.end_ns)
     assert last.end is not None
-    asked = ops.begin_ns >= calm_ns(history, last)
+    late = ops.begin_ns >= calm_ns(history, last)
     end_ns = last_ns(history)
     explanation, evidence, short = [], [last.end], False
     for node in (None, *nodes):
-        here = asked if node is None else asked & (ops.node == node)
-        if not here.any() or (ops.ok & here).any():
+        here = late if node is None else late & (ops.node == node)
+        if not here.any() or (ok & here).any():
             continue
         waited = end_ns - int(ops.begin_ns[here].min())
         if waited < grace_ns:

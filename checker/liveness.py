@@ -10,20 +10,17 @@ stands in for "eventually": a number of round trips, since time-outs are multipl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from checker.history import INFO, INVOKE, NEMESIS, OK, History
+from checker.asked import Asked, asked
+from checker.column import Bools
+from checker.history import INFO, OK, History
 from checker.phrases import of_key, of_node, plural, seconds, show
 from checker.values import Json, canonical, identity
 from checker.verdict import Outcome, Verdict
-from checker.windows import FaultWindow, calm_ns, excused, last_ns, left_dead, windows
-
-Ints: TypeAlias = NDArray[np.int64]
+from checker.windows import FaultWindow, calm_ns, excused, left_dead, windows
 
 RTT_MS = 20
 PROGRESS_RTT = 250
@@ -36,21 +33,6 @@ CONVERGED_RTT = 50
 READ = "read"
 OVERWRITES: Mapping[str, int | None] = {"write": None, "cas": 1}
 """Ops after which the value is the op's own, or this place of it."""
-
-
-@dataclass(frozen=True)
-class _After:
-    """The ops that were asked or answered after the last fault: columns, in order of invocation.
-
-    ``end_ns`` of what was never answered is when the history ends.
-    """
-
-    invoked: Ints
-    begin_ns: Ints
-    end_ns: Ints
-    ok: NDArray[np.bool_]
-    update: NDArray[np.bool_]
-    node: Ints
 
 
 def check(history: History, *, rtt_ms: int = RTT_MS) -> Verdict:
@@ -77,14 +59,15 @@ def check(history: History, *, rtt_ms: int = RTT_MS) -> Verdict:
     last = max(faults, key=lambda fault: fault.end_ns)
     dead, free = left_dead(history), excused(history)
     over_ns = calm_ns(history, last)
-    after = _after(history, over_ns)
+    ops = asked(history)
+    after = ops.take(ops.begin_ns >= over_ns)
     bound_ns = max(LEAST_NS, PROGRESS_RTT * rtt_ms * 1_000_000)
     owed = {
         of_node(node): after.node == node
         for node in sorted(set(after.node.tolist()))
         if node >= 0 and node not in free
     }
-    owed["updates"] = after.update & ~np.isin(after.node, free)
+    owed["updates"] = _updates(history, after) & ~np.isin(after.node, free)
     back = {who: _back_ns(after, here) for who, here in owed.items() if here.any()}
     late, short = [], []
     for who, (answered, waited_ns, row) in back.items():
@@ -163,38 +146,27 @@ def _summary(
     return f"{text}; the last reads of {plural(compared, 'key')} agree" if compared else text
 
 
-def _after(history: History, calm_ns: int) -> _After:
-    inv = np.flatnonzero((history.type == INVOKE) & (history.process > NEMESIS))
-    done = history.partner[inv]
-    end_ns = np.where(done >= 0, history.time_ns[done], last_ns(history))
-    late = history.time_ns[inv] >= calm_ns
-    inv, done, end_ns = inv[late], done[late], end_ns[late]
-    node, known = history.node.as_ints()
+def _updates(history: History, ops: Asked) -> Bools:
+    """Which of these ops are no reads."""
     reads = np.array([f == READ for f in history.f.table], np.bool_)
-    return _After(
-        invoked=inv,
-        begin_ns=history.time_ns[inv],
-        end_ns=end_ns,
-        ok=np.where(done >= 0, history.type[done], np.int8(INFO)) == OK,
-        update=~reads[history.f.codes[inv]],
-        node=np.where(known, node, -1)[inv],
-    )
+    return ~reads[history.f.codes[ops.invoked]]
 
 
-def _back_ns(after: _After, here: NDArray[np.bool_]) -> tuple[bool, int, int]:
+def _back_ns(after: Asked, here: Bools) -> tuple[bool, int, int]:
     """Whether these ops were ever answered, how long that took (or was waited for), the first's row."""
     asked_ns, row = int(after.begin_ns[here].min()), int(after.invoked[here][0])
-    answers = after.end_ns[here & after.ok]
+    answers = after.end_ns[here & (after.fate == OK)]
     end_ns = int(answers.min()) if len(answers) else int(after.end_ns[here].max())
     return bool(len(answers)), end_ns - asked_ns, row
 
 
 def _apart(
-    history: History, after: _After, calm_ns: int, quiet_ns: int, dead: Sequence[int]
+    history: History, after: Asked, calm_ns: int, quiet_ns: int, dead: Sequence[int]
 ) -> tuple[int, list[tuple[int, str]]]:
     """How many keys were read at several nodes when all was quiet, and those where these differ."""
-    quiet = int((after.end_ns[after.update]).max(initial=0)) + quiet_ns
-    last = after.ok & ~after.update & (after.begin_ns >= max(calm_ns, quiet))
+    update = _updates(history, after)
+    quiet = int(after.end_ns[update].max(initial=0)) + quiet_ns
+    last = (after.fate == OK) & ~update & (after.begin_ns >= max(calm_ns, quiet))
     by_key: dict[object, dict[int, int]] = {}
     for row, node in zip(after.invoked[last].tolist(), after.node[last].tolist(), strict=True):
         if node >= 0 and node not in dead:
@@ -230,10 +202,10 @@ def _unknown_updates(history: History) -> dict[object, list[tuple[str, Json]]]:
     return updates
 
 
-def _unanswered(history: History) -> Iterator[int]:
-    inv = np.flatnonzero((history.type == INVOKE) & (history.process > NEMESIS))
-    done = history.partner[inv]
-    yield from inv[np.where(done >= 0, history.type[done], np.int8(INFO)) == INFO].tolist()
+def _unanswered(history: History) -> list[int]:
+    ops = asked(history)
+    found: list[int] = ops.invoked[ops.fate == INFO].tolist()
+    return found
 
 
 def _overwritten(f: str, value: Json) -> Json:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from checker.history import FAIL, INFO, INVOKE, OK, History
+from checker.asked import Asked, asked
+from checker.history import FAIL, INFO, OK, History
 from checker.phrases import plural
 from checker.values import Ints, Json
 from checker.verdict import Outcome, Verdict
@@ -26,14 +27,12 @@ def check(history: History) -> Verdict:
     invocation to the last completion, ``throughput`` (ok/s), ``latency_ms`` {p50, p95, p99, max},
     ``lateness_ms`` (how late open-loop ops began) where known, and the same per f in ``by_f``.
     """
-    inv = np.flatnonzero((history.type == INVOKE) & (history.process >= 0))
-    partner = history.partner[inv]
-    fate = np.where(partner >= 0, history.type[partner], np.int8(INFO))
+    ops = asked(history)
     intended, known = history.intended_ns.as_ints()
-    begun, open_loop = history.time_ns[inv], known[inv]
-    asked = np.where(open_loop, intended[inv], begun)
-    taken = history.time_ns[partner] - asked if len(inv) else begun
-    codes = history.f.codes[inv]
+    open_loop = known[ops.invoked]
+    due = np.where(open_loop, intended[ops.invoked], ops.begin_ns)
+    taken = ops.end_ns - due
+    codes, fate = history.f.codes[ops.invoked], ops.fate
     by_f = {}
     for code, f in enumerate(history.f.table):
         of_f = codes == code
@@ -41,8 +40,8 @@ def check(history: History) -> Verdict:
             by_f[f] = _count(fate[of_f], taken[of_f])
     details: dict[str, Json] = _count(fate, taken)
     if open_loop.any():
-        details["lateness_ms"] = quantiles_ms((begun - asked)[open_loop])
-    details |= _pace(history, inv, partner, fate) | {"by_f": by_f}
+        details["lateness_ms"] = quantiles_ms((ops.begin_ns - due)[open_loop])
+    details |= _pace(history, ops) | {"by_f": by_f}
     return _judge(details, by_f)
 
 
@@ -79,14 +78,13 @@ def _count(fate: np.typing.NDArray[np.int8], taken: Ints) -> dict[str, Json]:
     }
 
 
-def _pace(
-    history: History, inv: Ints, partner: Ints, fate: np.typing.NDArray[np.int8]
-) -> dict[str, Json]:
-    if not len(inv):
+def _pace(history: History, ops: Asked) -> dict[str, Json]:
+    if not len(ops):
         return {"duration_s": 0.0, "throughput": 0.0}
-    ends = history.time_ns[np.concatenate([partner[partner >= 0], inv])]
-    lasted = (int(ends.max()) - int(history.time_ns[inv[0]])) / 1e9
-    ok = int((fate == OK).sum())
+    ended = history.time_ns[ops.completed[ops.completed >= 0]]
+    last = max(int(ended.max(initial=0)), int(ops.begin_ns.max()))
+    lasted = (last - int(ops.begin_ns[0])) / 1e9
+    ok = int((ops.fate == OK).sum())
     return {"duration_s": round(lasted, 6), "throughput": round(ok / lasted, 3) if lasted else 0.0}
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from checker.history import INVOKE, OK, History
+from checker.asked import asked
+from checker.history import OK, History
 from checker.phrases import plural
 from checker.verdict import Outcome, Verdict
 from checker.windows import windows
@@ -17,11 +18,10 @@ from checker.windows import windows
 def check(history: History) -> Verdict:
     """*Vacuous* without a window of a fault, without an op during one, or without any success."""
     faults = windows(history)
-    inv = np.flatnonzero((history.type == INVOKE) & (history.process >= 0))
-    done = history.partner[inv]
-    ok = int((history.type[done[done >= 0]] == OK).sum())
-    begun, ended = inv, np.where(done >= 0, done, len(history))
-    met = np.zeros(len(inv), np.bool_)
+    ops = asked(history)
+    ok = bool((ops.fate == OK).any())
+    begun, ended = ops.invoked, np.where(ops.completed >= 0, ops.completed, len(history))
+    met = np.zeros(len(ops), np.bool_)
     idle = []
     for fault in faults:
         during = (ended > fault.begin) & (
@@ -31,7 +31,7 @@ def check(history: History) -> Verdict:
         if not during.any():
             idle.append(fault.fault)
     overlapped = int(met.sum())
-    details = {"windows": len(faults), "idle windows": idle, "ops": len(inv), "met": overlapped}
+    details = {"windows": len(faults), "idle windows": idle, "ops": len(ops), "met": overlapped}
     if not faults:
         problem = "no fault was ever on"
     elif not ok:
@@ -39,6 +39,6 @@ def check(history: History) -> Verdict:
     elif not overlapped:
         problem = "no op was under way while a fault was on"
     else:
-        summary = f"{overlapped:,} of {plural(len(inv), 'op')} met {plural(len(faults), 'fault')}"
+        summary = f"{overlapped:,} of {plural(len(ops), 'op')} met {plural(len(faults), 'fault')}"
         return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
     return Verdict(outcome=Outcome.VACUOUS, summary=problem, details=details)

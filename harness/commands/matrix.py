@@ -26,6 +26,7 @@ from harness.matrix.markdown import page, problem, texts
 from harness.report.progress import Progress
 from harness.simulated import campaign
 from harness.tables import nearest
+from harness.transports import LOCAL
 from harness.trial import Trial
 from protocols import PROTOCOLS
 from workloads import WORKLOADS
@@ -51,7 +52,11 @@ OUTCOMES = {0: Outcome.VALID, 1: Outcome.INVALID}
 )  # fmt: skip
 @click.option(
     "--real", is_flag=True,
-    help="On hosts made here, one trial a cell, under partition,kill (and membership).",
+    help="On hosts, one trial a cell, under partition,kill (and membership).",
+)  # fmt: skip
+@click.option(
+    "--on", default=LOCAL, show_default=True, metavar="local|INVENTORY",
+    help="With --real: which hosts.",
 )  # fmt: skip
 @click.option(
     "--time", "time_ms", type=Duration(), default=str(REAL_TIME_MS // 1000), show_default=True,
@@ -79,6 +84,8 @@ def command(**given: Any) -> int:
       harness matrix --seeds 200 --kept matrix.jsonl --markdown docs/matrix.md
                                                          interrupted? once more goes on with it
     """
+    if given["on"] != LOCAL and not given["real"]:
+        raise UsageError("--on is for --real: a simulation has no hosts")
     check_names("protocol", given["protocols"], list(PROTOCOLS))
     check_names("--workload", given["workloads"], list(WORKLOADS))
     path: Path | None = given["markdown"]
@@ -159,7 +166,7 @@ def real(tallies: dict[Cell, Tally], given: dict[str, Any], kept: Kept) -> Itera
         name = name_of(cell, trial, "real")
         if name in kept.known:
             continue
-        words = shlex.split(trial.command("test"))[1:]
+        words = [*shlex.split(trial.command("test"))[1:], "--on", given["on"]]
         click.echo(f"harness {shlex.join(words)}", err=True)
         began = time.monotonic()
         code = subprocess.run(

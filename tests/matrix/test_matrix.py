@@ -170,7 +170,14 @@ def test_a_line_that_was_being_written_is_dropped_and_one_that_is_none_is_named(
 
 
 @pytest.mark.parametrize(
-    "words", [("abdd",), ("-w", "regster"), ("--markdown", "/no/where.md"), ("--kept", "/no/where")]
+    "words",
+    [
+        ("abdd",),
+        ("-w", "regster"),
+        ("--markdown", "/no/where.md"),
+        ("--kept", "/no/where"),
+        ("--on", "a.toml"),
+    ],
 )
 def test_what_there_is_not_is_a_sentence(words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError):
