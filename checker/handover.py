@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from checker.history import History
-from checker.phrases import plural
+from checker.phrases import of_node, plural
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
 from checker.windows import actions_of, value_of
@@ -25,7 +25,7 @@ def asked(history: History) -> bool:
 
 def check(history: History) -> Verdict:
     """*Vacuous* where no heir was seen to lead. ``details``: how many were ``asked`` for, and ``seen``."""
-    wanted = sum(1 for _ in _wanted(history))
+    wanted = list(_wanted(history))
     seen = 0
     for row in history.of_nemesis():
         proofs = value_of(history, row).get("proof")
@@ -33,18 +33,32 @@ def check(history: History) -> Verdict:
             action = proof.get("action") if isinstance(proof, Mapping) else None
             if isinstance(action, Mapping) and action.get("do") == LEAD:
                 seen += proof.get("bit") is True
-    details: dict[str, Json] = {"asked": wanted, "seen": seen}
+    details: dict[str, Json] = {"asked": len(wanted), "seen": seen}
     if not seen:
-        summary = (
-            f"no leader was seen to hand over, of {plural(wanted, 'time')} that it was asked for"
+        summary = f"no leader was seen to hand over, of {plural(len(wanted), 'time')} that it was asked for"
+        return Verdict(
+            outcome=Outcome.VACUOUS,
+            summary=summary,
+            evidence=tuple(dict.fromkeys(row for row, _ in wanted)),
+            explanation=tuple(
+                f"{_heir(node)} was asked to lead (row {row}), and was not seen to"
+                for row, node in wanted
+            ),
+            details=details,
         )
-        return Verdict(outcome=Outcome.VACUOUS, summary=summary, details=details)
-    summary = f"leadership was handed over {seen} of {plural(wanted, 'time')} that it was asked for"
+    summary = (
+        f"leadership was handed over {seen} of {plural(len(wanted), 'time')} that it was asked for"
+    )
     return Verdict(outcome=Outcome.VALID, summary=summary, details=details)
 
 
-def _wanted(history: History) -> Iterator[int]:
+def _heir(node: Json) -> str:
+    return of_node(node) if isinstance(node, int) else "a node"
+
+
+def _wanted(history: History) -> Iterator[tuple[int, Json]]:
+    """The rows in which a node was asked to lead, and which."""
     for row in history.of_nemesis():
         for action in actions_of(value_of(history, row)):
             if action.get("do") == LEAD:
-                yield row
+                yield row, action.get("node")
