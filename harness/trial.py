@@ -91,6 +91,10 @@ class Trial:
             raise UsageError(
                 f"protocol {self.protocol} has no option {unknown[0]!r}{nearest(unknown[0], known)}"
             )
+        if self.options.get("rejoin", "no") != "no" and not found.rejoins(self.cluster()):
+            raise UsageError(
+                f"protocol {self.protocol} has no way back without its disk: --option rejoin=no"
+            )
         return found
 
     def tested(self) -> type[Replica[object] | Product]:

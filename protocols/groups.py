@@ -61,6 +61,10 @@ class PaxosGroups(Host[Wrapped]):
             for i in range(self.map.groups)
         ]
 
+    @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        One.check(cluster)
+
     def key_map(self) -> KeyMap:
         return KeyMap(self.cluster.number("groups", len(self.nodes)))
 

@@ -35,7 +35,13 @@ from protocols.quorum_systems import QuorumSystem, parse
 
 
 class HPaxos(FPaxos):
-    """See the module. Options: those of ``multipaxos``."""
+    """See the module. Options: those of ``multipaxos``, but for ``rejoin`` and ``voter``."""
+
+    @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        super().check(cluster)
+        if "voter" in cluster.options:
+            raise ValueError("voter: whoever wants to leads, and asks nobody for a promise")
 
     sometimes = (  # type: ignore[assignment]  # fewer than its base has: who asks nobody cannot be told
         *(name for name in FPaxos.sometimes if name != CAUGHT_UP),

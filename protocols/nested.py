@@ -15,7 +15,7 @@ one step's: persisted first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import make_dataclass, replace
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -81,6 +81,32 @@ def carried(*kinds: type[Wrapped]) -> tuple[type, ...]:
     return tuple(cls for kind in kinds for cls in kind.wrappers.values())
 
 
+class Layered(Mapping[str, Json]):
+    """Options over others. They are asked for by name, and never looked through on the way: so an option that no
+    part asks for is known to be misspelt.
+    """
+
+    def __init__(self, over: Mapping[str, Json], under: Mapping[str, Json]) -> None:
+        self._over, self._under = over, under
+
+    def __getitem__(self, name: str) -> Json:
+        return self._over[name] if name in self._over else self._under[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._over or name in self._under
+
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.fromkeys([*self._over, *self._under])
+
+    def __len__(self) -> int:
+        return len({*self._over, *self._under})
+
+
+def some(options: Mapping[str, Json], names: Iterable[str]) -> dict[str, Json]:
+    """Those of the options that have these names."""
+    return {name: options[name] for name in names if name in options}
+
+
 def among(cluster: Cluster, nodes: Iterable[NodeId], options: Mapping[str, Json] = {}) -> Cluster:
     """The cluster that only these of its nodes are, with these options besides its own.
 
@@ -93,7 +119,7 @@ def among(cluster: Cluster, nodes: Iterable[NodeId], options: Mapping[str, Json]
         cluster,
         nodes=chosen,
         zones=tuple(zone[n] for n in chosen if n in zone),
-        options={**cluster.options, **options},
+        options=Layered(options, cluster.options),
     )
 
 

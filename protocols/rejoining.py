@@ -53,10 +53,20 @@ from typing import Any, cast
 
 from protocols.ballots import ZERO, Ballot
 from protocols.kernel import Cluster, Json, NodeId, Replica, record
+from protocols.quorum_systems import Quorums
 
 MODES = ("no", "passive", "force")
 
 MEMBERS_STAY = "refused: with rejoin=passive members change only where option members is given"
+
+
+def refuse_alone(quorums: Quorums, nodes: Iterable[NodeId]) -> None:
+    """Raises ValueError where a node is a quorum alone: nobody else can say what it had promised."""
+    if any(quorums.phase1(1 << node) or quorums.phase2(1 << node) for node in nodes):
+        raise ValueError(
+            "rejoin=passive: with these quorums one node decides or is elected alone, and what it has"
+            " forgotten nobody knows"
+        )
 
 
 LEAST = 3

@@ -28,6 +28,7 @@ COMPILED = (
     "protocols/leasing",
     "protocols/log",
     "protocols/membership",
+    "protocols/pace",
     "protocols/preferred",
     "protocols/quorum_systems",
     "protocols/quorums",

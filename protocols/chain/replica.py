@@ -31,7 +31,7 @@ from protocols.chain.reads import Reads
 from protocols.clients import Clients, named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.multipaxos import MultiPaxos
-from protocols.nested import Host, Part, Wrapped, carried
+from protocols.nested import Host, Part, Wrapped, carried, some
 from protocols.statemachine import COMMANDS, OUTDATED, READS, KeyValue, name_of
 
 TICK = 5
@@ -61,11 +61,15 @@ class Chain(Host[Message | Wrapped]):
         self.reach = 4 * self.batch * self.pipeline
         """How many updates a head lets in before the tail has them."""
         self.clients = Clients(capacity=1024, patience=100)
-        own = {name: value for name, value in cluster.options.items() if name in self.choices}
-        self.master = Master(id, replace(cluster, options=own))
+        self.master = Master(id, replace(cluster, options=some(cluster.options, self.choices)))
         self.part = self.add_part("master", MASTER, self.master)
         self.detector: Detector | None = None
         """Of the leader of the master."""
+
+    @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        if (read := cluster.options.get("read", "tail")) not in ("tail", "craq"):
+            raise ValueError(f"read={read}: it is one of tail, craq")
 
     # --- start and dispatch -----------------------------------------------------------------------
 

@@ -40,31 +40,12 @@ from protocols.multipaxos.messages import (
 )
 from protocols.multipaxos.verifying import Verifying
 from protocols.multipaxos.voters import voter_of
+from protocols.pace import pace, watches
 from protocols.preferred import preferred
-from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of
+from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of, refuse_alone
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
 from protocols.window import window_of
-
-TICK = 5
-"""Round trips between two signs of life of a leader, and before anything is sent again."""
-
-WATCH = 8
-"""Round trips between two looks at whether a leader is alive, at least, and nearly twice as many at most:
-two in vain make a candidate."""
-
-
-def pace(cluster: Cluster) -> tuple[int, int]:
-    """Options ``heartbeat`` and ``patience``: other numbers for these two. Raises ValueError where a
-    leader that lives would be taken for dead between two of its signs.
-    """
-    tick, watch = cluster.number("heartbeat", TICK), cluster.number("patience", WATCH)
-    if watch <= tick:
-        raise ValueError(
-            f"patience={watch}: it is more than heartbeat={tick}, or leaders never last"
-        )
-    return tick, watch
-
 
 HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known, Nay)
 """What a passive replica listens to (``protocols.rejoining``)."""
@@ -112,9 +93,7 @@ class MultiPaxos(Appending, Verifying):
         self.preferred = preferred(cluster)
         self.lease = Lease(self.quorums, id, margin(cluster), pace(cluster)[0])
         """What it holds as a leader."""
-        tick, watch = pace(cluster)
-        self.tick_ms = tick * cluster.rtt_ms
-        self.watch_ms = watch * cluster.rtt_ms, (2 * watch - 1) * cluster.rtt_ms
+        self.tick_ms, self.watch_ms = pace(cluster)[0] * cluster.rtt_ms, watches(cluster)
         self.timekeeper = Timekeeper(self.tick_ms)
         self.timed = LEASES if issubclass(self.machine, KeyValue) else frozenset[str]()
         self.overdue = 0
@@ -122,12 +101,13 @@ class MultiPaxos(Appending, Verifying):
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
-        cls.quorums_of(cluster)
+        quorums = cls.quorums_of(cluster)
+        if mode_of(cluster) == "passive":
+            refuse_alone(quorums, cluster.nodes)
         if cls.changes_members:
             first_members(cluster)
         cluster.truth("thrifty", default=False)
         preferred(cluster)
-        mode_of(cluster)
         margin(cluster)
         voter_of(cluster, cls.voters)
         pace(cluster)

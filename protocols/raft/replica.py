@@ -19,6 +19,8 @@ from protocols.handover import LEAD, heir_of
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.leasing import EXPIRE, LEASES, Timekeeper
 from protocols.membership import CHANGES, first_members
+from protocols.pace import pace, watches
+from protocols.preferred import preferred
 from protocols.raft.candidate import CONTESTED
 from protocols.raft.leadership import Leadership
 from protocols.raft.log import Entry
@@ -48,13 +50,6 @@ from protocols.statemachine import READS, TIMED_COMMANDS
 from protocols.transfer import Missing, part
 from protocols.window import window_of
 from protocols.wire import loads
-
-TICK = 5
-"""Round trips between two heartbeats, and before anything is sent again; and the length of a lease."""
-
-WATCH = 8, 15
-"""Round trips between two looks at whether a leader is alive: two in vain make a candidate. So a
-server that has heard of a leader votes for nobody else for 8 round trips or more."""
 
 WENT_BACK = "a leader went back in a follower's log"
 
@@ -88,7 +83,9 @@ class Raft(Appending, Returner):
         self.pipeline = self.cluster.number("pipeline", 4)
         self.announced = 0
         """The commitIndex that a leader last told the others."""
-        self.timekeeper = Timekeeper(TICK * cluster.rtt_ms)
+        self.preferred = preferred(cluster)
+        self.tick_ms, self.watch_ms = pace(cluster)[0] * cluster.rtt_ms, watches(cluster)
+        self.timekeeper = Timekeeper(self.tick_ms)
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
@@ -96,6 +93,8 @@ class Raft(Appending, Returner):
             raise ValueError(f"read={mode}: it is one of {', '.join(READ_MODES)}")
         first_members(cluster)
         mode_of(cluster)
+        pace(cluster)
+        preferred(cluster)
         retry_of(cluster)
         window_of(cluster, cluster.number("pipeline", 4))
 
@@ -103,9 +102,10 @@ class Raft(Appending, Returner):
 
     def on_start(self, durable: Mapping[str, Json]) -> None:
         self.load(durable)
-        rtt = self.cluster.rtt_ms
-        self.set_timer("tick", TICK * rtt)
-        self.set_timer("watch", WATCH[0] * rtt, WATCH[1] * rtt)
+        self.set_timer("tick", self.tick_ms)
+        self.set_timer("watch", *self.watch_ms)
+        if self.preferred == self.id and not durable:
+            self.stand()  # whoever has a leader by now does not listen
 
     def on_message(self, src: NodeId, msg: Message) -> None:
         match msg:
@@ -495,19 +495,18 @@ class Raft(Appending, Returner):
         return (
             self.read_mode == "lease"
             and confirmed >= lead.lease_round
-            and 0 <= self.now_ms - lead.lease_ms < TICK * self.cluster.rtt_ms
+            and 0 <= self.now_ms - lead.lease_ms < self.tick_ms
         )
 
     # --- timers -----------------------------------------------------------------------------------
 
     def on_timer(self, timer: str) -> None:
-        rtt = self.cluster.rtt_ms
         if timer == "tick":
-            self.set_timer("tick", TICK * rtt)
+            self.set_timer("tick", self.tick_ms)
             self.tick()
         else:
             assert timer == "watch", timer
-            self.set_timer("watch", WATCH[0] * rtt, WATCH[1] * rtt)
+            self.set_timer("watch", *self.watch_ms)
             self.watch()
 
     def tick(self) -> None:

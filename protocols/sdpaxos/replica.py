@@ -71,6 +71,8 @@ class SDPaxos(Returning):
             raise ValueError("reads take a turn: read=log is all that there is")
         if cluster.options.get("retry", "tick") != "tick":
             raise ValueError("commands are not sent to a leader: retry=tick is all that there is")
+        if cluster.number("reserve", 0, least=0):
+            raise ValueError("a sequencer has no entries of its own to keep places for: reserve=0")
 
     # --- start and dispatch -----------------------------------------------------------------------
 
@@ -139,6 +141,8 @@ class SDPaxos(Returning):
     def progress(self) -> None:
         """Propose commands, give out turns, execute; and again, if that opened the window."""
         while True:
+            if self.ejected:
+                return
             if self.back is None:
                 self.lead_commands()
             before = self.log.chosen
@@ -294,6 +298,7 @@ class SDPaxos(Returning):
             self.instances[place].chosen = True
             self.close(place)
         self.store.run(entry)
+        self.passed(log.chosen)
         if log.chosen % self.snapshot_every == 0:
             self.compact()
 
@@ -321,6 +326,8 @@ class SDPaxos(Returning):
     def on_missing(self, src: NodeId, msg: Missing) -> None:
         """Some O-instances, more than can be executed in a round trip, and what they stood for: that first."""
         log = self.log
+        if self.ejected:
+            return
         if msg.slot <= log.base:
             self.send(src, part(*self.snapshot, msg))
             return
@@ -338,7 +345,7 @@ class SDPaxos(Returning):
             self.send(src, Chosen(tuple(log.since(msg.slot, last)), log.chosen))
 
     def absorb(self, votes: Iterable[Vote], chosen: int) -> None:
-        if self.leads:
+        if self.leads or self.ejected:
             return
         for vote in votes:
             if vote.slot == self.log.chosen + 1 and vote.slot <= chosen:
@@ -354,6 +361,10 @@ class SDPaxos(Returning):
         for place in list(self.rounds):
             if self.instances.get(place) is None:
                 self.close(place)
+
+    def reinstate(self, slot: int, state: Json) -> None:
+        super().reinstate(slot, state)
+        self.trace_back()
 
     # --- time -------------------------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.leadership import Leadership
 from protocols.multipaxos.messages import Message as Paxos
 from protocols.multipaxos.messages import Preempted
-from protocols.multipaxos.replica import TICK
 from protocols.nested import wrapping
+from protocols.pace import TICK
 from protocols.policies import Demand, make
 from protocols.vpaxos.configuration import Config, Vertical
 

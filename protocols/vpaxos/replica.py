@@ -10,7 +10,7 @@ from protocols.ballots import ZERO
 from protocols.kernel import Cluster, Command, Fired, Json, NodeId, RequestId
 from protocols.keymap import KeyMap
 from protocols.multipaxos import MultiPaxos
-from protocols.nested import Host, Part, Wrapped, carried
+from protocols.nested import Host, Part, Wrapped, carried, some
 from protocols.policies import make
 from protocols.transactions import MULTI
 from protocols.vpaxos.configuration import MASTER, Config, Master, complete, first, reconfigure
@@ -47,8 +47,7 @@ class VPaxos(Host[Wrapped]):
         self.size = cluster.majority
         """Members of a configuration: F+1, of whom all vote."""
         kept = (*MultiPaxos.choices, "policy", "threshold")
-        own = {name: value for name, value in cluster.options.items() if name in kept}
-        inner = replace(cluster, options=own)
+        inner = replace(cluster, options=some(cluster.options, kept))
         self.groups = [
             self.group_class(id, inner, first(self.nodes, i, self.size))
             for i in range(self.map.groups)

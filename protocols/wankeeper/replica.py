@@ -10,7 +10,9 @@ from protocols.cells import Elsewhere, Ran
 from protocols.clients import Clients, named
 from protocols.kernel import Cluster, Command, Fired, Json, NodeId, RequestId
 from protocols.multipaxos import MultiPaxos
-from protocols.nested import Host, Part, Wrapped, among, carried, wrapping
+from protocols.nested import Host, Layered, Part, Wrapped, among, carried, wrapping
+from protocols.quorum_systems import by_majority
+from protocols.rejoining import mode_of, refuse_alone
 from protocols.statemachine import COMMANDS
 from protocols.transactions import MULTI
 from protocols.wankeeper.broker import RAN, Broker, Group, delivered, grant, release
@@ -49,7 +51,10 @@ class WanKeeper(Host[Wrapped]):
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
-        MultiPaxos.check(cluster)
+        cls.group_class.check(cluster)
+        if mode_of(cluster) == "passive":
+            for zone in zones_of(cluster):
+                refuse_alone(by_majority(zone.nodes), zone.nodes)
         zones_of(cluster)
         policy_of(cluster)
         if cluster.options.get("read") == "any":
@@ -66,7 +71,7 @@ class WanKeeper(Host[Wrapped]):
         """The requests that wait until something becomes of their key."""
         self.moved: dict[str, bool] = {}
         """The keys whose token has moved, or is to; True: who waits for it may ask again."""
-        options = {"read": "log", **cluster.options}
+        options = Layered(cluster.options, {"read": "log"})
         self.master = self.master_class(id, replace(cluster, options=options))
         self.groups = {
             place: self.group_class(id, among(cluster, zone.nodes))
@@ -90,7 +95,19 @@ class WanKeeper(Host[Wrapped]):
             raise ValueError(f"the zones were {durable['zones']}, and now are {zones}")
         if "zones" not in durable:
             self.persist("zones", zones)
-        self.start_parts(durable)
+        self.begin(durable)
+
+    @classmethod
+    def rejoins(cls, cluster: Cluster) -> bool:
+        return MultiPaxos.rejoins(cluster)
+
+    def on_lost(self) -> None:
+        """All that a node knows is in the two logs, each of which has its own way back."""
+        self.persist("zones", [[zone.name, *zone.nodes] for zone in self.zones])
+        self.begin({}, lost=True)
+
+    def begin(self, durable: Mapping[str, Json], *, lost: bool = False) -> None:
+        self.start_parts(durable, lost=lost)
         rtt = self.cluster.rtt_ms
         self.set_timer("tick", TICK * rtt)
         self.set_timer("prefer", PREFER[0] * rtt, PREFER[1] * rtt)
