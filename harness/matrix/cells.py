@@ -111,7 +111,15 @@ HEADINGS: Mapping[tuple[str, ...], str] = {
 REJOINING: tuple[Line, ...] = (
     *(
         Line(name, {"rejoin": "passive"}, nemeses=LOSSES, workloads=("register", "append"), nodes=3)
-        for name in ("multipaxos", "fpaxos", "kpaxos", "paxos-groups", "raft", "sdpaxos")
+        for name in (
+            "multipaxos",
+            "fpaxos",
+            "kpaxos",
+            "paxos-groups",
+            "raft",
+            "sdpaxos",
+            "wankeeper",
+        )
     ),
     *(
         Line(

@@ -37,7 +37,8 @@ Departures, and why they are safe:
 - A snapshot has no size or offset of bytes; each part is asked for by who installs it.
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
-their disk. ``read=lease`` alone assumes that no clock runs 8/5 times as fast as another, and that wall
+their disk. ``read=lease`` alone assumes that no clock runs ``patience`` (8) / ``heartbeat`` (5)
+times as fast as another, and that wall
 clocks do not jump back while a process is stopped. A node that comes back with an empty disk takes no
 part, but as ``rejoin`` says.
 """

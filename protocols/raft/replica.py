@@ -60,6 +60,7 @@ entry in the log."""
 
 class Raft(Appending, Returner):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (entries),
+    ``heartbeat`` and ``patience``: round trips (``protocols.pace``), ``leader``: who is to lead first,
     ``read``: index, lease or log, ``members``: how many of the nodes are members at first,
     ``rejoin``: no, passive or force (``protocols.rejoining``), ``retry``: tick, backoff or never
     (``protocols.appending``), ``window``: fixed or adaptive, and ``reserve``: how much of it is for the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protocols.kernel import Cluster, Command, Json, NodeId
 from protocols.multipaxos import MultiPaxos
+from protocols.sdpaxos import SDPaxos
 from protocols.statemachine import Answer, KeyValue
 
 EVERY = 60
@@ -26,6 +27,24 @@ class FlipsABit(MultiPaxos):
         return answer
 
 
+class SDPaxosFlipsABit(SDPaxos):
+    """A bit of one replica's memory flips, now and then, and nobody compares (Chandra 2007, section 6.2)."""
+
+    def passed(self, chosen: int) -> None:
+        if chosen % EVERY == 0 and self.id == self.nodes[-1]:
+            for key, value in self.store.values.items():
+                self.store.values[key] = flipped(value, chosen // EVERY)
+        super().passed(chosen)
+
+
+class SDPaxosFlippedAndVerified(SDPaxosFlipsABit):
+    """The same, and states are compared: no mutant."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.verify_every = EVERY // 3
+
+
 class FlippedAndVerified(FlipsABit):
     """The same, and states are compared, every so often: as it should be, so that it is no mutant. What is
     answered between a flip and the next comparison is wrong all the same."""
@@ -37,4 +56,5 @@ class FlippedAndVerified(FlipsABit):
 
 MUTANTS: dict[str, type[MultiPaxos]] = {
     "flips-a-bit": FlipsABit,
+    "sdpaxos-flips-a-bit": SDPaxosFlipsABit,
 }

@@ -10,6 +10,9 @@ from tests.mutants.verifying import MUTANTS
 ZOO = tuple(
     replace(mutant, name=mutant.name.replace("multipaxos/", "verifying/"))
     for mutant in kin("multipaxos", MUTANTS, "linearizable", {"flips-a-bit": (CALM, 10)})
+) + tuple(
+    replace(mutant, name=mutant.name.replace("sdpaxos/", "verifying/"))
+    for mutant in kin("sdpaxos", MUTANTS, "linearizable", {"sdpaxos-flips-a-bit": (CALM, 10)})
 )
 
 
