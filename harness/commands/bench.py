@@ -262,6 +262,11 @@ def protocols_of(given: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     for text in given:
         for word in [text] if "+" in text else text.split(","):
             name, *options = word.split("+")
+            if "," in name:
+                raise UsageError(
+                    f"-p {text}: who has options stands alone: "
+                    + " ".join(f"-p {each}" for each in text.split(","))
+                )
             names = list(PROTOCOLS) if name == ALL_PROTOCOLS else [name]
             told = dict(pair(option, f"--protocol {text}:") for option in options)
             found += [(name, told) for name in names]

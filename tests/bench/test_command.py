@@ -133,6 +133,7 @@ def test_a_load_phase_that_never_ends_measures_nothing(capsys: pytest.CaptureFix
         ("-p abd --on sim --wan wan5 --zones a,b", "no [[rtt]] between 'a' and 'b'"),
         ("-p abd --jobs 2", "it is for --on sim"),
         ("-p epaxso", "did you mean epaxos"),
+        ("-p abd,raft+read=log", "stands alone: -p abd -p raft+read=log"),
         ("-p abd+n", "write NAME=VALUE"),
         ("-p abd+pace=2", "has no option 'pace'"),
         ("-p abd -d zipfan:1", "there is no distribution 'zipfan'"),
