@@ -52,6 +52,21 @@ def leader(matrix: Matrix, at: int, size: int | None = None) -> Sites:
     return [row[at] + decides for row in matrix]
 
 
+def led_by(matrix: Matrix, leaders: Sequence[int]) -> Sites:
+    """The same where the keys that are asked for at node ``i`` are led by ``leaders[i]``."""
+    return [leader(matrix, at)[node] for node, at in enumerate(leaders)]
+
+
+def appointed(matrix: Matrix, leaders: Sequence[int], members: Sequence[Sequence[int]]) -> Sites:
+    """Vertical Paxos (Lamport 2009), where all of a configuration vote: those of who leads node ``i``'s keys are
+    ``members[i]``.
+    """
+    return [
+        matrix[node][at] + max(matrix[at][member] for member in members[node])
+        for node, at in enumerate(leaders)
+    ]
+
+
 def one_round(matrix: Matrix, size: int | None = None) -> Sites:
     """One round trip to the nearest quorum: EPaxos' fast path, a quorum read (PQR)."""
     n = len(matrix)

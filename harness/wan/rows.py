@@ -10,6 +10,7 @@ from harness.wan import forms, scripts
 from harness.wan.forms import Matrix, Sites
 from harness.wan.geography import round_trips_ms
 from harness.wan.scripts import Script
+from protocols.keymap import KeyMap
 
 WARM_MS, ELECTED_MS = 2_000, 9_000
 """Before the first measured op: after a leader that is named beforehand, and one that is found."""
@@ -21,6 +22,8 @@ SHORT = 6
 """Up to so many nodes SDPaxos takes its short path (``protocols.sdpaxos.fast``)."""
 LAN_MS = 1
 """A round trip within a zone."""
+KEEPING = 6
+"""Rounds after which a zone has the tokens of the keys that it alone asks for."""
 STREWN = 40
 """Rounds in which each other site's keys come as often as the next one's, at all localities."""
 
@@ -75,6 +78,7 @@ class Maker:
             self.mencius(),
             *self.wpaxos(),
             self.chain(),
+            *self.beyond(),
         ]
 
     def node(self, zone: str) -> int:
@@ -197,6 +201,62 @@ class Maker:
             forms.by_locality(self.matrix, forms.zones(self.places), 0, permille),
             scripts.script(turns, n, scripts.mixed(n, permille), first=True), fz="0", policy="none",
         )  # fmt: skip
+
+    # --- those that the literature's tables leave out -----------------------------------------------
+
+    def beyond(self) -> list[Row]:
+        """Each by the form of the protocol that it is made like."""
+        n, matrix = len(self.places), self.matrix
+        best = self.led()[0].options["leader"]
+        at, most = self.node(best), forms.majority(n)
+        reads = self.row(
+            f"Dynamo N={n}, R=W={most}, read", "dynamo", forms.one_round(matrix, most), self.apart(),
+            N=str(n),
+        )  # fmt: skip
+        return [
+            self.row(
+                f"Raft, leader {best}", "raft", forms.leader(matrix, at), self.apart(),
+                leader=best, read="log",
+            ),
+            self.row(
+                f"HPaxos, leader {best}", "hpaxos", forms.leader(matrix, at, n), self.apart(),
+                leader=best,
+            ),
+            self.row("Paxos, alone", "paxos", forms.two_rounds(matrix, most), self.alone()),
+            self.row("M2Paxos, own objects", "m2paxos", forms.one_round(matrix, most), self.apart()),
+            *self.grouped(),
+            self.kept(),
+            replace(reads, f="read"),
+        ]  # fmt: skip
+
+    def grouped(self) -> list[Row]:
+        """A log for each group of keys: where its leader is, is told by the map and the option."""
+        n, matrix = len(self.places), self.matrix
+        homes = [self.node(zone) for zone in self.zones]
+        ranges, hashes = KeyMap(len(homes), 1), KeyMap(n)
+        near = [homes[ranges.group_of(scripts.own(0, site))] for site in range(n)]
+        far = [hashes.group_of(scripts.own(0, site)) for site in range(n)]
+        few = (n - 1) // 2 + 1
+        voters = [[(first + i) % n for i in range(few)] for first in far]
+        return [
+            self.row("KPaxos, own range", "kpaxos", forms.led_by(matrix, near), self.apart()),
+            self.row("Paxos groups", "paxos-groups", forms.led_by(matrix, far), self.apart()),
+            self.row(
+                "Vertical Paxos",
+                "vpaxos",
+                forms.appointed(matrix, far, voters),
+                self.apart(warm_ms=ELECTED_MS),
+                policy="none",
+            ),
+        ]
+
+    def kept(self) -> Row:
+        """WanKeeper for keys whose token is in the zone, as it is once the zone has asked often enough."""
+        n = len(self.places)
+        turns = scripts.together(n, KEEPING + self.rounds, APART_MS, WARM_MS)
+        script = replace(scripts.script(turns, n), from_ms=WARM_MS + KEEPING * APART_MS)
+        predicted = forms.owned(self.matrix, forms.zones(self.places), 0)
+        return self.row("WanKeeper, own tokens", "wankeeper", predicted, script)
 
     # --- a chain ----------------------------------------------------------------------------------
 

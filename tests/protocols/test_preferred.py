@@ -11,6 +11,8 @@ from protocols.kernel import Cluster
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Prepare
 from protocols.preferred import preferred
+from protocols.raft import Raft
+from protocols.raft.messages import RequestVote
 from tests.transcript import Stage
 
 ZONES = "virginia,california,oregon,ireland,tokyo"
@@ -24,17 +26,19 @@ def test_it_asks_for_votes_as_it_starts_and_others_do_not() -> None:
     assert [replica.leader() for replica in stage.replicas.values()] == [1, 1, 1]
 
 
-def test_when_it_comes_back_it_waits_like_all() -> None:
-    stage = Stage(MultiPaxos, 3, {"leader": "n2"})
+@pytest.mark.parametrize(("protocol", "asks"), [(MultiPaxos, Prepare), (Raft, RequestVote)])
+def test_when_it_comes_back_it_waits_like_all(protocol, asks) -> None:
+    stage = Stage(protocol, 3, {"leader": "n2"})
     stage.start()
     stage.settle()
+    assert [replica.leader() for replica in stage.replicas.values()] == [1, 1, 1]
     stage.kill(1)
     stage.wires.clear()
     stage.start(1)
-    assert not any(isinstance(stage.codec.decode(text), Prepare) for w in stage.wires.values() for text in w)  # fmt: skip
+    assert not any(isinstance(stage.codec.decode(text), asks) for w in stage.wires.values() for text in w)  # fmt: skip
 
 
-@pytest.mark.parametrize("protocol", ["multipaxos", "fpaxos", "sdpaxos"])
+@pytest.mark.parametrize("protocol", ["multipaxos", "fpaxos", "sdpaxos", "raft"])
 @pytest.mark.parametrize("node", [0, 4])
 def test_nobody_else_leads_where_nothing_fails(protocol, node) -> None:
     trial = Trial(
@@ -61,6 +65,8 @@ def test_a_leader_that_dies_is_followed_by_another() -> None:
 
 
 def test_a_node_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UsageError, match="leader=mars"):
+        Trial(protocol="raft", options={"leader": "mars"}).replica()
     with pytest.raises(ValueError, match="leader=mars: it is one of n1, n2, eu"):
         preferred(Cluster((0, 1), ("eu", "eu"), options={"leader": "mars"}))
     with pytest.raises(UsageError, match="protocol multipaxos: leader=n9"):

@@ -48,6 +48,14 @@ def test_the_figures_of_the_five_regions(sites, figures, mean) -> None:
     assert forms.mean(sites) == pytest.approx(mean, abs=1.0)
 
 
+def test_each_site_s_keys_may_have_another_leader_and_other_voters() -> None:
+    three = [[0, 10, 4], [10, 0, 6], [4, 6, 0]]
+    assert forms.led_by(three, [0, 1, 2]) == forms.one_round(three, 2)
+    assert forms.led_by(three, [1, 1, 1]) == forms.leader(three, 1)
+    assert forms.led_by(three, [2, 0, 0]) == [4 + 4, 10 + 4, 4 + 4]
+    assert forms.appointed(three, [1, 1, 0], [[1, 0], [1, 2], [0]]) == [10 + 10, 6, 4]
+
+
 def test_the_worst_places_for_a_leader() -> None:
     assert forms.mean(forms.leader(FIVE, JP)) == pytest.approx(212, abs=1)
     assert forms.mean(forms.leader(FIVE, IR)) == pytest.approx(254, abs=1)

@@ -15,6 +15,7 @@ from harness.wan.measured import Result, result, simulated, trial_of
 from harness.wan.rows import Maker, Row, chosen, nearest_first
 from harness.wan.scripts import interferer
 from harness.wan.table import cells
+from protocols import PROTOCOLS
 
 FIVE = Maker("wan5", zones_of("wan5", 5), rounds=8)
 NINE = Maker("wan9", zones_of("wan9", 9), rounds=6)
@@ -41,7 +42,7 @@ def test_so_it_is_for_zones_of_several_nodes() -> None:
 
 def test_a_leader_that_is_elsewhere_is_seen() -> None:
     """Red: what is measured is not what the form is of."""
-    row = one(FIVE, "Paxos, leader oregon")
+    row = one(FIVE, "Multi-Paxos, leader oregon")
     moved = replace(row, options={**row.options, "leader": "virginia"})
     result = simulated(moved, "wan5", FIVE.zones, "3")
     assert not result.within(0.10, slack_ms=2)
@@ -109,8 +110,12 @@ def test_no_op_waits_for_a_client() -> None:
 
 def test_rows_are_chosen_by_a_word_of_their_names() -> None:
     assert [r.name for r in chosen(FIVE.all(), ["abd", "MENCIUS"])] == ["ABD", "Mencius"]
-    with pytest.raises(UsageError, match=r"no row has 'raft' in its name: Multi-Paxos, leader"):
-        chosen(FIVE.all(), ["raft"])
+    with pytest.raises(UsageError, match=r"no row has 'zab' in its name: Multi-Paxos, leader"):
+        chosen(FIVE.all(), ["zab"])
+
+
+def test_each_protocol_has_a_row() -> None:
+    assert {row.protocol for row in FIVE.all()} == set(PROTOCOLS)
 
 
 # --- the command ------------------------------------------------------------------------------------
@@ -175,10 +180,14 @@ def test_shapes_that_a_user_would_assert() -> None:
         return forms.mean(found)
 
     fast, abd = mean_of("fast path"), mean_of("ABD")
-    leaders = {zone: mean_of(f"Paxos, leader {zone}") for zone in FIVE.zones if zone != "oregon"}
+    leaders = {
+        zone: mean_of(f"Multi-Paxos, leader {zone}") for zone in FIVE.zones if zone != "oregon"
+    }
     assert all(fast < ms for ms in leaders.values())
     slow = simulated(one(FIVE, "slow path"), "wan5", FIVE.zones, "3").measured[1]
-    led = simulated(one(FIVE, "Paxos, leader california"), "wan5", FIVE.zones, "3").measured[1]
+    led = simulated(one(FIVE, "Multi-Paxos, leader california"), "wan5", FIVE.zones, "3").measured[
+        1
+    ]
     assert (slow or 0) > 1.5 * (led or 999), "at the leader's site"
     assert abd == pytest.approx(2 * fast, rel=0.05)
     assert mean_of("Mencius") > fast
