@@ -36,6 +36,7 @@ COMPILED = (
     "protocols/statemachine",
     "protocols/transactions",
     "protocols/transfer",
+    "protocols/verifying",
     "protocols/window",
     "protocols/epaxos",
     "protocols/multipaxos",

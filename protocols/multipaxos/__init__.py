@@ -31,7 +31,7 @@ Every command takes a slot, and a replica executes slots in order: linearizable.
 - **Commands on their way** (options ``retry``, ``window``, ``reserve``): ``appending``, ``window``.
 - **Without its disk** (option ``rejoin``) a node comes back passive, and votes again when nothing that
   it forgot can matter (``protocols.rejoining``).
-- **Verification** (option ``verify``): states are compared, and one that differs is ejected (``verifying``).
+- **Verification** (option ``verify``): states are compared, and one that differs is ejected (``protocols.verifying``).
 
 Departures, and why they are safe:
 

@@ -10,6 +10,7 @@ from protocols.kernel import Command, Json, RequestId, record
 from protocols.log import Vote
 from protocols.rejoining import Known, Rejoin
 from protocols.transfer import Missing, Snapshot
+from protocols.verifying import Digest, Restore
 
 
 @record
@@ -143,24 +144,6 @@ class Sworn:
 
     promise: Promise
     lives: tuple[int, ...]
-
-
-@record
-class Digest:
-    """What the sender's state is after ``slot``, in short."""
-
-    slot: int
-    value: str
-
-
-@record
-class Restore:
-    """The sender has ejected its state, and asks for the receiver's (a ``Snapshot``). It has ``offset``
-    characters of the one at slot ``snapshot``.
-    """
-
-    snapshot: int
-    offset: int
 
 
 Message: TypeAlias = (

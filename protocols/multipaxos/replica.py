@@ -25,7 +25,6 @@ from protocols.multipaxos.messages import (
     Ask,
     Chosen,
     Commit,
-    Digest,
     Granted,
     Inquire,
     Lend,
@@ -33,18 +32,18 @@ from protocols.multipaxos.messages import (
     Preempted,
     Prepare,
     Promise,
-    Restore,
     Sworn,
     Told,
     Yield,
 )
-from protocols.multipaxos.verifying import Verifying
+from protocols.multipaxos.verifying import Verifier
 from protocols.multipaxos.voters import voter_of
 from protocols.pace import pace, watches
 from protocols.preferred import preferred
 from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of, refuse_alone
 from protocols.statemachine import TIMED_COMMANDS, Answer, KeyValue
 from protocols.transfer import Missing, Snapshot
+from protocols.verifying import Digest, Restore
 from protocols.window import window_of
 
 HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known, Nay)
@@ -58,7 +57,7 @@ READ_MODES = ("log", "leader", "quorum", "any")
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
 
 
-class MultiPaxos(Appending, Verifying):
+class MultiPaxos(Appending, Verifier):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (slots),
     ``read``: log, leader, quorum or any, ``thrifty``: true or false, ``leader``: the node that
     is to lead first (``protocols.preferred``), ``members``: how many of the nodes are members at first,

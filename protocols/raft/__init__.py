@@ -22,6 +22,7 @@ and Practice", dissertation, Stanford, 2014.
 - **Handing over** (dissertation 3.10; ``TimeoutNow``, command ``lead``): see ``protocols.handover``.
 - **Without its disk** (option ``rejoin``) a server comes back passive, and votes and is counted again when
   nothing that it forgot can matter (``rejoining``).
+- **Verification** (option ``verify``): states are compared, and one that differs is ejected (``protocols.verifying``).
 - **Clients** (8; dissertation 6): a command goes to the leader (``Forward``), again at each tick until
   it is applied at the server whose client asked, which then answers. Sessions make it run once.
 - **Reads** (dissertation 6.4; ``ReadIndex``, ``ReadAt``): take no entry, but a heartbeat that a

@@ -11,6 +11,7 @@ from protocols.kernel import RequestId, record
 from protocols.raft.log import Entry
 from protocols.rejoining import Known, Rejoin
 from protocols.transfer import Missing, Snapshot
+from protocols.verifying import Digest, Restore
 
 
 @record
@@ -172,6 +173,9 @@ Message: TypeAlias = (
     | Known
     | Sworn
     | TimeoutNow
+    | Digest
+    | Restore
+    | Snapshot
 )
 MESSAGES: tuple[type, ...] = (
     RequestVote,
@@ -193,4 +197,7 @@ MESSAGES: tuple[type, ...] = (
     Known,
     Sworn,
     TimeoutNow,
+    Digest,
+    Restore,
+    Snapshot,
 )

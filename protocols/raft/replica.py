@@ -43,11 +43,12 @@ from protocols.raft.messages import (
     Unread,
     Vote,
 )
-from protocols.raft.rejoining import Returner
 from protocols.raft.server import INSTALLED, OVERWRITTEN
+from protocols.raft.verifying import Verifier
 from protocols.rejoining import MEMBERS_STAY, Known, Rejoin, mode_of
 from protocols.statemachine import READS, TIMED_COMMANDS
-from protocols.transfer import Missing, part
+from protocols.transfer import Missing, Snapshot, part
+from protocols.verifying import Digest, Restore
 from protocols.window import window_of
 from protocols.wire import loads
 
@@ -58,10 +59,10 @@ READ_MODES = ("index", "lease", "log")
 entry in the log."""
 
 
-class Raft(Appending, Returner):
+class Raft(Appending, Verifier):
     """See the package. Options: ``batch``, ``pipeline``, ``snapshot_every`` and ``keep`` (entries),
     ``heartbeat`` and ``patience``: round trips (``protocols.pace``), ``leader``: who is to lead first,
-    ``read``: index, lease or log, ``members``: how many of the nodes are members at first,
+    ``verify``: after how many entries states are compared, ``read``: index, lease or log, ``members``: how many of the nodes are members at first,
     ``rejoin``: no, passive or force (``protocols.rejoining``), ``retry``: tick, backoff or never
     (``protocols.appending``), ``window``: fixed or adaptive, and ``reserve``: how much of it is for the
     ends of clients' leases (``protocols.window``).
@@ -148,6 +149,12 @@ class Raft(Appending, Returner):
                 self.on_rejoin(src, msg)
             case Known():
                 self.on_known(src, msg)
+            case Digest():
+                self.compare(src, msg.slot, msg.value)
+            case Restore():
+                self.on_restore(src, msg)
+            case Snapshot():
+                self.on_gift(msg)
             case _:
                 assert_never(msg)
 
@@ -231,7 +238,7 @@ class Raft(Appending, Returner):
         """
         index = lead.match_of(self.majority, self.log.last)
         if self.may_commit(lead, index):
-            while self.log.commit < index:
+            while self.log.commit < index and not self.ejected:
                 lead.passed(self.log[self.log.commit + 1].command)
                 self.advance()
 
@@ -398,6 +405,9 @@ class Raft(Appending, Returner):
         elif command.f in CHANGES or command.f == LEAD:
             self.submit([command])
             self.reply(request, None)
+        elif self.ejected:  # whoever waits is answered when there is a state again
+            if self.clients.add(request, command):
+                self.submit([command])
         elif command.f not in READS and self.store.ran(command):
             self.answer(request, self.store.run(command))
         elif self.is_out() and self.following is None:
@@ -514,6 +524,8 @@ class Raft(Appending, Returner):
         """Heartbeats, and send again whatever may have been lost since the last tick."""
         if self.back is not None:
             self.ask_back(self.back)
+        if self.ejected:
+            self.ask_state()
         if self.leadership is not None:
             self.keep_time()
             self.remind(self.leadership)

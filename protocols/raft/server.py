@@ -208,6 +208,10 @@ class Server(Serving[Message]):
         self.renewed(self.configs.newest)
         if self.is_out():
             self.left()
+        self.answer_what_ran()
+
+    def answer_what_ran(self) -> None:
+        """Another's state was taken over: tell the clients whose commands it has applied."""
         for command in self.clients.commands():
             if command.f not in READS and self.store.ran(command):
                 self.answer(self.clients.pop(command), self.store.run(command))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protocols.kernel import Cluster, Command, Json, NodeId
 from protocols.multipaxos import MultiPaxos
+from protocols.raft import Raft
 from protocols.sdpaxos import SDPaxos
 from protocols.statemachine import Answer, KeyValue
 
@@ -25,6 +26,25 @@ class FlipsABit(MultiPaxos):
             for key, value in self.store.values.items():
                 self.store.values[key] = flipped(value, slot // EVERY)
         return answer
+
+
+class RaftFlipsABit(Raft):
+    """A bit of one server's memory flips, now and then, and nobody compares (Chandra 2007, section 6.2)."""
+
+    def run(self, command: Command) -> Answer:
+        answer = super().run(command)
+        if self.log.commit % EVERY == 0 and self.id == self.nodes[-1]:
+            for key, value in self.store.values.items():
+                self.store.values[key] = flipped(value, self.log.commit // EVERY)
+        return answer
+
+
+class RaftFlippedAndVerified(RaftFlipsABit):
+    """The same, and states are compared: no mutant."""
+
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        self.verify_every = EVERY // 3
 
 
 class SDPaxosFlipsABit(SDPaxos):
@@ -56,5 +76,6 @@ class FlippedAndVerified(FlipsABit):
 
 MUTANTS: dict[str, type[MultiPaxos]] = {
     "flips-a-bit": FlipsABit,
+    "raft-flips-a-bit": RaftFlipsABit,
     "sdpaxos-flips-a-bit": SDPaxosFlipsABit,
 }

@@ -10,8 +10,7 @@ from harness.trial import Trial
 from harness.zoo.hunt import judged
 from protocols.kernel import Command
 from protocols.multipaxos import MultiPaxos
-from protocols.multipaxos.messages import Digest
-from protocols.multipaxos.verifying import digest
+from protocols.verifying import Digest, digest
 from protocols.wire import dumps
 from tests.mutants.trials import CALM, STORM
 from tests.transcript import Stage
@@ -127,18 +126,26 @@ def test_without_the_option_nobody_compares():
 
 
 @pytest.mark.parametrize(
-    "name", ["FlipsABit", "FlippedAndVerified", "SDPaxosFlipsABit", "SDPaxosFlippedAndVerified"]
+    "name",
+    [
+        "FlipsABit",
+        "FlippedAndVerified",
+        "RaftFlipsABit",
+        "RaftFlippedAndVerified",
+        "SDPaxosFlipsABit",
+        "SDPaxosFlippedAndVerified",
+    ],
 )
 def test_a_bit_that_flips_is_gone_only_where_states_are_compared(name):
     mutant = f"tests.mutants.verifying:{name}"
     trial = replace(CALM, protocol=mutant, workload="counter", rate=150, seed="flip")
     ends = play(trial).history.rows[-1].time_ns
     nodes = states_at(setup_of(trial), ends)
-    same = len({digest(node.replica.picture()) for node in nodes}) == 1
+    same = len({digest(node.replica.store.snapshot()) for node in nodes}) == 1
     assert same is name.endswith("FlippedAndVerified")
 
 
-@pytest.mark.parametrize("protocol", ["multipaxos", "sdpaxos", "wankeeper", "kpaxos"])
+@pytest.mark.parametrize("protocol", ["multipaxos", "raft", "sdpaxos", "wankeeper", "kpaxos"])
 def test_it_finds_nothing_where_nothing_is_wrong(protocol):
     trial = replace(STORM, protocol=protocol, options={"verify": "5", "snapshot_every": "20"})
     for seed in range(3):

@@ -8,11 +8,13 @@ from tests.mutants.trials import CALM, kin
 from tests.mutants.verifying import MUTANTS
 
 ZOO = tuple(
-    replace(mutant, name=mutant.name.replace("multipaxos/", "verifying/"))
-    for mutant in kin("multipaxos", MUTANTS, "linearizable", {"flips-a-bit": (CALM, 10)})
-) + tuple(
-    replace(mutant, name=mutant.name.replace("sdpaxos/", "verifying/"))
-    for mutant in kin("sdpaxos", MUTANTS, "linearizable", {"sdpaxos-flips-a-bit": (CALM, 10)})
+    replace(mutant, name=f"verifying/{name}")
+    for twin, name in (
+        ("multipaxos", "flips-a-bit"),
+        ("raft", "raft-flips-a-bit"),
+        ("sdpaxos", "sdpaxos-flips-a-bit"),
+    )
+    for mutant in kin(twin, MUTANTS, "linearizable", {name: (CALM, 10)})
 )
 
 
