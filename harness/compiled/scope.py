@@ -15,9 +15,13 @@ SOURCES = ("protocols", "workloads", "checker", "nemesis", "harness/sim", "harne
 
 COMPILED = (
     "harness/sim",
+    "workloads/append",
+    "workloads/cas",
     "workloads/context",
+    "workloads/counter",
     "workloads/generators",
     "workloads/register",
+    "workloads/sets",
     "protocols/kernel",
     "protocols/abd",
     "protocols/amnesia",
@@ -38,8 +42,12 @@ COMPILED = (
     "protocols/transfer",
     "protocols/verifying",
     "protocols/window",
+    "protocols/fpaxos",
     "protocols/epaxos",
+    "protocols/m2paxos",
+    "protocols/mencius",
     "protocols/multipaxos",
+    "protocols/paxos",
     "protocols/raft",
 )
 """Modules, or folders with all modules in them, but for packages' ``__init__`` and what is ``LEFT``."""
@@ -51,6 +59,8 @@ LEFT = {
     "protocols/wire": "it reads annotations while it runs",
     "protocols/text": "it calls what is written in C",
     "protocols/nested": "it makes classes while it runs; so are all protocols that are hosts of others",
+    "protocols/sdpaxos": "its store is another than its base's, which native fields cannot say",
+    "protocols/wpaxos": "it makes classes while it runs",
 }
 """Modules that begin so, and why."""
 
