@@ -198,6 +198,10 @@ class Cell:
     nemesis: str
 
     @property
+    def name(self) -> tuple[str, str, str]:
+        return self.line.name, self.workload, self.nemesis
+
+    @property
     def expected(self) -> Outcome:
         return Outcome.INVALID if self.workload in self.line.breaks else Outcome.VALID
 

@@ -34,7 +34,7 @@ class Known:
 
 def name_of(cell: Cell, trial: Trial, where: str) -> Name:
     """The name of a cell's trial."""
-    return cell.line.name, cell.workload, cell.nemesis, str(trial.seed), where
+    return *cell.name, str(trial.seed), where
 
 
 class Kept:

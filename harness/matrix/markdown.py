@@ -19,7 +19,8 @@ def _head(tallies: Sequence[Tally], about: str) -> Iterator[str]:
     yield ""
     yield "Made by `harness matrix --markdown docs/matrix.md`; do not edit."
     yield ""
-    yield f"{about} {good} of {len(tallies)} cells are as they must be."
+    played = sum(bool(tally.counts) for tally in tallies)
+    yield f"{about} {good} of {played} cells are as they must be."
     yield ""
     yield (
         "A cell says how its trials ended. Where a protocol does not claim what a workload asks, by "

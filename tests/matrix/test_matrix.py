@@ -149,6 +149,7 @@ def test_what_is_kept_is_not_played_again_and_counts(
     code, output = run(*asked, "--seeds", "2")
     assert code == 0
     assert "2 valid" in output
+    assert "2 valid" in run(*asked, "--seeds", "0")[1]
     assert run(*asked, "--seeds", "20")[0] == 1
     assert len(file.read_text().splitlines()) == 20
 
