@@ -3,19 +3,11 @@
 The rules are those of ``protocols.rejoining`` and ``protocols.raft.rejoining``.
 """
 
-from dataclasses import replace
-
 import pytest
 
-from harness.trial import Trial
-from harness.zoo.hunt import judged
-from protocols.amnesia import Amnesiac, new_replica
-from protocols.kernel import Cluster, Command
 from protocols.raft import Raft
 from protocols.raft.messages import Appended, Sworn, Vote
-from protocols.rejoining import MEMBERS_STAY
 from tests.mutants.rejoin import RaftBelievesItsLog, RaftCountsCopies
-from tests.mutants.trials import STORM
 from tests.protocols.disks import Disks, come_back
 
 
@@ -28,12 +20,6 @@ def looks_in_vain(stage, *nodes):
     for _ in range(2):
         for node in nodes:
             stage.fire(node, "watch")
-
-
-def test_without_the_option_it_is_silent_for_good():
-    assert isinstance(new_replica(Raft, 0, Cluster((0, 1, 2)), lost=True), Amnesiac)
-    with pytest.raises(Exception, match="rejoin=maybe: it is one of no, passive, force"):
-        Trial(protocol="raft", options={"rejoin": "maybe"}).replica()
 
 
 def test_while_it_is_passive_it_copies_and_is_not_counted_and_votes_for_nobody():
@@ -56,54 +42,6 @@ def test_while_it_is_passive_it_copies_and_is_not_counted_and_votes_for_nobody()
     assert not stage.said_by(2, (Vote, Sworn, Appended))
 
 
-def test_it_is_counted_again_when_it_has_what_the_leader_had():
-    stage = staged()
-    for value in range(5):
-        stage.write(0, value)
-        stage.settle()
-    stage.lose(2)
-    come_back(stage, 2)
-    server = stage.replicas[2]
-    assert server.back is None
-    assert server.log.commit == 6
-    assert (server.term, server.voted_for) == (stage.replicas[0].term, 0)
-    assert stage.replicas[0].lives == server.lives == [0, 0, 1]
-    stage.kill(1)
-    stage.write(0, 9)
-    stage.settle(0, 2)
-    assert stage.replicas[0].log.commit == 7, "it is one of a majority"
-
-
-def test_it_comes_back_by_a_snapshot_too():
-    stage = staged(snapshot_every="3", keep="0")
-    for value in range(8):
-        stage.write(0, value)
-        stage.settle()
-    stage.lose(2)
-    for _ in range(3):
-        stage.fire(2, "tick")
-        stage.settle()
-        stage.fire(0, "tick")
-        stage.settle()
-    assert stage.replicas[2].back is None
-    assert stage.replicas[2].store.snapshot() == stage.replicas[0].store.snapshot()
-
-
-def test_a_restart_on_the_way_back_does_not_end_it():
-    stage = staged()
-    stage.write(0, 1)
-    stage.settle()
-    stage.lose(2)
-    stage.kill(2)
-    stage.start(2)
-    assert stage.replicas[2].back is not None
-    come_back(stage, 2)
-    assert stage.replicas[2].back is None
-    stage.kill(2)
-    stage.start(2)
-    assert stage.replicas[2].back is None
-
-
 def test_who_loses_another_disk_on_the_way_back_is_written_to_from_the_beginning():
     stage = staged()
     stage.write(0, 1)
@@ -120,12 +58,6 @@ def test_who_loses_another_disk_on_the_way_back_is_written_to_from_the_beginning
     assert stage.replicas[2].log.last == 2
     come_back(stage, 2)
     assert stage.replicas[2].back is None
-
-
-def test_members_stay_while_forgetting_is_allowed():
-    stage = staged()
-    request = stage.request(0, Command("leave", "", [2, 0]))
-    assert (stage.replies[request].ok, stage.replies[request].value) == (False, MEMBERS_STAY)
 
 
 LOGGED = {"members": "5"}
@@ -210,35 +142,6 @@ def test_where_it_counts_before_that_the_next_leader_has_not_heard_of_it():
     assert stage.replicas[3].log[2].command != stage.replicas[0].log[2].command
 
 
-def test_members_change_while_disks_are_lost():
-    stage = staged(4, members="3")
-    stage.write(0, 1)
-    stage.settle()
-    stage.lose(2)
-    stage.lose(3)
-    for _ in range(4):
-        for node in (0, 2, 3):
-            stage.fire(node, "tick")
-        stage.settle()
-    assert stage.replicas[2].back is None
-    assert stage.replicas[3].back is not None, "nobody writes to a spare"
-    for _ in range(6):
-        version, _ = stage.replicas[0].membership()
-        stage.request(0, Command("join", "", [3, version]))
-        for node in (0, 3):
-            stage.fire(node, "tick")
-        stage.settle()
-    assert stage.replicas[3].back is None
-    assert stage.replicas[3].membership()[1] == (0, 1, 2, 3)
-    newest = stage.replicas[0].configs.newest
-    assert (newest.life(2), newest.life(3)) == (1, 1)
-    for node in (3, 2):
-        version, _ = stage.replicas[0].membership()
-        stage.request(0, Command("leave", "", [node, version]))
-        stage.settle()
-    assert stage.replicas[0].membership()[1] == (0, 1, 2), "of two none can lose its disk"
-
-
 @pytest.mark.parametrize("options", [{}, LOGGED], ids=["kept by enough", "in the log"])
 def test_a_vote_of_a_former_life_is_void_for_who_hears_of_the_new_one(options):
     stage, kept = vote_under_way(Raft, **options)
@@ -264,15 +167,3 @@ def test_a_vote_of_a_former_life_is_void_for_who_hears_of_the_new_one(options):
         stage.deliver(2, 3)
     assert stage.replicas[3].leadership is None
     assert stage.replicas[3].lives[4] == 1, "n2 has told it"
-
-
-def test_a_server_that_is_wiped_again_and_again_harms_nobody():
-    trial = replace(
-        STORM,
-        protocol="raft",
-        nodes=5,
-        nemesis="wipe,partition,kill",
-        options={"rejoin": "passive", "snapshot_every": "20", "keep": "5"},
-    )
-    for seed in range(2):
-        assert judged(replace(trial, seed=str(seed))).objections == ()

@@ -1,14 +1,6 @@
 """An SDPaxos replica without its disk comes back: the rules of ``protocols.sdpaxos.rejoining``, a test each."""
 
-from dataclasses import replace
-
-import pytest
-
-from harness.errors import UsageError
-from harness.trial import Trial
-from harness.zoo.hunt import judged
-from protocols.amnesia import Amnesiac, new_replica
-from protocols.kernel import Cluster, Command
+from protocols.kernel import Command
 from protocols.multipaxos.messages import Accepted
 from protocols.sdpaxos import SDPaxos
 from protocols.sdpaxos.instances import first_ballot
@@ -18,7 +10,6 @@ from tests.mutants.rejoin import (
     SDPaxosForgetsItsRow,
     SDPaxosSkipsTheRows,
 )
-from tests.mutants.trials import STORM
 from tests.protocols.disks import Disks, come_back
 from tests.transcript import assert_golden
 
@@ -47,14 +38,6 @@ def only(stage, src, *dsts):
 
 def values(stage, node):
     return stage.replicas[node].store.values.get("x", [])
-
-
-def test_without_the_option_it_is_silent_for_good():
-    assert isinstance(new_replica(SDPaxos, 0, Cluster((0, 1, 2)), lost=True), Amnesiac)
-    passive = Cluster((0, 1, 2), options={"rejoin": "passive"})
-    assert isinstance(new_replica(SDPaxos, 0, passive, lost=True), SDPaxos)
-    with pytest.raises(UsageError, match="rejoin=maybe: it is one of no, passive, force"):
-        Trial(protocol="sdpaxos", options={"rejoin": "maybe"}).replica()
 
 
 def test_while_it_is_passive_it_votes_in_neither_kind_of_instance_and_leads_no_commands():
@@ -241,19 +224,3 @@ def test_where_it_is_a_majority_has_never_heard_of_what_was_chosen():
     stage = late_vote(SDPaxosCountsOldVotes)
     assert stage.replicas[1].instances[1, 1].chosen
     assert all(stage.replicas[node].instances.get((1, 1)) is None for node in (0, 3, 4))
-
-
-# --- chance ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [3, 5])
-def test_a_replica_that_is_wiped_again_and_again_harms_nobody(n):
-    trial = replace(
-        STORM,
-        protocol="sdpaxos",
-        nodes=n,
-        nemesis="wipe,partition,kill",
-        options={"rejoin": "passive", "snapshot_every": "20", "keep": "5"},
-    )
-    for seed in range(3):
-        assert judged(replace(trial, seed=str(seed))).objections == ()

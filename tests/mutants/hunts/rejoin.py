@@ -115,15 +115,15 @@ ZOO = (
 
 ELUSIVE = {
     "rejoin/counts-old-promises": "a promise of a former life must come late, after its node has voted"
-    " again; tests/protocols/test_rejoining.py plays it step by step",
+    " again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/active-before-its-era": "a promise of the former life must be under way, and the next leader have heard of"
-    " the new one, and not that it was decided; tests/protocols/test_rejoining.py plays it step by step",
+    " the new one, and not that it was decided; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/counts-former-members": "a promise of a former life must come late, after its node has voted"
-    " again; tests/protocols/test_rejoining.py plays it step by step",
+    " again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/raft-believes-its-log": "a vote of a former life must come after its server has acknowledged its"
     " next one; tests/protocols/test_raft_rejoining.py plays it step by step",
     "rejoin/skips-the-adopted": "a new leader must have adopted more than a window, and be deposed before it has"
-    " proposed it again; tests/protocols/test_rejoining.py plays it step by step",
+    " proposed it again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/sdpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
     " tests/protocols/test_sdpaxos_rejoining.py plays it step by step",
     "rejoin/raft-counts-copies": "a vote of a former life must win after its server has copied entries;"
