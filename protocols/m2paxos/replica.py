@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, assert_never
 
 from protocols.ballots import ZERO, owner
-from protocols.clients import Clients, Serving, name, named
+from protocols.clients import Clients, name
+from protocols.executing import Executing
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.m2paxos.catchup import BATCH, CatchUp
 from protocols.m2paxos.messages import (
@@ -30,14 +31,14 @@ from protocols.m2paxos.messages import (
 from protocols.m2paxos.objects import Entry, Ledger
 from protocols.m2paxos.proposer import CAPACITY, Proposer
 from protocols.m2paxos.sometimes import SOMETIMES
-from protocols.statemachine import COMMANDS, READS, KeyValue, name_of
+from protocols.statemachine import READS, KeyValue, name_of
 from protocols.transfer import Missing, Snapshot
 
 TICK = 3
 """Round trips between two ticks of the one timer."""
 
 
-class M2Paxos(Serving[Message]):
+class M2Paxos(Executing[Message]):
     """See the package. Options: ``batch`` (commands), ``snapshot_every`` and ``keep`` (proposals)."""
 
     messages = MESSAGES
@@ -126,16 +127,9 @@ class M2Paxos(Serving[Message]):
     # --- clients ----------------------------------------------------------------------------------
 
     def on_request(self, request: RequestId, command: Command) -> None:
-        command = named(command, self.id, request)
-        if command.f not in READS and self.store.ran(command):
-            self.answer(request, self.store.run(command))
-        elif (
-            command.f not in COMMANDS
-            or len(self.proposer.pending) >= CAPACITY
-            or not self.clients.add(request, command)
-        ):
-            self.reply(request, "refused: no such command, or too many", ok=False)
-        elif self.proposer.route(command):
+        full = len(self.proposer.pending) >= CAPACITY
+        asked = self.admit(request, command, full=full)
+        if asked is not None and self.proposer.route(asked):
             self.proposer.pump()
 
     def on_forward(self, src: NodeId, msg: Forward) -> None:
@@ -294,9 +288,7 @@ class M2Paxos(Serving[Message]):
     def installed(self) -> None:
         """A snapshot was merged: go on from there; answer what it has run of ours."""
         self.proposer.passed()
-        for command in self.clients.commands():
-            if command.f not in READS and self.store.ran(command):
-                self.answer(self.clients.pop(command), self.store.run(command))
+        self.answer_what_ran()
         for key in list(self.ledger.objects):
             self.run_from(key)
         self.proposer.pump()

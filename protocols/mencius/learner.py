@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from protocols.clients import Clients, Name, Serving, name
-from protocols.kernel import Cluster, Command, Json, NodeId
+from protocols.clients import Clients
+from protocols.executing import Executing
+from protocols.kernel import Cluster, Json, NodeId
+from protocols.line import Line
 from protocols.mencius.messages import Batch, Chosen, Message
 from protocols.mencius.slots import PREFIX, Durable, Slots
-from protocols.statemachine import COMMANDS, READS, KeyValue, name_of
+from protocols.statemachine import KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads
 
@@ -28,7 +29,7 @@ class Suggestion:
     waited: bool = False
 
 
-class Learner(Serving[Message]):
+class Learner(Executing[Message]):
     """Executes the slots in order, and answers this node's clients."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
@@ -40,10 +41,8 @@ class Learner(Serving[Message]):
         self.reach = 64 * len(self.nodes) * self.pipeline
         """How many slots beyond the executed ones anything is kept for."""
         self.clients = Clients(capacity=1024, patience=100)
-        self.waiting: deque[Command] = deque()
-        """Commands of this node's clients that are in no slot yet."""
-        self.proposed: dict[Name, None] = {}
-        """Those that wait, or are suggested."""
+        self.line = Line()
+        """Commands of this node's clients that are in no slot yet, or suggested."""
         self.mine: dict[int, Suggestion] = {}
         self.ahead: dict[NodeId, int] = dict.fromkeys(self.peers, 0)
         """How far each peer says that it has executed."""
@@ -98,8 +97,7 @@ class Learner(Serving[Message]):
         """
         suggestion = self.mine.pop(number, None)
         if suggestion is not None:
-            for command in suggestion.batch:
-                self.proposed.pop(name(command), None)
+            self.line.over(suggestion.batch)
 
     def advance(self) -> None:
         """Execute what is chosen, in order."""
@@ -112,27 +110,6 @@ class Learner(Serving[Message]):
             self.release(slots.chosen)
             if slots.chosen % self.snapshot_every == 0:
                 self.compact()
-
-    def execute(self, command: Command) -> None:
-        if command.f not in READS and command.f in COMMANDS and not self.store.ran(command):
-            self.note("executed", [command.key, name_of(command)])
-        self.answer(self.clients.pop(command), self.store.run(command))
-
-    def submit(self, commands: Sequence[Command]) -> None:
-        """Let this node's clients' commands wait for a slot, unless they do or are in one."""
-        for command in commands:
-            if name(command) not in self.proposed:
-                self.proposed[name(command)] = None
-                self.waiting.append(command)
-
-    def drop_unwanted(self) -> None:
-        """What waits though no client waits for it any more need not."""
-        if self.waiting:
-            wanted = dict.fromkeys(map(name, self.clients.commands()))
-            for command in self.waiting:
-                if name(command) not in wanted:
-                    del self.proposed[name(command)]
-            self.waiting = deque(c for c in self.waiting if name(c) in wanted)
 
     # --- compaction and catching up ---------------------------------------------------------------
 
@@ -180,7 +157,5 @@ class Learner(Serving[Message]):
             self.forget(f"{PREFIX}{old}")
         for slot in [slot for slot in self.mine if slot <= number]:
             self.release(slot)
-        for command in self.clients.commands():
-            if command.f not in READS and self.store.ran(command):
-                self.answer(self.clients.pop(command), self.store.run(command))
+        self.answer_what_ran()
         self.advance()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import ClassVar, assert_never
 
 from protocols.ballots import ZERO, Ballot
-from protocols.clients import named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.mencius.learner import INSTALLED, Suggestion
 from protocols.mencius.messages import (
@@ -28,7 +27,6 @@ from protocols.mencius.messages import (
     Voted,
 )
 from protocols.mencius.revoker import ADOPTED, REVOKED, Revoker
-from protocols.statemachine import COMMANDS, READS
 from protocols.transfer import Missing, Snapshot
 
 TICK = 5
@@ -140,26 +138,20 @@ class Mencius(Revoker):
     # --- rule 1: suggest --------------------------------------------------------------------------
 
     def on_request(self, request: RequestId, command: Command) -> None:
-        command = named(command, self.id, request)
-        if command.f not in READS and self.store.ran(command):
-            self.answer(request, self.store.run(command))
-        elif command.f not in COMMANDS or not self.clients.add(request, command):
-            self.reply(request, "refused: no such command, or too many", ok=False)
-        else:
-            self.submit([command])
+        if (asked := self.admit(request, command)) is not None:
+            self.line.join([asked])
             self.suggest()
 
     def suggest(self) -> None:
         """Mao 2008, section 4.2, rule 1: what waits, in as few slots as the window asks."""
         slots = self.slots
-        while self.waiting and len(self.mine) < self.pipeline:
+        while self.line and len(self.mine) < self.pipeline:
             number = slots.next_of(self.id, max(slots.used, slots.chosen))
             while (slot := slots.get(number)) is not None and (slot.chosen or slot.promised > ZERO):
                 number += len(self.nodes)
             if number > slots.chosen + self.reach:
                 return
-            size = min(len(self.waiting), self.batch)
-            batch = tuple([self.waiting.popleft() for _ in range(size)])
+            batch = self.line.take(self.batch)
             slots[number].voted, slots[number].batch = self.own, batch
             before, self.last = self.last, number
             self.save(number)
@@ -169,8 +161,7 @@ class Mencius(Revoker):
     def suggest_in(self, number: int, before: int, batch: Batch) -> None:
         """With its own vote, which is on its disk. Its unused slots before it are skipped."""
         self.mine[number] = Suggestion(before, batch)
-        for command in batch:
-            self.proposed[(command.session, command.serial)] = None
+        self.line.under_way(batch)
         self.broadcast(Suggest(number, before, batch), self.peers)
         self.skip_own(before, number)
         self.on_accepted(self.id, Accepted(number, self.last, self.index))
@@ -289,8 +280,8 @@ class Mencius(Revoker):
                 self.ask(furthest)
         elif self.presides():
             self.revoke_stuck()
-        self.submit(self.clients.tick())
-        self.drop_unwanted()
+        self.line.join(self.clients.tick())
+        self.line.tick(self.clients.commands())
 
     def alive(self, node: NodeId) -> bool:
         return node == self.id or self.silence[node] < SUSPECT

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, assert_never, cast
 
 from protocols.ballots import ZERO, Ballot, above
-from protocols.clients import Clients, Serving, named
+from protocols.clients import Clients
+from protocols.executing import Executing
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.paxos.messages import (
     MESSAGES,
@@ -22,7 +23,7 @@ from protocols.paxos.messages import (
 )
 from protocols.paxos.slots import PREFIX, Slots
 from protocols.quorums import Tally
-from protocols.statemachine import COMMANDS, READS, KeyValue, name_of
+from protocols.statemachine import KeyValue, name_of
 from protocols.transfer import Incoming, Missing, Snapshot, part
 from protocols.wire import loads
 
@@ -66,7 +67,7 @@ class Duel:
     seen: Ballot = field(default=ZERO)
 
 
-class Paxos(Serving[Message]):
+class Paxos(Executing[Message]):
     """See the package. Options: ``batch``, ``snapshot_every`` and ``keep`` (slots)."""
 
     messages = MESSAGES
@@ -130,12 +131,8 @@ class Paxos(Serving[Message]):
     # --- clients ----------------------------------------------------------------------------------
 
     def on_request(self, request: RequestId, command: Command) -> None:
-        command = named(command, self.id, request)
-        if command.f not in READS and self.store.ran(command):
-            self.answer(request, self.store.run(command))
-        elif command.f not in COMMANDS or not self.clients.add(request, command):
-            self.reply(request, "refused: no such command, or too many", ok=False)
-        elif self.attempt is None and not self.duel.lost:
+        asked = self.admit(request, command)
+        if asked is not None and self.attempt is None and not self.duel.lost:
             self.propose()
 
     # --- the proposer -----------------------------------------------------------------------------
@@ -294,11 +291,6 @@ class Paxos(Serving[Message]):
         if self.slots.chosen > before:
             self.next_slot()
 
-    def execute(self, command: Command) -> None:
-        if command.f not in READS and command.f in COMMANDS and not self.store.ran(command):
-            self.note("executed", [command.key, name_of(command)])
-        self.answer(self.clients.pop(command), self.store.run(command))
-
     def next_slot(self) -> None:
         """The slot that was being proposed in is chosen: go on after a moment, which is a random one
         for those whose batch it was not, so that they do not all meet again.
@@ -334,9 +326,7 @@ class Paxos(Serving[Message]):
         self.persist("snapshot", self.snapshot)
         for number in self.slots.jump(msg.slot):
             self.forget(f"{PREFIX}{number}")
-        for command in self.clients.commands():
-            if command.f not in READS and self.store.ran(command):
-                self.answer(self.clients.pop(command), self.store.run(command))
+        self.answer_what_ran()
         self.next_slot()
         self.advance()
 

@@ -5,12 +5,11 @@ those that a dead command leader left.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from protocols.ballots import Ballot, above, renamed
-from protocols.clients import Name, name
 from protocols.kernel import SEND, Cluster, Command, Json, NodeId
+from protocols.line import Line
 from protocols.multipaxos import MultiPaxos
 from protocols.sdpaxos.instances import (
     Instance,
@@ -53,16 +52,8 @@ class Commander(MultiPaxos):
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
-        self.waiting: deque[Command] = deque()
-        """Commands of this node's clients that are in no C-instance yet; the first ``ticked`` of them
-        since before the last tick."""
-        self.ticked = 0
-        self.late: list[Command] = []
-        """Those of them that have waited for a whole tick. Newer ones go first, since whoever asked for a
-        late one may have given up: a queue that is longer than clients' patience, in the order of its
-        coming, answers nobody for as long as it is (Maurer, "Fail at Scale", ACM Queue 13(8), 2015)."""
-        self.proposed: dict[Name, None] = {}
-        """Those that wait, or are under way in this node's row."""
+        self.line = Line()
+        """Commands of this node's clients that are in no C-instance yet, or under way in this node's row."""
         self.rounds: dict[Place, Round] = {}
         self.index = 0
         """The last of this node's own C-instances that was used, by anybody."""
@@ -117,24 +108,12 @@ class Commander(MultiPaxos):
 
     def submit(self, commands: Sequence[Command]) -> None:
         """Let this node's clients' commands wait for a C-instance, unless they do or are in one."""
-        for command in commands:
-            if name(command) not in self.proposed:
-                self.proposed[name(command)] = None
-                self.waiting.append(command)
+        self.line.join(commands)
 
     def lead_commands(self) -> None:
         """Zhao 2018, section 3.2: propose what waits, in as few C-instances as the window asks."""
-        while self.wanted() and self.index - self.store.count(self.id) < self.pipeline:
-            size = min(len(self.waiting), self.batch)
-            batch = [self.waiting.popleft() for _ in range(size)]
-            self.ticked = max(0, self.ticked - size)
-            while self.late and len(batch) < self.batch:
-                batch.append(self.late.pop())
-            self.command(tuple(batch))
-
-    def wanted(self) -> bool:
-        """Whether any command waits for a C-instance."""
-        return bool(self.waiting or self.late)
+        while self.line and self.index - self.store.count(self.id) < self.pipeline:
+            self.command(self.line.take(self.batch))
 
     def command(self, batch: Batch) -> None:
         """Propose a batch in the next C-instance of this node's row that nobody has meddled with."""
@@ -155,8 +134,8 @@ class Commander(MultiPaxos):
         """Begin phase 2 with this node's own vote, which is on its disk."""
         round_ = Round(ballot, batch)
         self.rounds[place] = round_
-        for command in batch if place[0] == self.id else ():
-            self.proposed[name(command)] = None
+        if place[0] == self.id:
+            self.line.under_way(batch)
         self.count(self.id, place, round_, self.promised)
 
     def on_caccepted(self, src: NodeId, msg: CAccepted) -> None:
@@ -190,8 +169,7 @@ class Commander(MultiPaxos):
         """
         round_ = self.rounds.pop(place, None)
         if round_ is not None and place[0] == self.id:
-            for command in round_.batch or ():
-                self.proposed.pop(name(command), None)
+            self.line.over(round_.batch or ())
 
     # --- the acceptor -----------------------------------------------------------------------------
 
@@ -304,15 +282,7 @@ class Commander(MultiPaxos):
             if round_.waited:
                 self.repeat(place, round_)
             round_.waited = True
-        if self.wanted():
-            self.late += [self.waiting.popleft() for _ in range(self.ticked)]
-            wanted = dict.fromkeys(map(name, self.clients.commands()))
-            for command in (*self.late, *self.waiting):
-                if name(command) not in wanted:
-                    del self.proposed[name(command)]
-            self.late = [c for c in self.late if name(c) in wanted]
-            self.waiting = deque(c for c in self.waiting if name(c) in wanted)
-            self.ticked = len(self.waiting)
+        self.line.tick(self.clients.commands())
 
     def repeat(self, place: Place, round_: Round) -> None:
         if self.instances[place].chosen:

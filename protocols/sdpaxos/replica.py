@@ -152,7 +152,7 @@ class SDPaxos(Returning):
                 self.give_turns(self.leadership)
                 self.work(self.leadership)
             self.fill_turn()
-            if self.log.chosen == before or not self.wanted():
+            if self.log.chosen == before or not self.line:
                 return
 
     # --- the sequencer ----------------------------------------------------------------------------

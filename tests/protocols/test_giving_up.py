@@ -5,6 +5,7 @@ was executed after its client had gone, for seconds after all was healed.
 """
 
 from protocols.kernel import Command
+from protocols.mencius import Mencius
 from protocols.paxos import Paxos
 from protocols.paxos.messages import Accept
 from protocols.sdpaxos import SDPaxos
@@ -68,6 +69,20 @@ def test_a_command_leader_takes_what_has_just_come_before_what_waited_for_a_whol
     )
 
 
+def test_a_replica_of_mencius_takes_what_has_just_come_first_too():
+    stage = Stage(Mencius, 3, {"batch": 1, "pipeline": 1})
+    stage.start()
+    for value in range(1, 5):
+        stage.request(0, write(value))
+    stage.fire(0, "tick")
+    stage.fire(0, "tick")
+    stage.request(0, write(5))
+    stage.settle()
+    slots = stage.replicas[0].slots
+    order = [slots[n].batch[0].value for n in range(1, slots.chosen + 1, 3)]
+    assert order == [1, 5, 4, 3, 2]
+
+
 def test_it_keeps_the_order_of_their_coming_while_nobody_waits_for_long():
     stage = staged({"batch": 2, "pipeline": 1})
     for value in range(1, 5):
@@ -78,7 +93,7 @@ def test_it_keeps_the_order_of_their_coming_while_nobody_waits_for_long():
     log = stage.replicas[1].instances
     assert [[c.value for c in log[1, n].batch] for n in range(1, 4)] == [[1], [2, 3], [4, 5]]
     assert proposed(stage, 1, 0, CAccept) == []
-    assert not stage.replicas[1].proposed
+    assert not stage.replicas[1].line.names
 
 
 def test_what_no_client_waits_for_any_more_is_dropped_however_late_it_is():
@@ -90,8 +105,8 @@ def test_what_no_client_waits_for_any_more_is_dropped_however_late_it_is():
         stage.drop(1, 0)
         stage.drop(1, 2)
     replica = stage.replicas[1]
-    assert not replica.wanted()
-    assert set(replica.proposed) == {("c1", 1)}, "it is under way, and stays so"
+    assert not replica.line
+    assert set(replica.line.names) == {("c1", 1)}, "it is under way, and stays so"
 
 
 def test_a_replica_of_sdpaxos_learns_more_in_a_round_trip_than_can_be_decided_in_it():

@@ -301,7 +301,7 @@ def test_a_replica_that_has_done_more_holds_no_more():
         stage.settle()
         ticks(stage, 1, 0, 1, 2)
         assert all(len(disk) <= 40 for disk in stage.disks)
-        assert all(not r.mine and not r.proposed for r in stage.replicas.values())
+        assert all(not r.mine and not r.line.names for r in stage.replicas.values())
     assert all(r.slots.base > 50 for r in stage.replicas.values())
 
 

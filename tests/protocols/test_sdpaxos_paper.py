@@ -316,7 +316,7 @@ def test_a_replica_that_has_done_more_holds_no_more():
         stage.settle()
         assert all(len(disk) <= 40 for disk in stage.disks)
         assert all(len(r.places) <= 16 for r in stage.replicas.values())
-        assert all(not r.rounds and not r.proposed for r in stage.replicas.values())
+        assert all(not r.rounds and not r.line.names for r in stage.replicas.values())
 
 
 def test_a_laggard_is_brought_up_by_a_snapshot_and_leads_commands_again():
