@@ -39,6 +39,7 @@ from nemesis.actions import (
     Wipe,
 )  # fmt: skip
 from protocols.kernel import Command, Requested
+from protocols.shapes import writer
 from protocols.wire import Codec
 
 
@@ -47,6 +48,7 @@ class FaultyStage(Stage):
 
     def __init__(self, setup: Setup, watch: Watch | None, agenda: Agenda, codec: Codec) -> None:
         super().__init__(setup, watch, agenda, codec)
+        self._command_text = writer(Command)
         self.windows = Windows(setup, self.agenda, self.rows)
         self.members = Members(setup, self.cluster, self.agenda, self._ask)
         self.handovers = Handovers(setup, self.agenda, self._ask)
@@ -158,7 +160,7 @@ class FaultyStage(Stage):
     def _ask(self, node: Node, command: Command) -> None:
         """The administrator asks, and waits for no answer."""
         request = next(node.request_ids)
-        self._note_event(REQUEST, node.id, f"{request} {command}")
+        self._note_event(REQUEST, node.id, f"{request} {self._command_text(command)}")
         self._step(node, Requested(request, command))
 
     def _wires(self, links: Sequence[Link]) -> Iterator[Wire]:

@@ -43,7 +43,6 @@ from harness.sim.setup import Observer, Run, Setup
 from harness.sim.stage import NAMES
 from harness.sim.trace import FLUSH
 from protocols.kernel import Command, Said
-from protocols.shapes import writer
 from protocols.wire import Codec
 from workloads.kernel import Generator
 from workloads.touched import Touched
@@ -106,7 +105,7 @@ class Simulator(FaultyStage):
         self.phase = 0
         self.in_time = True
         """Whether the phase ended by itself."""
-        self._look, self._command_text = looker(Command), writer(Command)
+        self._look = looker(Command)
 
     # --- phases -----------------------------------------------------------------------------------
 

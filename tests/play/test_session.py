@@ -170,6 +170,20 @@ def test_faults_by_hand_happen_and_end() -> None:
     assert session.timeline.moment(up).shown["faults"] == []
 
 
+def test_leadership_is_handed_over_by_hand() -> None:
+    """It breaks nothing, so that nothing is cured; a protocol that has none to hand over refuses."""
+    session = Session(BY_HAND)
+    step, leader = to_leader(session)
+    heir = (leader + 1) % 3
+    perform(session, step, {"do": "lead", "node": heir})
+    later = session.timeline.moments(step + 1, 400)
+    assert any(m.shown["nodes"][heir]["role"] == "leader" for m in later)
+    assert fault_of({"do": "lead", "node": 1}).end == ()
+    leaderless = Session(replace(STORED, protocol="abd", nemesis="none"))
+    with pytest.raises(UsageError, match="no leader that could be asked to hand over"):
+        perform(leaderless, 9, {"do": "lead", "node": 1})
+
+
 def test_faults_of_several_nodes_overlap_and_one_takes_anothers_place() -> None:
     session = Session(BY_HAND)
     perform(session, 40, {"do": "pause", "node": 0})
