@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +17,14 @@ from hypothesis import strategies as st
 
 from checker.verdict import Outcome
 from harness.commands.shrink import parsed
+from harness.errors import UsageError
 from harness.shrink import Bounds, Search, fails_in, first_invalid, freeze, shrink, size_of
 from harness.shrink import search as search_module
+from harness.shrink.draws import draws
+from harness.shrink.drift import neighbour
+from harness.shrink.finals import final_as_ops
 from harness.shrink.reductions import leave_out
+from harness.shrink.size import MOST_OPS
 from harness.shrink.targets import only, renumbered, targets_of
 from harness.simulated import play
 from harness.trial import Trial
@@ -143,6 +151,71 @@ def test_leaving_out_large_parts_takes_few_trials_and_leaves_few_of_them():
 
     assert search.trials < 20
     assert len(search.best) <= 2 * 125
+
+
+# --- by chance ------------------------------------------------------------------------------------
+
+MANY = replace(
+    READS_LOCALLY, nemesis="partition-leader,kill-leader,clock-bump", interval_ms=100, time_ms=500
+)
+
+
+def frozen(trial):
+    return freeze(trial, play(trial).run)
+
+
+def playable(candidates):
+    """Those whose windows can be meant: the others are refused as they are played."""
+    for candidate in candidates:
+        with suppress(UsageError):
+            yield candidate.windows(), candidate.script()
+
+
+def test_drawn_trials_are_small_and_of_the_parts_that_there_are():
+    whole = frozen(MANY)
+    known = {(op.f, op.key, op.value) for op in whole.script()}
+    names = {window.fault.name for window in whole.windows()}
+    drawn = list(playable(islice(draws(whole, whole.script()), 200)))
+
+    assert len(drawn) > 50
+    assert {len(windows) for windows, _ in drawn} == {1, 2, 3}
+    assert {len(ops) for _, ops in drawn} == set(range(1, MOST_OPS + 1))
+    for windows, ops in drawn:
+        assert {(op.f, op.key, op.value) for op in ops} <= known
+        assert {w.fault if isinstance(w.fault, str) else w.fault.name for w in windows} <= names
+
+
+def test_neighbours_are_no_trial_with_more_windows_nor_write_a_value_twice():
+    whole = frozen(MANY)
+    few = whole.with_ops(whole.script()[:6])
+    found = [neighbour(Random(n), few, few.script(), whole.script()) for n in range(100)]
+    both = list(playable(found))
+
+    assert len(both) > 30
+    for windows, ops in both:
+        written = [op.value for op in ops if op.value is not None]
+        assert len(windows) <= len(whole.windows())
+        assert len(ops) <= MOST_OPS
+        assert len(written) == len(set(written))
+    assert {len(few.windows()) - len(windows) for windows, _ in both} == {0, 1}
+    assert any(len(ops) > 6 for _, ops in both)
+
+
+def test_what_is_asked_at_the_end_may_be_asked_less_often():
+    """A node that never comes back is asked for 20 s, ten times a second."""
+    trial = replace(READS_LOCALLY, protocol="tests.mutants.stopping:NeverReelects", seed="1")
+    with Search(frozen(trial), "liveness", bounds=Bounds()) as search:
+        before = size_of(search.best, search.look().run).ops
+        final_as_ops(search)
+
+        assert search.taken == 1
+        assert size_of(search.best, search.look().run).ops < before - 50
+        assert fails_in(search.best, "liveness")
+
+
+def test_a_trial_that_the_right_protocol_fails_too_is_none_of_the_bugs():
+    assert fails_in(READS_LOCALLY, "linearizable", "multipaxos")
+    assert not fails_in(READS_LOCALLY, "linearizable", READS_LOCALLY.protocol)
 
 
 # --- known bugs -----------------------------------------------------------------------------------

@@ -16,9 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from harness.commands.zoo import command
-from harness.errors import UsageError
+from harness.errors import StoreError, UsageError
 from harness.trial import Trial
 from harness.zoo import Mutant, Record, load, select
+from harness.zoo.diary import Diary
 from harness.zoo.hunt import Hunt, Judged, judged, stretch
 from harness.zoo.markdown import page
 from protocols.abd import ABD
@@ -221,6 +222,53 @@ def test_ctrl_c_ends_it_with_what_is_known():
     assert "abd/read-one" in output
     assert "Traceback" not in rest
     assert time.monotonic() - began < 30
+
+
+def test_what_is_in_the_diary_is_not_done_again(tmp_path):
+    """The second time nothing is found out that would be written down, and the table is the same."""
+    path = tmp_path / "zoo.jsonl"
+    _, first = zoo("GOOD", "--shrink", "--resume", str(path))
+    lines = path.read_text()
+    assert lines.count('"of": "hunt"') == 2
+    assert lines.count('"of": "size"') == 1
+    path.write_text(lines + '{"of": "hunt", "key": "cut o')
+
+    code, again = zoo("GOOD", "--shrink", "--resume", str(path))
+    assert code == 0
+    assert path.read_text() == lines
+    table = re.compile(r"^mutant.*?CPU seconds of hunting", re.DOTALL | re.MULTILINE)
+    assert table.findall(first) == table.findall(again) != []
+
+
+def test_what_was_hunted_otherwise_is_hunted_again(tmp_path):
+    path = tmp_path / "zoo.jsonl"
+    hunt = Hunt(mutant=FOUND, base="zoo", index=0)
+    for seen in stretch(hunt, most_s=inf):
+        hunt.take(seen)
+    Diary(path, budget_s=5).keep(hunt)
+    others = (
+        replace(FOUND, check="agreement"),
+        replace(FOUND, trial=replace(SHORT, rate=401)),
+        replace(FOUND, trials=11),
+    )
+
+    def recalled(mutant, *, base="zoo", index=0, budget_s=5.0):
+        found = Hunt(mutant=mutant, base=base, index=index)
+        Diary(path, budget_s=budget_s).recall(found)
+        return found
+
+    assert recalled(FOUND) == hunt
+    assert [recalled(mutant).trials for mutant in others] == [0, 0, 0]
+    assert recalled(FOUND, base="zo").trials == 0
+    assert recalled(FOUND, index=1).trials == 0
+    assert recalled(FOUND, budget_s=6.0).trials == 0
+
+
+def test_what_is_no_diary_is_refused(tmp_path):
+    path = tmp_path / "zoo.jsonl"
+    path.write_text('{"mutant": 1}\n')
+    with pytest.raises(StoreError, match="is no diary of a zoo"):
+        Diary(path)
 
 
 LONG = (FOUND, replace(HARMLESS, trials=100_000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.commit import commit
 from harness.crew import LocalCrew
 from harness.errors import UsageError
 from harness.report.progress import Progress
 from harness.zoo import Campaign, Record, load, select
+from harness.zoo.diary import Diary
 from harness.zoo.markdown import (
     configuration_text,
     page,
@@ -26,7 +27,7 @@ from harness.zoo.markdown import (
     trials_text,
 )
 from harness.zoo.mutant import HERE
-from harness.zoo.smallest import with_sizes
+from harness.zoo.smallest import shrink_all
 
 INTERRUPTED = 130
 SPEAK_EVERY_S = 10.0
@@ -48,8 +49,12 @@ SPEAK_EVERY_S = 10.0
 )  # fmt: skip
 @click.option("--shrink", is_flag=True, help="Shrink what is found: how small does each become?")
 @click.option(
-    "--shrink-s", "shrink_s", type=click.FloatRange(min=0, min_open=True), default=20.0,
-    show_default=True, help="CPU seconds for each.",
+    "--shrink-s", "shrink_s", type=click.FloatRange(min=0, min_open=True), default=30.0,
+    show_default=True, help="CPU seconds for each; one second more once it is small.",
+)  # fmt: skip
+@click.option(
+    "--resume", "diary", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Keep there what is found out, as it is, and do not do again what is there.",
 )  # fmt: skip
 @click.option("--seed", default="zoo", show_default=True, help="What all seeds are made from.")
 @click.option(
@@ -71,27 +76,30 @@ def command(**given: Any) -> int:
     Examples:
       harness zoo                                        all, three hunts for each
       harness zoo abd epaxos/one-ballot --seeds-per 10
-      harness zoo --seeds-per 10 --markdown docs/zoo.md
+      harness zoo --seeds-per 10 --shrink --markdown docs/zoo.md --resume zoo.jsonl
     """
     mutants = select(load(given["place"]), given["names"])
     path: Path | None = given["markdown"]
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--markdown {path}: there is no directory {path.parent}")
+    diary = Diary(given["diary"], budget_s=given["budget_s"], shrink_s=given["shrink_s"])
     campaign = Campaign(
         mutants,
         hunts=given["hunts"],
         jobs=given["jobs"],
         budget_s=given["budget_s"],
         base=given["seed"],
+        diary=diary,
     )
     began = time.monotonic()
     interrupted = not play(campaign)
     records = campaign.records()
     if given["shrink"] and not interrupted:
-        records = shrunk(records, given["jobs"], given["shrink_s"])
+        records, interrupted = shrunk(records, diary, given["jobs"], given["shrink_s"])
     show(records)
+    commits = sorted(diary.commits)
     about = (
-        f"Commit {commit()}, seed {given['seed']}: {given['hunts']} hunts for each mutant, at most "
+        f"Commit{'s' * (len(commits) > 1)} {', '.join(commits)}, seed {given['seed']}: {given['hunts']} hunts for each mutant, at most "
         f"{given['budget_s']:g} CPU seconds each; {campaign.cpu_s:.0f} CPU seconds of hunting, "
         f"{time.monotonic() - began:.0f} s in all on {given['jobs']} processes."
     )
@@ -122,17 +130,28 @@ def play(campaign: Campaign) -> bool:
     return True
 
 
-def shrunk(records: Sequence[Record], jobs: int, cpu_s: float) -> list[Record]:
-    """The same records, with how small each first finding becomes in so many CPU seconds."""
-    progress, crew = Progress(), LocalCrew(jobs)
-    sized: dict[str, Record] = {}
+def shrunk(
+    records: Sequence[Record], diary: Diary, jobs: int, cpu_s: float
+) -> tuple[list[Record], bool]:
+    """The same records, with how small each first finding becomes in so many CPU seconds; whether it was
+    interrupted.
+    """
+    progress, crew, interrupted = Progress(), LocalCrew(jobs), False
+    found = {r.mutant.name: r.example for r in records if r.example is not None}
+    known = {name: s for name, hunt in found.items() if (s := diary.smallest(hunt)) is not None}
     try:
-        for record in with_sizes(records, crew, cpu_s):
-            sized[record.mutant.name] = record
-            progress.say(f"{record.mutant.name}: shrunk to {record.smallest}")
+        waiting = [hunt for name, hunt in found.items() if name not in known]
+        for hunt, smallest in shrink_all(waiting, crew, cpu_s):
+            if smallest is not None:
+                known[hunt.mutant.name] = smallest
+                diary.keep_smallest(hunt, smallest)
+            size = None if smallest is None else smallest.size
+            progress.say(f"{len(known)} of {len(found)}  {hunt.mutant.name}: shrunk to {size}")
+    except KeyboardInterrupt:
+        interrupted = True
     finally:
         crew.close()
-    return [sized.get(record.mutant.name, record) for record in records]
+    return [replace(r, smallest=known.get(r.mutant.name)) for r in records], interrupted
 
 
 def said(record: Record) -> str:

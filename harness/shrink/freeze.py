@@ -31,13 +31,21 @@ def freeze(trial: Trial, run: Run) -> Trial:
     return with_script(with_faults(trial, run.plan), asked(trial, run))
 
 
-def asked(trial: Trial, run: Run) -> list[ScriptedOp]:
-    """The ops that clients asked for before all was healed."""
+def asked(trial: Trial, run: Run, *, after_heal: bool = False) -> list[ScriptedOp]:
+    """The ops that clients asked for before all was healed; or those after that as well."""
     ops = []
     for row in run.rows:
-        if row.process == NEMESIS and row.f == "heal":
+        if row.process == NEMESIS and row.f == "heal" and not after_heal:
             break
         if row.process >= 0 and row.type == INVOKE:
             thread = row.process % trial.threads
             ops.append(ScriptedOp(row.time_ns, thread, row.f, str(row.key), row.value, row.node))
     return ops
+
+
+def script_of(trial: Trial) -> list[ScriptedOp]:
+    """The ops of a trial that has them as data, each with the node that it asks."""
+    return [
+        op if op.node is not None else op._replace(node=op.thread % trial.nodes)
+        for op in trial.script() or ()
+    ]

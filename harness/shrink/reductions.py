@@ -9,7 +9,11 @@ from itertools import combinations
 from typing import Protocol, TypeVar
 
 from checker.history import Row
-from harness.shrink.freeze import with_faults, with_script
+from harness.shrink.draws import draw
+from harness.shrink.drift import drift, excess_of
+from harness.shrink.finals import final_as_ops
+from harness.shrink.freeze import script_of, with_faults, with_script
+from harness.shrink.merging import merged
 from harness.shrink.milder import milder
 from harness.shrink.search import Search, Spent
 from harness.shrink.size import size_of
@@ -24,6 +28,10 @@ T = TypeVar("T")
 OTHER_SEEDS = 0, 4, 24
 """How many each candidate is tried with, one round after the other: what is left out changes what
 chance does, and another draw may do as well. The later rounds have shorter trials to play."""
+
+DRAWS = 400
+DRIFTS = 20_000
+"""How many trials are drawn, and how many neighbours tried, where leaving out ends with a large trial."""
 
 MANY_SEEDS = tuple(str(number) for number in range(60))
 """For a guess that is worth it."""
@@ -41,12 +49,24 @@ def reduce(search: Search) -> None:
         for count in OTHER_SEEDS:
             search.seeds = tuple(str(number) for number in range(count))
             until_nothing_goes(search, OF_PARTS)
+            if not count:
+                become_small(search)
             search.seeds = search.seeds[: OTHER_SEEDS[1]] if count == OTHER_SEEDS[-1] else ()
             for reduction in OF_TIME:
                 reduction(search)
         steady_network(search)
         search.seeds = ()
         until_nothing_goes(search, (*OF_PARTS, *OF_TIME))
+
+
+def become_small(search: Search) -> None:
+    """By chance, where leaving out parts ended with more than a person can take in."""
+    for _ in range(2):
+        if excess_of(search.best) and draw(search, DRAWS):
+            until_nothing_goes(search, OF_PARTS)
+    if excess_of(search.best):
+        drift(search, DRIFTS)
+        until_nothing_goes(search, OF_PARTS)
 
 
 def until_nothing_goes(search: Search, reductions: Sequence[Callable[[Search], None]]) -> None:
@@ -95,14 +115,6 @@ def leave_out(
 
 
 # --- clients and their ops ------------------------------------------------------------------------
-
-
-def script_of(trial: Trial) -> list[ScriptedOp]:
-    """The ops of a trial that has them as data, each with the node that it asks."""
-    return [
-        op if op.node is not None else op._replace(node=op.thread % trial.nodes)
-        for op in trial.script() or ()
-    ]
 
 
 def ops_that_matter(search: Search) -> None:
@@ -291,6 +303,15 @@ def fewer_windows(search: Search, *, parts: int = 0) -> None:
     )
 
 
+def merged_windows(search: Search) -> None:
+    """Two windows of the same fault are one."""
+    while (
+        search.attempt([with_faults(search.best, p) for p in merged(search.best.windows())])
+        is not None
+    ):
+        continue
+
+
 def smaller_faults(search: Search) -> None:
     """Each window hits fewer nodes or links; and does less to those."""
     for number in reversed(range(len(search.best.windows()))):
@@ -329,6 +350,15 @@ def kinder_world(search: Search) -> None:
         search.attempt([replace(search.best, options=rest)])
 
 
+def smaller_options(search: Search) -> None:
+    """Numbers among the options, as small as can be: what comes after 20 entries may come after 2."""
+    for name, value in search.best.options.items():
+        if value.isdigit():
+            less = [n for n in (1, 2, 3, 5, 8, 12, 20, 50) if n < int(value)]
+            options = [{**search.best.options, name: str(n)} for n in less]
+            search.attempt([replace(search.best, options=some) for some in options])
+
+
 def steady_network(search: Search) -> None:
     """Every message takes the same time. Only at the end: before, other seeds mean other delays."""
     if search.best.network != "steady":
@@ -361,15 +391,18 @@ def _among(trial: Trial, kept: tuple[int, ...], *, move: bool) -> Trial:
 
 
 OF_PARTS: tuple[Callable[[Search], None], ...] = (
+    final_as_ops,
     over_with_the_evidence,
     ops_that_matter,
     shorter_history,
     large_parts,
     fewer_windows,
     kinder_world,
+    smaller_options,
     evidence_close_together,
     fewer_ops,
     fewer_windows,
+    merged_windows,
     smaller_faults,
     fewer_clients,
     fewer_nodes,

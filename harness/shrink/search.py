@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from multiprocessing import get_context
 from types import TracebackType
@@ -40,18 +41,27 @@ class Spent(Exception):  # noqa: N818
     """The bounds are reached."""
 
 
-def fails_in(trial: Trial, check: str) -> bool:
-    """Whether this check says *invalid* of this trial.
+def fails_in(trial: Trial, check: str, sound: str | None = None) -> bool:
+    """Whether this check says *invalid* of this trial, and does not of the same by protocol ``sound``.
 
     A trial that cannot be played, or in which a replica raises, fails in another way.
     """
+    if said_of(trial, check) is not Outcome.INVALID:
+        return False
+    if sound is None:
+        return True
+    return said_of(replace(trial, protocol=sound), check) not in (None, Outcome.INVALID)
+
+
+def said_of(trial: Trial, check: str) -> Outcome | None:
+    """What this check says of this trial; None where it says nothing."""
     try:
         verdict = play(trial).results.checks.get(check)
     except UsageError:
-        return False
+        return None
     except Exception:  # noqa: BLE001  whatever a replica under test may raise
-        return False
-    return verdict is not None and verdict.outcome is Outcome.INVALID
+        return None
+    return None if verdict is None else verdict.outcome
 
 
 def name_of(trial: Trial) -> str:
@@ -62,7 +72,8 @@ def name_of(trial: Trial) -> str:
 class Search:
     """The best trial so far. A context: it holds processes where trials are long and ``jobs`` > 1.
 
-    ``heard`` is told the search each time that a trial is taken.
+    ``heard`` is told the search each time that a trial is taken. ``sound``: a protocol in which no trial
+    that is taken may fail, so that what fails is the bug that it does not have, and not another.
     """
 
     def __init__(
@@ -72,8 +83,12 @@ class Search:
         *,
         bounds: Bounds,
         jobs: int = 1,
+        sound: str | None = None,
         heard: Callable[[Search], None] = lambda _: None,
     ) -> None:
+        self.sound = sound
+        self.first = trial
+        """What it begins with."""
         self.best, self.check, self.bounds, self.jobs = trial, check, bounds, jobs
         self.trials = self.taken = 0
         self.seeds: tuple[str, ...] = ()
@@ -105,7 +120,8 @@ class Search:
     ) -> int | None:
         """Take the first candidate that fails; its place, or None if there is none.
 
-        Each is tried with its own seed and with ``seeds``, by default the search's own. Raises Spent when the bounds are reached; ``best`` is the best so far even then.
+        Each is tried with its own seed and with ``seeds``, by default the search's own. Raises Spent when the
+        bounds are reached; ``best`` is the best so far even then.
         """
         others = self.seeds if seeds is None else seeds
         trials: list[tuple[int, Trial]] = []
@@ -133,9 +149,10 @@ class Search:
     def _play(self, trials: Sequence[Trial]) -> list[bool]:
         began = time.monotonic()
         if len(trials) == 1:
-            found = [fails_in(trials[0], self.check)]
+            found = [fails_in(trials[0], self.check, self.sound)]
         else:
-            found = list(self._processes().map(fails_in, trials, [self.check] * len(trials)))
+            fails = partial(fails_in, check=self.check, sound=self.sound)
+            found = list(self._processes().map(fails, trials))
         self._slow = time.monotonic() - began > PROCESSES_PAY_S
         return found
 

@@ -45,17 +45,18 @@ def shrink(
     *,
     bounds: Bounds,
     jobs: int = 1,
+    sound: str | None = None,
     heard: Callable[[Search], None] = lambda _: None,
 ) -> Shrunk:
     """Shrink a trial that ``played`` as invalid in ``check``. Ctrl-C ends it with the best so far.
 
     Where the trial fails only with ops that the workload makes as it goes, these go on being made,
-    and there are just fewer. Raises UsageError where it does not fail again at all.
+    and there are just fewer. ``sound``: a protocol that must not fail in any trial that is taken. Raises UsageError where it does not fail again at all.
     """
     frozen = freeze(trial, played.run)
     drawn = with_faults(trial, played.run.plan)
     interrupted = False
-    with Search(frozen, check, bounds=bounds, jobs=jobs, heard=heard) as search:
+    with Search(frozen, check, bounds=bounds, jobs=jobs, sound=sound, heard=heard) as search:
         if search.attempt([frozen, drawn, trial]) is None:
             raise UsageError(
                 f"played again, the trial does not fail in {check}: no two runs are alike"

@@ -9,6 +9,9 @@ from harness.shrink.targets import targets_of
 from harness.sim import NETWORKS, Run
 from harness.trial import Trial
 
+MOST_WINDOWS, MOST_OPS = 3, 12
+"""What a person can take in."""
+
 
 class Size(NamedTuple):
     """``targets`` are the nodes and links that faults hit; ``network`` counts from the kindest."""
@@ -21,6 +24,10 @@ class Size(NamedTuple):
     nodes: int
     network: int
     time_ms: int
+
+    def small(self) -> bool:
+        """Whether a person can take in the whole trial."""
+        return self.windows <= MOST_WINDOWS and self.ops <= MOST_OPS
 
     def __str__(self) -> str:
         return (

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from harness.trial import Trial
 from harness.workers import begin
+from harness.zoo.diary import Diary
 from harness.zoo.hunt import Hunt, Judged, judged, stretch
 from harness.zoo.mutant import Mutant
 from harness.zoo.record import Record
@@ -38,9 +39,17 @@ class Campaign:
     """
 
     def __init__(
-        self, mutants: Sequence[Mutant], *, hunts: int, jobs: int, budget_s: float, base: str
+        self,
+        mutants: Sequence[Mutant],
+        *,
+        hunts: int,
+        jobs: int,
+        budget_s: float,
+        base: str,
+        diary: Diary | None = None,
     ) -> None:
         self.mutants, self.jobs, self.budget_s = mutants, jobs, budget_s
+        self.diary = diary or Diary(None)
         self.hunts = {
             m.name: [Hunt(mutant=m, base=base, index=i) for i in range(hunts)] for m in mutants
         }
@@ -53,6 +62,7 @@ class Campaign:
     def __iter__(self) -> Iterator[list[Record]]:
         for hunts in self.hunts.values():
             for hunt in hunts:
+                self.diary.recall(hunt)
                 self._go_on(hunt)
         context = get_context("forkserver")
         with ProcessPoolExecutor(
@@ -61,6 +71,7 @@ class Campaign:
         ) as pool:  # fmt: skip
             running: dict[Future[Any], Settle] = {}
             try:
+                yield self._newly_complete()
                 while running or self.tasks:
                     while self.tasks and len(running) < self.jobs + 1:
                         task, settle = self.tasks.popleft()
@@ -84,21 +95,25 @@ class Campaign:
     def _advance(self, hunt: Hunt, seen: list[Judged]) -> None:
         for one in seen:
             hunt.take(one)
+        if hunt.over(self.budget_s):
+            self.diary.keep(hunt)
         self._go_on(hunt)
 
     def _confront(self, hunt: Hunt) -> None:
         """Queue those of the twin's trials that no other mutant's hunt has queued."""
         trials = (hunt.twins_nth(i) for i in range(hunt.trials))
         new = {command: t for t in trials if (command := t.command("sim")) not in self.twins}
-        self.twins |= dict.fromkeys(new)
-        commands = list(new)
+        self.twins |= {command: self.diary.said(command) for command in new}
+        commands = [command for command in new if self.twins[command] is None]
         for first in range(0, len(commands), TWIN_TRIALS):
             some = commands[first : first + TWIN_TRIALS]
             task = partial(_sayings, [new[command] for command in some])
             self.tasks.appendleft((task, partial(self._learn, some)))
 
     def _learn(self, commands: Sequence[str], said: list[tuple[str, ...]]) -> None:
-        self.twins |= zip(commands, said, strict=True)
+        for command, sayings in zip(commands, said, strict=True):
+            self.twins[command] = sayings
+            self.diary.keep_said(command, sayings)
 
     def _newly_complete(self) -> list[Record]:
         new = [m for m in self.mutants if m.name not in self.complete and self._is_complete(m)]

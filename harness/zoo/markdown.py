@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from harness.shrink.size import counted
+from harness.shrink.size import MOST_OPS, MOST_WINDOWS, counted
 from harness.trial import Trial
 from harness.zoo.mutant import Mutant
 from harness.zoo.record import Record
-from harness.zoo.smallest import GOAL_OPS, GOAL_WINDOWS, small_enough
 
 COLUMNS = (
     "mutant",
@@ -51,12 +50,12 @@ def _head(records: Sequence[Record], about: str) -> Iterator[str]:
         "published EPaxos; without, B1 is the breach of a rule of the protocol's paper."
     )
     yield ""
-    sizes = [record.smallest for record in records if record.smallest is not None]
+    sizes = [record.size for record in records if record.size is not None]
     if sizes:
-        small = sum(map(small_enough, sizes))
+        small = sum(size.small() for size in sizes)
         yield (
-            f"{small} of {len(sizes)} first findings were shrunk to at most {GOAL_WINDOWS} windows and "
-            f"{GOAL_OPS} ops; the others are **bold**."
+            f"{small} of {len(sizes)} first findings were shrunk to at most {MOST_WINDOWS} windows and "
+            f"{MOST_OPS} ops; the others are **bold**."
         )
         yield ""
 
@@ -84,7 +83,11 @@ def _tables(records: Sequence[Record]) -> Iterator[str]:
         yield "To see one:"
         yield ""
         yield "```"
-        yield from (record.example.command for record in own if record.example is not None)
+        yield from (
+            record.smallest.command if record.smallest and record.size else record.example.command
+            for record in own
+            if record.example is not None
+        )
         yield "```"
         yield ""
 
@@ -97,7 +100,7 @@ def _cells(record: Record, configuration: int) -> list[str]:
         seconds_text(record.median_s),
         seen_text(record),
         size_text(record)
-        if record.smallest is None or small_enough(record.smallest)
+        if record.size is None or record.size.small()
         else f"**{size_text(record)}**",
         str(configuration),
         record.mutant.source.replace("|", "\\|"),
@@ -136,7 +139,7 @@ def seen_text(record: Record) -> str:
 
 def size_text(record: Record) -> str:
     """Faults, clients and ops of the shrunk trial."""
-    size = record.smallest
+    size = record.size
     if size is None:
         return "-"
     return f"{counted(size.windows, 'window')}, {counted(size.ops, 'op')}"

@@ -11,6 +11,7 @@ from statistics import median_high
 from harness.shrink import Size
 from harness.zoo.hunt import Hunt
 from harness.zoo.mutant import Mutant
+from harness.zoo.smallest import Smallest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Record:
     hunts: Sequence[Hunt]
     twin_trials: int
     twin_complaints: Sequence[str]
-    smallest: Size | None = None
+    smallest: Smallest | None = None
     """What the first finding was shrunk to, where that was asked for."""
 
     @property
@@ -70,6 +71,11 @@ class Record:
         missed = [hunt for hunt in self.hunts if hunt.found is None]
         trials, cpu_s = sum(h.trials for h in missed), sum(h.cpu_s for h in missed)
         return f"{len(missed)} of {len(self.hunts)} hunts ({trials} trials, {cpu_s:.0f} CPU s)"
+
+    @property
+    def size(self) -> Size | None:
+        """Of the first finding, as it was shrunk."""
+        return self.smallest.size if self.smallest is not None else None
 
     @property
     def example(self) -> Hunt | None:

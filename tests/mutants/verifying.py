@@ -8,7 +8,7 @@ from protocols.raft import Raft
 from protocols.sdpaxos import SDPaxos
 from protocols.statemachine import Answer, KeyValue
 
-EVERY = 60
+EVERY = 9
 """At the last node a bit flips after each so many slots."""
 
 

@@ -1,0 +1,246 @@
+"""Neighbours of a trial that fails: as large or smaller, and something in it a little different.
+
+Where nothing can be left out any more, there are mostly many other trials of the same size that fail as
+well, and of some of those something can. So the search goes on from any neighbour that fails and is no
+larger: it drifts, as evolution does on neutral networks (Kimura's), and a part is left out on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import TypeAlias
+
+from harness.errors import UsageError
+from harness.shrink.aims import aimed, resolved
+from harness.shrink.freeze import asked, script_of, with_faults, with_script
+from harness.shrink.merging import together
+from harness.shrink.search import Search
+from harness.shrink.size import MOST_OPS, MOST_WINDOWS
+from harness.shrink.targets import renumbered
+from harness.trial import Trial
+from nemesis.actions import Window
+from workloads.script import MS, ScriptedOp
+
+NEAR = 6
+"""Windows that are not further from each other may become one."""
+
+Parts: TypeAlias = tuple[list[Window], list[ScriptedOp]]
+
+
+def drift(search: Search, trials: int) -> None:
+    """Go from neighbour to neighbour until the trial is small, or so many were tried."""
+    random, more = Random(f"{search.first.seed}/drift"), script_of(search.first)
+    excess = excess_of(search.best)
+    for _ in range(trials):
+        if not excess:
+            return
+        found = neighbour(random, search.best, _ops_of(search), more)
+        try:
+            smaller = excess_of(found) <= excess
+        except UsageError:  # windows that overlap
+            continue
+        if smaller and search.attempt([found], ()) is not None:
+            resolved(search)
+            excess = excess_of(search.best)
+
+
+def excess_of(trial: Trial) -> int:
+    """How far from small. A window weighs as much as four ops: there are fewer, and they say more.
+
+    Raises UsageError for windows that cannot be meant.
+    """
+    windows, ops = len(trial.windows()), len(trial.script() or ())
+    return 4 * max(0, windows - MOST_WINDOWS) + max(0, ops - MOST_OPS)
+
+
+def _ops_of(search: Search) -> list[ScriptedOp]:
+    """Those of the best trial, as data even where they are not."""
+    best = search.best
+    return asked(best, search.look().run) if best.ops is None else script_of(best)
+
+
+def neighbour(
+    random: Random, trial: Trial, ops: Sequence[ScriptedOp], more: Sequence[ScriptedOp]
+) -> Trial:
+    """One neighbour of a trial with these ops. ``more``: ops that it may have instead, or too."""
+    windows, fewer = list(trial.windows()), list(ops)
+    if windows and random.random() < 0.5:
+        windows = _without_one(random, windows)
+    if fewer and random.random() < 0.5:
+        share = random.choice((1 / len(fewer), 0.2, 0.5))
+        fewer = [op for op in fewer if random.random() > share]
+    if more and len(fewer) < MOST_OPS and random.random() < 0.3:
+        fewer = _with_others(random, fewer, more, trial)
+    for _ in range(random.choice((0, 1, 1, 2, 3))):
+        windows, fewer = random.choice(CHANGES)(random, windows, fewer, trial)
+    windows.sort(key=lambda w: w.at_ms)
+    ends = [w.at_ms + 1 for w in windows] + [op.at_ns // MS + 1 for op in fewer]
+    changed = replace(
+        with_faults(trial, windows),
+        time_ms=_until_ms(random, trial, ends),
+        seed=str(random.getrandbits(32)) if random.random() < 0.6 else trial.seed,
+        network=Trial.network if random.random() < 0.3 else trial.network,
+    )
+    return with_script(changed, fewer)
+
+
+def _until_ms(random: Random, trial: Trial, ends: Sequence[int]) -> int:
+    """When it ends: as it did, if that is late enough; at times soon after all is over."""
+    if ends and random.random() < 0.2:
+        return max(ends) + random.choice((4, 20, 60)) * trial.rtt_ms
+    return max(trial.time_ms, *ends) if ends else trial.time_ms
+
+
+def _without_one(random: Random, windows: list[Window]) -> list[Window]:
+    """One window goes, or becomes one with one that comes soon after it."""
+    gone = random.randrange(len(windows))
+    rest = [*windows[:gone], *windows[gone + 1 :]]
+    if random.random() < 0.3 and gone < len(rest):
+        other = random.randrange(gone, min(len(rest), gone + NEAR))
+        both = together(windows[gone], rest[other])
+        if both is not None:
+            rest[other] = both
+    return rest
+
+
+def _with_others(
+    random: Random, ops: list[ScriptedOp], more: Sequence[ScriptedOp], trial: Trial
+) -> list[ScriptedOp]:
+    """Up to twelve, some of them near others. No value is written twice."""
+    written = {(op.key, str(op.value)) for op in ops if op.value is not None}
+    others = [op for op in more if op.value is None or (op.key, str(op.value)) not in written]
+    number = random.randint(1, MOST_OPS - len(ops))
+    near = [op.at_ns for op in ops] or [op.at_ns for op in others]
+    return sorted(
+        [
+            *ops,
+            *(
+                op._replace(
+                    at_ns=max(0, random.choice(near) + _moved(random, trial) * MS),
+                    thread=random.randrange(trial.threads),
+                    node=random.randrange(trial.nodes),
+                )
+                for op in random.sample(others, min(number, len(others)))
+            ),
+        ],
+        key=lambda op: op.at_ns,
+    )
+
+
+def _moved(random: Random, trial: Trial) -> int:
+    """A difference of time in ms: small ones as often as large ones."""
+    return int((40 * trial.rtt_ms) ** random.random()) * random.choice((-1, 1))
+
+
+def _window_moves(
+    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
+) -> Parts:
+    if not windows:
+        return windows, ops
+    n = random.randrange(len(windows))
+    at_ms = max(0, windows[n].at_ms + _moved(random, trial))
+    return [*windows[:n], replace(windows[n], at_ms=at_ms), *windows[n + 1 :]], ops
+
+
+def _window_lasts(
+    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
+) -> Parts:
+    if not windows:
+        return windows, ops
+    n = random.randrange(len(windows))
+    for_ms = max(1, windows[n].for_ms + _moved(random, trial))
+    return [*windows[:n], replace(windows[n], for_ms=for_ms), *windows[n + 1 :]], ops
+
+
+def _window_elsewhere(
+    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
+) -> Parts:
+    """The nodes that a window is about change places."""
+    if not windows:
+        return windows, ops
+    n = random.randrange(len(windows))
+    order = list(range(trial.nodes))
+    random.shuffle(order)
+    moved = renumbered(windows[n], dict(enumerate(order)))
+    return [*windows[:n], *([moved] if moved else []), *windows[n + 1 :]], ops
+
+
+def _all_from_then_on(
+    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
+) -> Parts:
+    """What comes after a moment comes sooner or later."""
+    moments = [w.at_ms for w in windows] + [op.at_ns // MS for op in ops]
+    if not moments:
+        return windows, ops
+    then_ms, by_ms = random.choice(moments), _moved(random, trial)
+    return (
+        [replace(w, at_ms=max(0, w.at_ms + by_ms)) if w.at_ms >= then_ms else w for w in windows],
+        [
+            op._replace(at_ns=max(0, op.at_ns + by_ms * MS)) if op.at_ns >= then_ms * MS else op
+            for op in ops
+        ],
+    )
+
+
+def _op_moves(random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial) -> Parts:
+    """To another time, and perhaps next to another op, or to where a window opens or closes."""
+    if not ops:
+        return windows, ops
+    n = random.randrange(len(ops))
+    near = [op.at_ns // MS for op in ops] + [w.at_ms for w in windows]
+    near += [w.at_ms + w.for_ms for w in windows]
+    from_ms = random.choice((ops[n].at_ns // MS, random.choice(near)))
+    at_ns = max(0, from_ms + _moved(random, trial)) * MS
+    return windows, [*ops[:n], ops[n]._replace(at_ns=at_ns), *ops[n + 1 :]]
+
+
+def _op_elsewhere(
+    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
+) -> Parts:
+    if not ops:
+        return windows, ops
+    n = random.randrange(len(ops))
+    op = ops[n]._replace(node=random.randrange(trial.nodes))
+    if random.random() < 0.3:
+        op = op._replace(thread=random.randrange(trial.threads))
+    return windows, [*ops[:n], op, *ops[n + 1 :]]
+
+
+def _ops_together(
+    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
+) -> Parts:
+    """One after the other from where one of them is, or a window opens or closes."""
+    if not ops:
+        return windows, ops
+    near = [op.at_ns // MS for op in ops] + [w.at_ms for w in windows]
+    near += [w.at_ms + w.for_ms for w in windows]
+    at_ns = max(0, random.choice(near) + _moved(random, trial)) * MS
+    gap_ns = random.choice((0, MS // 4, MS, 2 * MS, 5 * MS))
+    return windows, [op._replace(at_ns=at_ns + n * gap_ns) for n, op in enumerate(ops)]
+
+
+def _window_aimed(
+    random: Random,
+    windows: list[Window],
+    ops: list[ScriptedOp],
+    trial: Trial,  # noqa: ARG001
+) -> Parts:
+    """At whoever leads, or at whom chance says."""
+    if not windows:
+        return windows, ops
+    n = random.randrange(len(windows))
+    return [*windows[:n], aimed(windows[n]), *windows[n + 1 :]], ops
+
+
+CHANGES = (
+    _ops_together,
+    _window_aimed,
+    _window_moves,
+    _window_lasts,
+    _window_elsewhere,
+    _all_from_then_on,
+    _op_moves,
+    _op_elsewhere,
+)
