@@ -236,6 +236,7 @@ def test_what_is_in_the_diary_is_not_done_again(tmp_path):
     code, again = zoo("GOOD", "--shrink", "--resume", str(path))
     assert code == 0
     assert path.read_text() == lines
+    assert " 0 windows, " in zoo("GOOD", "--resume", str(path))[1]
     table = re.compile(r"^mutant.*?CPU seconds of hunting", re.DOTALL | re.MULTILINE)
     assert table.findall(first) == table.findall(again) != []
 

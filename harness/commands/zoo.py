@@ -94,8 +94,10 @@ def command(**given: Any) -> int:
     began = time.monotonic()
     interrupted = not play(campaign)
     records = campaign.records()
-    if given["shrink"] and not interrupted:
-        records, interrupted = shrunk(records, diary, given["jobs"], given["shrink_s"])
+    cut_short = False
+    if not interrupted:
+        jobs = given["jobs"] if given["shrink"] else 0
+        records, cut_short = shrunk(records, diary, jobs, given["shrink_s"])
     show(records)
     commits = sorted(diary.commits)
     about = (
@@ -104,7 +106,7 @@ def command(**given: Any) -> int:
         f"{time.monotonic() - began:.0f} s in all on {given['jobs']} processes."
     )
     click.echo(about)
-    if interrupted:
+    if interrupted or cut_short:
         click.echo("interrupted: what is not above is not known")
         return INTERRUPTED
     if path is not None:
@@ -134,11 +136,13 @@ def shrunk(
     records: Sequence[Record], diary: Diary, jobs: int, cpu_s: float
 ) -> tuple[list[Record], bool]:
     """The same records, with how small each first finding becomes in so many CPU seconds; whether it was
-    interrupted.
+    interrupted. No ``jobs``: as far as the diary knows.
     """
-    progress, crew, interrupted = Progress(), LocalCrew(jobs), False
     found = {r.mutant.name: r.example for r in records if r.example is not None}
     known = {name: s for name, hunt in found.items() if (s := diary.smallest(hunt)) is not None}
+    if not jobs:
+        return [replace(r, smallest=known.get(r.mutant.name)) for r in records], False
+    progress, crew, interrupted = Progress(), LocalCrew(jobs), False
     try:
         waiting = [hunt for name, hunt in found.items() if name not in known]
         for hunt, smallest in shrink_all(waiting, crew, cpu_s):
