@@ -34,7 +34,7 @@ from checker.phrases import of_key, of_node, plural, show
 from checker.shapes import Malformed, answers, integer
 from checker.values import Ints, Json, identity
 from checker.verdict import Outcome, Verdict
-from checker.windows import value_of
+from checker.windows import nemesis_rows
 
 _MOST_STRETCHES = 100
 _SIMPLE = frozenset({int, str, type(None)})
@@ -198,8 +198,8 @@ def _restarts(history: History) -> defaultdict[int, _Restarts]:
     found: defaultdict[int, _Restarts] = defaultdict(lambda: _Restarts(history))
     spans: list[tuple[int, int, int]] = []
     before_ns = 0
-    for row in history.of_nemesis():
-        value, end_ns = value_of(history, row), int(history.time_ns[row])
+    for row, value in nemesis_rows(history):
+        end_ns = int(history.time_ns[row])
         began = value.get("started_ns", before_ns)
         began = integer(began, row, "when a fault's actions began, in ns,")
         for action in _actions(value):

@@ -16,7 +16,7 @@ from checker.history import History
 from checker.phrases import of_node
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import value_of
+from checker.windows import nemesis_rows
 
 HEAL = "heal"
 
@@ -29,8 +29,7 @@ def check(history: History) -> Verdict:
     for row, node, text in history.notes("crashed"):
         crashed.setdefault(node, row)
         texts.setdefault(node, f"{of_node(node)} failed: {text}")
-    for row in history.of_nemesis():
-        value = value_of(history, row)
+    for row, value in nemesis_rows(history):
         if value.get("phase") == HEAL:
             for probe in _mappings(value.get("proof")):
                 for node in _nodes([probe.get("action")], "start"):

@@ -13,7 +13,7 @@ from checker.history import History
 from checker.phrases import of_node, plural
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import actions_of, value_of
+from checker.windows import actions_of, nemesis_rows
 
 LEAD = "lead"
 
@@ -27,8 +27,8 @@ def check(history: History) -> Verdict:
     """*Vacuous* where no heir was seen to lead. ``details``: how many were ``asked`` for, and ``seen``."""
     wanted = list(_wanted(history))
     seen = 0
-    for row in history.of_nemesis():
-        proofs = value_of(history, row).get("proof")
+    for _, value in nemesis_rows(history):
+        proofs = value.get("proof")
         for proof in proofs if isinstance(proofs, (list, tuple)) else ():
             action = proof.get("action") if isinstance(proof, Mapping) else None
             if isinstance(action, Mapping) and action.get("do") == LEAD:
@@ -58,7 +58,7 @@ def _heir(node: Json) -> str:
 
 def _wanted(history: History) -> Iterator[tuple[int, Json]]:
     """The rows in which a node was asked to lead, and which."""
-    for row in history.of_nemesis():
-        for action in actions_of(value_of(history, row)):
+    for row, value in nemesis_rows(history):
+        for action in actions_of(value):
             if action.get("do") == LEAD:
                 yield row, action.get("node")

@@ -9,14 +9,14 @@ has not tested what it was asked to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from checker.history import History
 from checker.phrases import of_node, plural
 from checker.shapes import Malformed, answers, integer
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import actions_of, left_dead, value_of
+from checker.windows import actions_of, left_dead, nemesis_rows
 
 CHANGES = ("join", "leave")
 
@@ -25,8 +25,8 @@ def asked(history: History) -> bool:
     """Whether the nemesis wanted any change of membership."""
     return any(
         action.get("do") in CHANGES
-        for row in history.of_nemesis()
-        for action in actions_of(value_of(history, row))
+        for _, value in nemesis_rows(history)
+        for action in actions_of(value)
     )
 
 
@@ -79,11 +79,11 @@ def _configuration(value: Json, row: int) -> tuple[int, list[int]]:
 def _wanted(history: History) -> Sequence[int] | None:
     """The members that the heal asked for, if it did."""
     wanted = None
-    for row in history.of_nemesis():
-        value: Mapping[str, Json] = value_of(history, row)
-        if value.get("phase") == "heal" and isinstance(value.get("members"), (list, tuple)):
-            wanted = value["members"]
-    return wanted  # type: ignore[return-value]  # numbers, as the nemesis wrote them
+    for _, value in nemesis_rows(history):
+        members = value.get("members")
+        if value.get("phase") == "heal" and isinstance(members, (list, tuple)):
+            wanted = members
+    return wanted
 
 
 def _said(version: int, row: int, node: int, members: Sequence[int]) -> str:

@@ -14,7 +14,7 @@ from checker.history import History
 from checker.phrases import plural, seconds, show
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import value_of
+from checker.windows import nemesis_rows, value_of
 
 STANDING = "standing"
 """The phase of a row that says what stands from the beginning, faults or no: the distances of a WAN."""
@@ -24,7 +24,7 @@ _MOST_SHOWN = 6
 
 def stands(history: History) -> bool:
     """Whether something was to stand, and so is to be proved though there are no faults."""
-    return any(value_of(history, row).get("phase") == STANDING for row in history.of_nemesis())
+    return any(value.get("phase") == STANDING for _, value in nemesis_rows(history))
 
 
 def check(history: History) -> Verdict:
@@ -32,8 +32,8 @@ def check(history: History) -> Verdict:
     failed: list[tuple[int, Mapping[str, Json]]] = []
     probes: Counter[str] = Counter()
     later = 0
-    for row in history.of_nemesis():
-        proof = value_of(history, row).get("proof")
+    for row, value in nemesis_rows(history):
+        proof = value.get("proof")
         for probe in proof if isinstance(proof, (list, tuple)) else ():
             probes[history.f[row]] += 1
             if not isinstance(probe, Mapping):

@@ -37,10 +37,7 @@ def windows(history: History) -> list[FaultWindow]:
     found: list[FaultWindow] = []
     opened: dict[object, list[int]] = {}
     ends: dict[int, int] = {}
-    for row in history.of_nemesis():
-        value = history.value[row]
-        if not isinstance(value, Mapping):
-            continue
+    for row, value in nemesis_rows(history):
         name = (history.f[row], identity(value.get("window")))
         if value.get("phase") == "begin":
             opened.setdefault(name, []).append(row)
@@ -64,6 +61,12 @@ def value_of(history: History, row: int) -> Mapping[str, Json]:
     """The value of a nemesis row; empty where it is no object."""
     value = history.value[row]
     return value if isinstance(value, Mapping) else {}
+
+
+@once
+def nemesis_rows(history: History) -> list[tuple[int, Mapping[str, Json]]]:
+    """The rows of the nemesis, with their values."""
+    return [(row, value_of(history, row)) for row in history.of_nemesis()]
 
 
 def actions_of(value: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
@@ -96,8 +99,7 @@ def calm_ns(history: History, last: FaultWindow) -> int:
     answered between those says nothing of the core that was left.
     """
     found = last.end_ns
-    for row in history.of_nemesis():
-        value = value_of(history, row)
+    for row, value in nemesis_rows(history):
         actions = value.get("actions")
         if value.get("phase") == "heal" and isinstance(actions, (list, tuple)) and actions:
             found = max(found, int(history.time_ns[row]))
@@ -113,8 +115,7 @@ def left_dead(history: History) -> list[int]:
     itself, where only a core is healed.
     """
     dead: dict[int, None] = {}
-    for row in history.of_nemesis():
-        value = value_of(history, row)
+    for _, value in nemesis_rows(history):
         if value.get("phase") == "heal":
             dead.clear()
         for action in actions_of(value):
