@@ -6,6 +6,7 @@ In small, with a snapshot after every few ops; ``benchmarks/memory.py`` does it 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from protocols import PROTOCOLS, statemachine
 from protocols.answers import Answer
 from protocols.kernel import Command
 from protocols.statemachine import KeyValue
+from protocols.wankeeper.master import Table
 from protocols.wire import dumps
 
 RATE = 1_000
@@ -30,6 +32,10 @@ FEW, MANY, SPAN_MS = 1_000, 4_000, 400
 SLACK, ODD_OBJECTS, ODD_KEYS = 1.1, 20, 5
 """How full the logs are at the fullest of some looks, and what is in flight there: ABD holds 120 objects and no
 log. Of one object that is kept for each op there would be 1,500 to 3,000 more, as many as most hold in all."""
+
+LINES = {"wankeeper": 1.25}
+"""Its keys stay in a log for seconds, or wander, and a key on its way is held twice: of other seeds the fullest
+looks are 1.05 to 1.13 times as full later, the mean of all 1.01 to 1.10 (docs/memory.md)."""
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +75,7 @@ def grown(protocol: str, options: Mapping[str, str]) -> tuple[float, float]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_four_times_as_many_ops_leave_no_more_behind(protocol: str) -> None:
     objects, keys = grown(protocol, OPTIONS.get(protocol, OFTEN))
-    assert objects < SLACK
+    assert objects < LINES.get(protocol, SLACK)
     assert keys < SLACK
 
 
@@ -81,17 +87,18 @@ def test_who_never_takes_a_snapshot_is_seen_to_grow(protocol: str) -> None:
     assert keys > 2 * SLACK
 
 
+@pytest.mark.parametrize(("protocol", "machine"), [("raft", KeyValue), ("wankeeper", Table)])
 def test_who_keeps_one_small_number_of_each_command_is_seen_to_grow(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, protocol: str, machine: type[KeyValue | Table]
 ) -> None:
     """Red: a leak in memory alone, of numbers that Python has only once."""
-    run = KeyValue.run
+    run = machine.run
 
-    def leaky(store: KeyValue, command: Command) -> Answer:
+    def leaky(store: Any, command: Command) -> Answer:
         vars(store).setdefault("leak", []).append(command.serial % 100)
         return run(store, command)
 
-    monkeypatch.setattr(KeyValue, "run", leaky)
-    objects, keys = grown("raft", OFTEN)
-    assert objects > SLACK
+    monkeypatch.setattr(machine, "run", leaky)
+    objects, keys = grown(protocol, OFTEN)
+    assert objects > LINES.get(protocol, SLACK)
     assert keys < SLACK
