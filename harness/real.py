@@ -167,6 +167,7 @@ class RealTrial:
                         ),
                     )
                     driver.run(final)
+                self.restore(record)  # what was under way at the heal may have come about since
             return driver.stats
 
     def apart(self, record: Record) -> bool:
@@ -240,13 +241,18 @@ class RealTrial:
                 self.deployed.wait_ready()
             except NotReadyError as error:
                 self.progress.say(str(error))
+        self.restore(record)
+
+    def restore(self, record: Record) -> None:
+        """Where the members were to change, have the first be the members again, and prove it."""
         members = self.injector.members
-        if members is not None and members.asked:
-            first = self.trial.members()
-            with self.progress.phase("the first members are members again"):
-                proof = members.restore(first, RESTORE_S)
-            value = {"phase": "heal", "proof": proof, "members": list(first)}
-            record(Row(self.clock_ns(), NEMESIS, INFO, "heal", None, value))
+        if members is None or not members.asked:
+            return
+        first = self.trial.members()
+        with self.progress.phase("the first members are members again"):
+            proof = members.restore(first, RESTORE_S)
+        value = {"phase": "heal", "proof": proof, "members": list(first)}
+        record(Row(self.clock_ns(), NEMESIS, INFO, "heal", None, value))
 
     # --- after ------------------------------------------------------------------------------------
 

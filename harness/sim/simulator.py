@@ -138,6 +138,11 @@ class Simulator(FaultyStage):
         final = workload.final(Random(f"{setup.seed}/final"), options)
         self._begin(final, agenda.now_ns + setup.final_ms * MS)
         yield
+        if self.members.asked and setup.settle_ms and not self.members.restored(self.nodes):
+            finished = self.in_time  # what was under way at the heal may have come about since
+            self._begin(self._settling(agenda.now_ns), None)
+            yield
+            self.in_time = finished
 
     def result(self) -> Run:
         """What happened, once all phases are over."""
@@ -160,12 +165,15 @@ class Simulator(FaultyStage):
 
     def _settle(self) -> None:
         """Leave all alone for a while, and until the members are the first again."""
-        setup, now_ns = self.setup, self.agenda.now_ns
-        until_ns = now_ns + setup.settle_ms * MS
+        until_ns = self.agenda.now_ns + self.setup.settle_ms * MS
+        self._begin(self._settling(until_ns), None)
+
+    def _settling(self, until_ns: int) -> Settling:
+        """Until then, and, where the members were to change, until they are the first again."""
         most_ns = until_ns
-        if self.members.asked and setup.settle_ms:
-            most_ns += RESTORE_RTT * setup.rtt_ms * MS
-        self._begin(Settling(until_ns, most_ns, lambda: self.members.restored(self.nodes)), None)
+        if self.members.asked and self.setup.settle_ms:
+            most_ns += RESTORE_RTT * self.setup.rtt_ms * MS
+        return Settling(until_ns, most_ns, lambda: self.members.restored(self.nodes))
 
     def _begin(self, generator: Generator, until_ns: int | None) -> None:
         """Begin a phase: it goes on until the generator and all its ops have ended.

@@ -38,6 +38,24 @@ def test_a_core_that_is_healed_is_of_members():
         assert len(checks["membership"].details["members"]) >= 2
 
 
+def test_who_joins_late_leaves_again():
+    """A join that the leader had under way at the heal came about after all: the trial ended with four."""
+    trial = Trial(
+        protocol="raft",
+        options={"members": "3", "batch": "1", "pipeline": "8"},
+        nemesis="membership-grow,partition-halves,partition-leader",
+        time_ms=3_000,
+        rate=800,
+        keys=1,
+        rtt_ms=5,
+        client_timeout_ms=200,
+        interval_ms=300,
+        seed="30",
+    )
+    checks = play(trial).results.checks
+    assert {name: v for name, v in checks.items() if v.outcome is not Outcome.VALID} == {}
+
+
 def test_it_is_the_same_twice():
     trial = replace(COMING, protocol="raft", seed="7")
     assert play(trial).run.digest == play(trial).run.digest

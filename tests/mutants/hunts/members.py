@@ -23,7 +23,8 @@ OF_RAFT = replace(COMING, options={"members": "3"})
 
 SLOW_LESSONS = replace(
     OF_RAFT,
-    rate=800,
+    time_ms=4_000,  # in 2 s none may join, and the twin's trial is vacuous
+    rate=400,
     nemesis="membership-grow,partition-halves,partition-leader",
     options={"members": "3", "batch": "1", "pipeline": "8"},
 )
