@@ -111,7 +111,8 @@ def command(**given: Any) -> int:
         click.echo("interrupted: what is not above is not known")
         return INTERRUPTED
     if path is not None:
-        path.write_text(page(list(tallies.values()), about=about), encoding="utf-8")
+        text = page(list(tallies.values()), about=about, real=given["real"])
+        path.write_text(text, encoding="utf-8")
     return 0 if all(tally.good for tally in tallies.values() if tally.counts) else 1
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from harness.matrix.cells import HEADINGS, Cell
+from harness.matrix.cells import HEADINGS, REAL_TIME_MS, Cell
 from harness.matrix.outcome import Tally
 
 
-def page(tallies: Sequence[Tally], *, about: str) -> str:
-    """The whole page. ``about``: what was asked for, and of which commit."""
-    return "\n".join([*_head(tallies, about), *_tables(tallies), *_faults(tallies)])
+def page(tallies: Sequence[Tally], *, about: str, real: bool = False) -> str:
+    """The whole page. ``about``: what was asked for, and of which commit; ``real``: it was played on hosts."""
+    return "\n".join([*_head(tallies, about, real=real), *_tables(tallies), *_faults(tallies)])
 
 
-def _head(tallies: Sequence[Tally], about: str) -> Iterator[str]:
+def _head(tallies: Sequence[Tally], about: str, *, real: bool) -> Iterator[str]:
+    how = "harness matrix --real" if real else "harness matrix"
     good = sum(tally.good for tally in tallies)
     yield "# The matrix: every protocol, every workload that it serves, every kind of fault"
     yield ""
-    yield "Made by `harness matrix --markdown docs/matrix.md`; do not edit."
+    yield f"Made by `{how} --markdown FILE`; do not edit."
     yield ""
     played = sum(bool(tally.counts) for tally in tallies)
     yield f"{about} {good} of {played} cells are as they must be."
@@ -31,7 +32,8 @@ def _head(tallies: Sequence[Tally], about: str) -> Iterator[str]:
     if tallies:
         yield "To play one cell's trials, here the first's:"
         yield ""
-        yield f"    {tallies[0].cell.trial('7').command('sim')}"
+        cell = tallies[0].cell
+        yield f"    {cell.real('7', REAL_TIME_MS).command('test') if real else cell.trial('7').command('sim')}"
         yield ""
 
 
