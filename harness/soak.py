@@ -31,6 +31,8 @@ def bases(protocols: Sequence[str], workloads: Sequence[str], base: Trial) -> li
             protocol=line.protocol,
             workload=workload,
             options={**base.options, **line.options},
+            # Members that change need spares.
+            nodes=max(base.nodes, line.nodes) if line.nemeses else base.nodes,
         )
         for line in lines()
         for workload in workloads or CLAIMS
