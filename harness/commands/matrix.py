@@ -105,7 +105,8 @@ def command(**given: Any) -> int:
     results = real(tallies, given, kept) if given["real"] else simulated(tallies, given, kept)
     interrupted = not gather(results, tallies)
     show(list(tallies.values()))
-    about = about_of(list(tallies.values()), given["seed"], time.monotonic() - began)
+    unit = "s on hosts" if given["real"] else "CPU seconds"
+    about = about_of(list(tallies.values()), given["seed"], unit, time.monotonic() - began)
     click.echo(about)
     if interrupted:
         click.echo("interrupted: what is not above is not known")
@@ -116,13 +117,13 @@ def command(**given: Any) -> int:
     return 0 if all(tally.good for tally in tallies.values() if tally.counts) else 1
 
 
-def about_of(tallies: Sequence[Tally], seed: str, seconds: float) -> str:
+def about_of(tallies: Sequence[Tally], seed: str, unit: str, seconds: float) -> str:
     """What was played, of which commits, and what it took."""
     trials = sum(tally.counts.total() for tally in tallies)
     commits = sorted({name or "unknown" for tally in tallies for name in tally.commits})
     return (
         f"Commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}, seed {seed}: {trials:,} trials, "
-        f"{sum(tally.cpu_s for tally in tallies):.0f} CPU seconds, {seconds:.0f} s in all."
+        f"{sum(tally.cpu_s for tally in tallies):,.0f} {unit}, {seconds:,.0f} s this time."
     )
 
 
@@ -179,7 +180,7 @@ def real(tallies: dict[Cell, Tally], given: dict[str, Any], kept: Kept) -> Itera
     yield from already(tallies, given, REAL, kept)
     for cell, trial in trials:
         name = name_of(cell, trial, REAL)
-        if name in kept.known:
+        if name in kept.known or not given["seeds"]:
             continue
         words = [*shlex.split(trial.command("test"))[1:], "--on", given["on"]]
         click.echo(f"harness {shlex.join(words)}", err=True)
