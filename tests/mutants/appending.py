@@ -4,7 +4,7 @@ of multi-Paxos and of Raft, broken in both by the same lines.
 
 from __future__ import annotations
 
-from protocols.appending import FULL, Appending, Nay
+from protocols.appending import FULL, Nay
 from protocols.clients import Name
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.leadership import Campaign
@@ -12,28 +12,29 @@ from protocols.raft import Raft
 from protocols.window import Window
 
 
-class _NayIsNo(Appending):
+def _on_nay(self: MultiPaxos | Raft, msg: Nay) -> None:
+    for one in msg.names:
+        if msg.why == FULL:
+            self.give_up(one, msg.why)
+
+
+def _give_up(self: MultiPaxos | Raft, one: Name, why: str) -> None:
+    request = self.clients.pop_named(one)
+    if request is not None:
+        self.reply(request, f"refused: {why}", ok=False)
+
+
+class NayIsNo(MultiPaxos):
     """Whose command was not taken is told that it had no effect, and never will: but it was sent before, and what was
     sent may come again."""
 
-    def on_nay(self, msg: Nay) -> None:
-        for one in msg.names:
-            if msg.why == FULL:
-                self.give_up(one, msg.why)
-
-    def give_up(self, one: Name, why: str) -> None:
-        request = self.clients.pop_named(one)
-        if request is not None:
-            self.reply(request, f"refused: {why}", ok=False)
+    on_nay, give_up = _on_nay, _give_up
 
 
-class NayIsNo(_NayIsNo, MultiPaxos):
-    """Whose command was not taken is told that it had no effect, and never will: but it was sent before, and what was
-    sent may come again."""
-
-
-class RaftNayIsNo(_NayIsNo, Raft):
+class RaftNayIsNo(Raft):
     """The very same mistake, made in Raft instead."""
+
+    on_nay, give_up = _on_nay, _give_up
 
 
 class _Closing(Window):
