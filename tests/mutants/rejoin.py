@@ -12,10 +12,11 @@ from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Sworn
 from protocols.raft import Raft
 from protocols.raft.messages import Appended, RequestVote
-from protocols.rejoining import Rejoining, Return
+from protocols.rejoining import Return
 from protocols.sdpaxos import SDPaxos
 from protocols.sdpaxos.instances import first_ballot
 from protocols.sdpaxos.messages import CAccepted
+from protocols.sdpaxos.rejoining import Returning
 
 
 class ActiveAtOnce(MultiPaxos):
@@ -149,7 +150,7 @@ class SDPaxosSkipsTheRows(SDPaxos):
     commands in places where it has forgotten its votes."""
 
     def has_learnt(self, slot: int) -> bool:
-        return Rejoining.has_learnt(self, slot)
+        return super(Returning, self).has_learnt(slot)
 
 
 class SDPaxosForgetsItsRow(SDPaxos):
