@@ -7,7 +7,7 @@ The modules at the top, by what they are for; each of the folders says so in its
     played, on hosts      on_hosts (all of it), real (its steps), deployment, reach, transports,
                           driver (clients), nemesis_thread (faults), online, load_stats, histogram
     judged                judge, claims (which checks), patience (their bounds)
-    many                  crew (who plays them), workers (what these do first), soak
+    many                  crew (who plays them), workers (what these do first), soak, lines (what is kept of them)
     the command line      cli, doctor, interrupts, errors, commit
     measured              footprint
     for programs          client (of a running cluster)

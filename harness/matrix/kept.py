@@ -7,13 +7,13 @@ made from; one that is in the file is not played again, whatever commit it is of
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from checker.verdict import Outcome
 from harness.errors import UsageError
+from harness.lines import Lines
 from harness.matrix.cells import Cell
 from harness.trial import Trial
 
@@ -42,36 +42,25 @@ class Kept:
 
     def __init__(self, path: Path | None) -> None:
         """Raises UsageError, naming the line, for a file that is none of ours."""
-        self._path = path
+        self._lines = Lines(path)
         self.known: dict[Name, Known] = {}
-        if path is not None:
-            if not path.parent.is_dir():
-                raise UsageError(f"--kept {path}: there is no directory {path.parent}")
-            self.known = {known.name: known for known in _read(path)}
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"--kept {path}: there is no directory {path.parent}")
+        for number, line in enumerate(self._lines.read(), 1):
+            try:
+                known = _known(json.loads(line))
+            except (ValueError, TypeError, KeyError) as error:
+                raise UsageError(
+                    f"--kept {path}: line {number} is no trial of a matrix: {error}"
+                ) from None
+            self.known[known.name] = known
 
     def add(self, known: Known) -> None:
-        """Keep one, at once: the next may be interrupted."""
+        """Keep one."""
         self.known[known.name] = known
-        if self._path is not None:
-            values = vars(known) | {"outcome": known.outcome.value}
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(values) + "\n")
+        self._lines.add(vars(known) | {"outcome": known.outcome.value})
 
 
-def _read(path: Path) -> Iterator[Known]:
-    """A last line without its end was being written when its process was killed: it is dropped."""
-    if not path.exists():
-        return
-    text = path.read_text(encoding="utf-8")
-    whole, _, torn = text.rpartition("\n")
-    for number, line in enumerate(whole.splitlines(), 1):
-        try:
-            values = json.loads(line)
-            name, outcome = tuple(values.pop("name")), Outcome(values.pop("outcome"))
-            yield Known(name, outcome, **values)
-        except (ValueError, TypeError, KeyError) as error:
-            raise UsageError(
-                f"--kept {path}: line {number} is no trial of a matrix: {error}"
-            ) from None
-    if torn:
-        path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+def _known(values: dict[str, Any]) -> Known:
+    name, outcome = tuple(values.pop("name")), Outcome(values.pop("outcome"))
+    return Known(name, outcome, **values)

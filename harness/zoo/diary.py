@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.commit import commit
 from harness.errors import StoreError
+from harness.lines import Lines
 from harness.shrink import Size
 from harness.zoo.hunt import Hunt, Judged
 from harness.zoo.smallest import Smallest
@@ -29,24 +30,14 @@ class Diary:
     """
 
     def __init__(self, path: Path | None, *, budget_s: float = 0, shrink_s: float = 0) -> None:
-        self.path, self._commit = path, commit() or "unknown"
+        self._lines, self._commit = Lines(path), commit() or "unknown"
         self.commits = {self._commit}
         self._bounds = {HUNT: f" within {budget_s:g} s", TWIN: "", SIZE: f" within {shrink_s:g} s"}
         self._known: dict[tuple[str, str], Mapping[str, Any]] = {}
-        if path is not None:
-            self._read(path)
-
-    def _read(self, path: Path) -> None:
         try:
-            text = path.read_text(encoding="utf-8") if path.exists() else ""
-            whole = text[: text.rfind("\n") + 1]
-            if whole != text:
-                path.write_text(whole, encoding="utf-8")
-            for line in whole.splitlines():
+            for line in self._lines.read():
                 told = json.loads(line)
                 self._known[told["of"], told["key"]] = told
-        except OSError as error:
-            raise StoreError(f"{path}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{path} is no diary of a zoo: {error!r}") from error
 
@@ -57,14 +48,7 @@ class Diary:
         return told
 
     def _tell(self, of: str, key: str, **what: object) -> None:
-        if self.path is None:
-            return
-        line = {"of": of, "key": key + self._bounds[of], "commit": self._commit, **what}
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror}") from error
+        self._lines.add({"of": of, "key": key + self._bounds[of], "commit": self._commit, **what})
 
     # --- hunts ------------------------------------------------------------------------------------
 
