@@ -7,7 +7,7 @@ larger: it drifts, as evolution does on neutral networks (Kimura's), and a part 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import TypeAlias
@@ -27,6 +27,7 @@ NEAR = 6
 """Windows that are not further from each other may become one."""
 
 Parts: TypeAlias = tuple[list[Window], list[ScriptedOp]]
+Change: TypeAlias = Callable[[Random, list[Window], list[ScriptedOp], Trial], Parts]
 
 
 def drift(search: Search, trials: int) -> None:
@@ -134,37 +135,39 @@ def _moved(random: Random, trial: Trial) -> int:
     return int((40 * trial.rtt_ms) ** random.random()) * random.choice((-1, 1))
 
 
-def _window_moves(
-    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
-) -> Parts:
-    if not windows:
-        return windows, ops
-    n = random.randrange(len(windows))
-    at_ms = max(0, windows[n].at_ms + _moved(random, trial))
-    return [*windows[:n], replace(windows[n], at_ms=at_ms), *windows[n + 1 :]], ops
+def _one_window(change: Callable[[Random, Window, Trial], Window | None]) -> Change:
+    """One of the windows is another, or gone."""
+
+    def changed(
+        random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
+    ) -> Parts:
+        if not windows:
+            return windows, ops
+        n = random.randrange(len(windows))
+        new = change(random, windows[n], trial)
+        return [*windows[:n], *([new] if new else []), *windows[n + 1 :]], ops
+
+    return changed
 
 
-def _window_lasts(
-    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
-) -> Parts:
-    if not windows:
-        return windows, ops
-    n = random.randrange(len(windows))
-    for_ms = max(1, windows[n].for_ms + _moved(random, trial))
-    return [*windows[:n], replace(windows[n], for_ms=for_ms), *windows[n + 1 :]], ops
+def _moves(random: Random, window: Window, trial: Trial) -> Window:
+    return replace(window, at_ms=max(0, window.at_ms + _moved(random, trial)))
 
 
-def _window_elsewhere(
-    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
-) -> Parts:
-    """The nodes that a window is about change places."""
-    if not windows:
-        return windows, ops
-    n = random.randrange(len(windows))
+def _lasts(random: Random, window: Window, trial: Trial) -> Window:
+    return replace(window, for_ms=max(1, window.for_ms + _moved(random, trial)))
+
+
+def _elsewhere(random: Random, window: Window, trial: Trial) -> Window | None:
+    """The nodes that it is about change places."""
     order = list(range(trial.nodes))
     random.shuffle(order)
-    moved = renumbered(windows[n], dict(enumerate(order)))
-    return [*windows[:n], *([moved] if moved else []), *windows[n + 1 :]], ops
+    return renumbered(window, dict(enumerate(order)))
+
+
+def _aimed(random: Random, window: Window, trial: Trial) -> Window:  # noqa: ARG001
+    """At whoever leads, or at whom chance says."""
+    return aimed(window)
 
 
 def _all_from_then_on(
@@ -221,25 +224,12 @@ def _ops_together(
     return windows, [op._replace(at_ns=at_ns + n * gap_ns) for n, op in enumerate(ops)]
 
 
-def _window_aimed(
-    random: Random,
-    windows: list[Window],
-    ops: list[ScriptedOp],
-    trial: Trial,  # noqa: ARG001
-) -> Parts:
-    """At whoever leads, or at whom chance says."""
-    if not windows:
-        return windows, ops
-    n = random.randrange(len(windows))
-    return [*windows[:n], aimed(windows[n]), *windows[n + 1 :]], ops
-
-
 CHANGES = (
     _ops_together,
-    _window_aimed,
-    _window_moves,
-    _window_lasts,
-    _window_elsewhere,
+    _one_window(_aimed),
+    _one_window(_moves),
+    _one_window(_lasts),
+    _one_window(_elsewhere),
     _all_from_then_on,
     _op_moves,
     _op_elsewhere,
