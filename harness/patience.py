@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -113,7 +114,9 @@ class Patience:
 def watch(seconds: float | None, memory_mib: int | None) -> Iterator[None]:
     """Raise LimitError inside after so many seconds, or when the process has grown by so much.
 
-    Only in the main thread: that is the one which signals reach; others are not watched.
+    Only in the main thread: that is the one which signals reach; others are not watched. Where the error
+    comes up in what nothing can be raised from (a finalizer, a callback of the garbage collector),
+    Python drops it; the check is told again, at once.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -129,13 +132,23 @@ def watch(seconds: float | None, memory_mib: int | None) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, _GRACE_S, _GRACE_S)
             raise LimitError("out of time" if late else "out of memory")
 
+    told = sys.unraisablehook
+
+    def drop(unraisable: sys.UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, LimitError):
+            signal.setitimer(signal.ITIMER_REAL, _WATCH_EVERY_S, _WATCH_EVERY_S)
+        else:
+            told(unraisable)
+
     before = signal.signal(signal.SIGALRM, look)
+    sys.unraisablehook = drop
     signal.setitimer(signal.ITIMER_REAL, _WATCH_EVERY_S, _WATCH_EVERY_S)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        sys.unraisablehook = told
 
 
 def resident_bytes() -> int:

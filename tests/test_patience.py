@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+import sys
 import threading
 import time
 
@@ -119,6 +120,30 @@ def test_the_watch_is_taken_back() -> None:
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_a_check_is_told_again_where_nothing_could_be_raised() -> None:
+    """CI's garbage collector was at work, with a callback of Hypothesis, as the time was up."""
+    dropped: list[int] = []
+
+    class Finalized:
+        def __del__(self) -> None:
+            try:
+                for _ in itertools.count():
+                    pass
+            finally:
+                dropped.append(1)
+
+    def unlucky(history: History) -> Verdict:
+        Finalized()
+        return endless(history)
+
+    before = sys.unraisablehook
+    verdict = Patience(seconds=0.1).bound(unlucky)(NOTHING)
+    assert verdict.outcome is Outcome.UNKNOWN
+    assert verdict.summary.startswith("out of time after 0.")
+    assert dropped == [1]
+    assert sys.unraisablehook is before
 
 
 def test_other_threads_are_not_watched() -> None:
