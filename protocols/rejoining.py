@@ -122,8 +122,8 @@ class Return:
     word: Known | None = None
 
 
-class Rejoining(Replica[Any]):
-    """A replica that knows of lives; see the module. What a protocol has to say is abstract."""
+class Lives(Replica[Any]):
+    """A replica that knows of lives, and comes back in a new one. What it waits for is abstract."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
@@ -189,35 +189,15 @@ class Rejoining(Replica[Any]):
         back.known.clear()
         self.ask_back(back)
 
-    def hear_out(self, back: Return, src: NodeId, msg: Known) -> None:
-        """Wait for a leader that is not below the floor. What it said first is enough, later it has used more."""
-        if back.word is None:
-            floor = max(known.promised for known in back.known.values())
-            told = [*back.known.items(), (src, msg)]
-            leader, said = max(told, key=lambda item: item[1].leads)
-            if said.leads != ZERO and said.leads >= floor:
-                back.leader, back.word = leader, said
-
-    def settle_in(self, back: Return) -> None:
-        """Be active again, if a leader has said up to where this node must know all, and it does."""
-        said, leader = back.word, back.leader
-        if said is None or leader is None:
-            return
-        if not self.has_learnt(said.last):
-            self.learn_up_to(said.last, leader)
-            return
+    def live_on(self, back: Return) -> None:
+        """Nothing that it forgot can matter any more: what it says from now on is of its new life."""
         self.lives[self.id] = back.life
         self.persist("lives", list(self.lives))
-        self.promise_again(said.leads, leader)
-        self.be_active()
 
     def be_active(self) -> None:
         self.back = None
         self.forget("passive")
         self.note("rejoined", [self.lives[self.id], self.chosen()])
-
-    def has_learnt(self, slot: int) -> bool:
-        return self.chosen() >= slot
 
     # --- of the others ----------------------------------------------------------------------------
 
@@ -225,9 +205,6 @@ class Rejoining(Replica[Any]):
         """Say what is known of a node that comes back; from now on its older promises are void."""
         self.learn_lives({src: msg.life})
         self.send(src, self.known_to(src, msg.nonce))
-
-    def known_to(self, src: NodeId, nonce: int) -> Known:
-        return Known(nonce, self.lives[src], *self.standing(), tuple(self.lives))
 
     def learn_lives(self, lives: Mapping[NodeId, int]) -> None:
         new = {node: life for node, life in lives.items() if life > self.lives[node]}
@@ -249,8 +226,63 @@ class Rejoining(Replica[Any]):
     # --- what the protocol has to say ---------------------------------------------------------------
 
     @abstractmethod
+    def known_to(self, src: NodeId, nonce: int) -> Known:
+        """What is known here of the life of one that comes back, and of what it may have forgotten."""
+
+    @abstractmethod
+    def hear_out(self, back: Return, src: NodeId, msg: Known) -> None:
+        """Enough others keep the new life, and this is one of their answers."""
+
+    @abstractmethod
+    def settle_in(self, back: Return) -> None:
+        """Be active again, if enough is known."""
+
+    @abstractmethod
     def is_any_quorum(self, nodes: int) -> bool:
         """Whether these nodes, a bit each, are a quorum of some phase."""
+
+    @abstractmethod
+    def chosen(self) -> int:
+        """Up to which slot it has executed what was chosen."""
+
+    @abstractmethod
+    def void(self, nodes: list[NodeId]) -> None:
+        """What these nodes have promised in the campaign under way counts no more."""
+
+
+class Rejoining(Lives):
+    """Passive until it knows all that a leader says to have used; see the module. What a protocol has to say
+    is abstract.
+    """
+
+    def hear_out(self, back: Return, src: NodeId, msg: Known) -> None:
+        """Wait for a leader that is not below the floor. What it said first is enough, later it has used more."""
+        if back.word is None:
+            floor = max(known.promised for known in back.known.values())
+            told = [*back.known.items(), (src, msg)]
+            leader, said = max(told, key=lambda item: item[1].leads)
+            if said.leads != ZERO and said.leads >= floor:
+                back.leader, back.word = leader, said
+
+    def settle_in(self, back: Return) -> None:
+        """Be active again, if a leader has said up to where this node must know all, and it does."""
+        said, leader = back.word, back.leader
+        if said is None or leader is None:
+            return
+        if not self.has_learnt(said.last):
+            self.learn_up_to(said.last, leader)
+            return
+        self.live_on(back)
+        self.promise_again(said.leads, leader)
+        self.be_active()
+
+    def has_learnt(self, slot: int) -> bool:
+        return self.chosen() >= slot
+
+    def known_to(self, src: NodeId, nonce: int) -> Known:
+        return Known(nonce, self.lives[src], *self.standing(), tuple(self.lives))
+
+    # --- what the protocol has to say ---------------------------------------------------------------
 
     @abstractmethod
     def standing(self) -> tuple[Ballot, Ballot, int]:
@@ -259,17 +291,9 @@ class Rejoining(Replica[Any]):
         """
 
     @abstractmethod
-    def chosen(self) -> int:
-        """Up to which slot it has executed what was chosen."""
-
-    @abstractmethod
     def learn_up_to(self, slot: int, leader: NodeId) -> None:
         """See to it that this is learnt, if nobody else does."""
 
     @abstractmethod
     def promise_again(self, ballot: Ballot, leader: NodeId) -> None:
         """Promise this leader's ballot, on disk."""
-
-    @abstractmethod
-    def void(self, nodes: list[NodeId]) -> None:
-        """What these nodes have promised in the campaign under way counts no more."""

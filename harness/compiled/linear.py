@@ -2,7 +2,7 @@
 
 A mixin ``M(Replica)`` comes before ``B`` in what ``C(M, B)`` inherits, and its ``super()`` means ``B`` there. So a copy of
 ``M`` whose base is ``B`` is written into a module of its own, and ``C`` inherits from that: the same methods
-in the same order.
+in the same order. Where ``M(L)`` is made of another mixin ``L(Replica)``, both are copied: ``L(B)`` and ``M(L)``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ def linear(texts: Mapping[str, str]) -> dict[str, str]:
         lines = text.splitlines()
         for node in _mixed(tree):
             mixin, base = map(ast.unparse, node.bases)
-            home = imported[mixin]
-            new = f"{module}_{mixin.lower()}"
-            made[new] = _copy(home, texts[home], mixin, imported.get(base, module), base)
+            above, new = base, imported.get(base, module)
+            there = set(_line(texts, base, new))
+            mixins = [each for each in _line(texts, mixin, imported[mixin]) if each not in there]
+            for each, home in reversed(mixins):
+                copy = _copy(home, texts[home], each, new, above)
+                above, new = each, f"{module}_{each.lower()}"
+                made[new] = copy
             header = lines[node.lineno - 1]
             lines[node.lineno - 1] = header.replace(f"({mixin}, {base})", f"(_{mixin})")
             future = next(i for i, line in enumerate(lines) if line.startswith("from __future__"))
@@ -43,13 +47,24 @@ def _mixed(tree: ast.Module) -> Iterator[ast.ClassDef]:
             yield node
 
 
+def _line(texts: Mapping[str, str], name: str, home: str) -> Iterator[tuple[str, str]]:
+    """A class, and all that it is made of, with their modules."""
+    tree = ast.parse(texts.get(home, ""))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            yield name, home
+            for base in node.bases:
+                each = ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
+                yield from _line(texts, each, imports(tree).get(each, home))
+
+
 def _copy(home: str, text: str, mixin: str, base_from: str, base: str) -> str:
     """The module of the mixin, with that class only, of another base; the rest is imported from there."""
     lines = text.splitlines()
     names: list[str] = []
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef) and node.name == mixin:
-            lines[node.lineno - 1] = f"class {mixin}({base}):"
+            lines[node.lineno - 1] = f"class {mixin}(_{base}):"
             continue
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             names.append(node.name)
@@ -61,5 +76,7 @@ def _copy(home: str, text: str, mixin: str, base_from: str, base: str) -> str:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
         lines[first - 1 : node.end_lineno] = [""] * ((node.end_lineno or 0) - first + 1)
     future = next(i for i, line in enumerate(lines) if line.startswith("from __future__"))
-    lines[future] += f"; from {base_from} import {base}; from {home} import {', '.join(names)}"
+    lines[future] += (
+        f"; from {base_from} import {base} as _{base}; from {home} import {', '.join(names)}"
+    )
     return "\n".join(lines) + "\n"

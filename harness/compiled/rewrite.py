@@ -300,12 +300,12 @@ class Others:
         """Package, and name, of what is assigned to otherwise."""
         for module, source in sources.items():
             tree = ast.parse(source)
-            imported = imports(tree)
+            full = full_names(tree)
             for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef):
                     names = map(_name, node.bases)
                     cls = f"{module}.{node.name}"
-                    self._bases[cls] = {f"{imported.get(n, module)}.{n}" for n in names}
+                    self._bases[cls] = {full.get(n, f"{module}.{n}") for n in names}
                     self._stored[cls] = own(node)
                 elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Del):
                     self.deleted.add(node.attr)
@@ -335,6 +335,16 @@ def imports(tree: ast.Module) -> dict[str, str]:
     """Of names that a module imports from others, these others."""
     return {
         alias.name: node.module or ""
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def full_names(tree: ast.Module) -> dict[str, str]:
+    """Of names that a module imports, or what it calls them, the full ones."""
+    return {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
         for node in tree.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names

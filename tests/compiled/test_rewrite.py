@@ -151,9 +151,27 @@ def test_two_bases_become_a_chain_of_one_each():
     copy = texts["mixed_mixin"].splitlines()
     future, *imported = copy[0].split("; ")
     assert future == "from __future__ import annotations"
-    assert imported == ["from mixed import Base", "from mixin import LIMIT, LEAST"]
+    assert imported == ["from mixed import Base as _Base", "from mixin import LIMIT, LEAST"]
     assert copy[2] == ""
-    assert copy[5:8] == ["class Mixin(Base):", "    def start(self):", "        super().start()"]
+    assert copy[5:8] == ["class Mixin(_Base):", "    def start(self):", "        super().start()"]
     both = texts["mixed"].splitlines()
     assert both[0] == "from __future__ import annotations; from mixed_mixin import Mixin as _Mixin"
     assert both[9] == "class Both(_Mixin):"
+
+
+def test_a_mixin_of_a_mixin_brings_that_along_but_not_what_is_there():
+    """``Mixin`` is made of ``Lower``, which is copied, too; ``Base``, as it is, of ``Lowest``: that is not."""
+    lowest = "from __future__ import annotations\n\n\nclass Lowest(Replica):\n    pass\n"
+    lower = MIXIN.replace("class Mixin", "class Lower").replace("(Replica)", "(Lowest)")
+    lower = lower.replace("LIMIT, LEAST = 3, 1", "from lowest import Lowest")
+    mixin = MIXIN.replace("(Replica)", "(Lower)").replace(
+        "LIMIT, LEAST = 3, 1", "from lower import Lower"
+    )
+    mixed = MIXED.replace("LIMIT, ", "").replace("(Replica)", "(Lowest)")
+    mixed = mixed.replace("class Base", "from lowest import Lowest\nclass Base")
+    texts = linear({"lowest": lowest, "lower": lower, "mixin": mixin, "mixed": mixed})
+    assert set(texts) == {"lowest", "lower", "mixin", "mixed", "mixed_mixin", "mixed_lower"}
+    assert "class Lower(_Base):" in texts["mixed_lower"]
+    assert "from mixed_lower import Lower as _Lower" in texts["mixed_mixin"]
+    assert "class Mixin(_Lower):" in texts["mixed_mixin"]
+    assert "class Both(_Mixin):" in texts["mixed"]
