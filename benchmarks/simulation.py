@@ -8,7 +8,9 @@
 on: message isolation, durable values, history rows, notes, the digest; then all checks of a trial.
 *events/s* and *x real* are of the simulation, *judged* of it and the checks. *Short trials*: 3 nodes,
 6 clients, 1 s, a round trip of 5 ms, partitions and kills, made from their names, played and judged
-as ``harness sim --seeds`` does. CPU time, the best of REPEATS.
+as ``harness sim --seeds`` does; RATE op/s, with which one of multi-Paxos has some 480 events, the size
+for which PERFORMANCE.md gives a prototype's figures (*short ev*: how many here). CPU time, the best of
+REPEATS.
 
 Absolute figures depend on the machine and on who else uses it. So the same run measures a plain loop
 of a heap and a tuple (*baseline*), and the column *loops* is in those: loops an event. *code* depends
@@ -57,8 +59,8 @@ from workloads.kernel import Options
 from workloads.register import workload
 
 LOOPS = 200_000
-SHORT = 40
-"""Short trials that are timed together."""
+SHORT, RATE = 40, 35
+"""Short trials that are timed together, and their op/s."""
 SAMPLE_S = 0.001
 COUNTED_MS = 1_500
 COMPARED = ("events/s", "judged", "op/s", "x real", "judged x", "short/s")
@@ -110,7 +112,7 @@ def load(protocol: str, time_ms: int) -> Setup:
 
 def short(protocol: str, seed: int) -> Trial:
     return Trial(
-        protocol=protocol, nemesis="partition,kill", nodes=3, threads=6, time_ms=1_000, rate=100,
+        protocol=protocol, nemesis="partition,kill", nodes=3, threads=6, time_ms=1_000, rate=RATE,
         keys=1, rtt_ms=5, seed=str(seed),
     )  # fmt: skip
 
@@ -159,12 +161,11 @@ def shares(setup: Setup) -> dict[str, float]:
     return {part: found[part] / max(1, found.total()) for part, _ in PARTS}
 
 
-def short_trials(protocol: str) -> float:
-    """Short trials a CPU second, set-up and checks included."""
+def short_trials(protocol: str) -> tuple[float, float]:
+    """Short trials a CPU second, set-up and checks included; and the events of one."""
     began = process_time()
-    for seed in range(SHORT):
-        play(short(protocol, seed))
-    return SHORT / (process_time() - began)
+    events = sum(play(short(protocol, seed)).run.events for seed in range(SHORT))
+    return SHORT / (process_time() - began), events / SHORT
 
 
 def bytecodes(protocol: str) -> float:
@@ -216,6 +217,7 @@ def figures(protocol: str, seconds: int, repeats: int) -> dict[str, float]:
     simulating_s, run = min(t[0] for t in tries), tries[0][2]
     both_s = simulating_s + min(t[1] for t in tries)
     ops = sum(row.type == OK and row.process >= 0 for row in run.rows)
+    short_s, short_events = max(short_trials(protocol) for _ in range(repeats))
     return {
         "events/s": run.events / simulating_s,
         "judged": run.events / both_s,
@@ -223,7 +225,8 @@ def figures(protocol: str, seconds: int, repeats: int) -> dict[str, float]:
         "x real": run.end_ns / 1e9 / simulating_s,
         "judged x": run.end_ns / 1e9 / both_s,
         "ev/op": run.events / max(1, ops),
-        "short/s": max(short_trials(protocol) for _ in range(repeats)),
+        "short/s": short_s,
+        "short ev": short_events,
     }
 
 
@@ -269,7 +272,8 @@ def table(protocols: Sequence[str], seconds: int, repeats: int) -> None:
     print(f"baseline {loops / 1e6:.2f} M loops/s; {seconds} s, 5 nodes, 100 op/s")
     print(
         f"{'protocol':<13}{'events/s':>9}{'judged':>9}{'loops':>6}{'code':>6}{'op/s':>7}{'x real':>7}"
-        f"{'judged':>7}{'ev/op':>6}{'short/s':>8}" + "".join(f"{part:>10}" for part, _ in PARTS)
+        f"{'judged':>7}{'ev/op':>6}{'short/s':>8}{'short ev':>9}"
+        + "".join(f"{part:>10}" for part, _ in PARTS)
     )
     for protocol in protocols:
         of = figures(protocol, seconds, repeats)
@@ -277,6 +281,7 @@ def table(protocols: Sequence[str], seconds: int, repeats: int) -> None:
             f"{protocol:<13}{of['events/s']:>9,.0f}{of['judged']:>9,.0f}"
             f"{loops / of['events/s']:>6.1f}{bytecodes(protocol):>6.0f}{of['op/s']:>7,.0f}"
             f"{of['x real']:>6.0f}x{of['judged x']:>6.0f}x{of['ev/op']:>6.1f}{of['short/s']:>8.0f}"
+            f"{of['short ev']:>9.0f}"
             + "".join(
                 f"{share:>10.0%}" for share in shares(load(protocol, seconds * 1_000)).values()
             ),
