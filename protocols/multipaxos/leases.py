@@ -37,7 +37,9 @@ NOBODY = -1
 
 
 def margin(cluster: Cluster) -> int:
-    """Option ``dilation``. Raises ValueError for what leaves next to nothing of a lease."""
+    """Option ``dilation``. Raises ValueError for what leaves next to nothing of a lease, and where there is none."""
+    if "dilation" in cluster.options and cluster.options.get("read") != "leader":
+        raise ValueError("dilation is of the lease of read=leader")
     percent = cluster.number("dilation", DILATION, least=0)
     if percent > 70:
         raise ValueError(f"dilation={percent}: it is at most 70 (per cent of a lease)")

@@ -157,7 +157,9 @@ def test_the_margin_is_an_option_and_leaves_the_holder_less_than_the_grantors_ke
         assert lease.held <= GRANTED
         assert lease.open > lease.held // 5, "no two requests that may be good share a timer"
     with pytest.raises(UsageError, match="dilation=71: it is at most 70"):
-        Trial(protocol="multipaxos", options={"dilation": "71"}).replica()
+        Trial(protocol="multipaxos", options={"dilation": "71", "read": "leader"}).replica()
+    with pytest.raises(UsageError, match="dilation is of the lease of read=leader"):
+        Trial(protocol="multipaxos", options={"dilation": "50"}).replica()
 
 
 @pytest.mark.parametrize("trial", [OUSTED, HASTY, TURNED_BACK], ids=["ousted", "hasty", "clock"])

@@ -68,7 +68,7 @@ def test_a_program_that_knows_nothing_of_pages_is_told_while_it_runs(program, tm
     with pytest.raises(OSError, match="does not ask"):
         clock.look(page, 0, 1)
     began, first, asked = time.monotonic(), running.ahead_ms(), time.monotonic()
-    time.sleep(0.3)
+    running.ahead_ms("wait")
     again, second, ended = time.monotonic(), running.ahead_ms(), time.monotonic()
     least_ms, most_ms = (
         1000 * (again - asked) / 5,
