@@ -8,5 +8,6 @@ from __future__ import annotations
 
 PRODUCTS: dict[str, str] = {
     "etcd": "harness.systems.etcd:Etcd",
+    "galera": "harness.systems.galera:Galera",
     "redis": "harness.systems.redis:Redis",
 }

@@ -49,18 +49,20 @@ def unpacked(packages: Sequence[str]) -> Path:
     return folder
 
 
-def packed(packages: Sequence[str]) -> tuple[bytes, tuple[str, ...]]:
-    """Their programs and shared libraries as a ``.tar.gz``, and where the libraries lie in it."""
+def packed(packages: Sequence[str], parts: Sequence[str]) -> tuple[bytes, tuple[str, ...]]:
+    """These files and folders of theirs and their shared libraries as a ``.tar.gz``, and where the
+    libraries lie in it.
+    """
     with _PACKING:  # all nodes are installed at once, by a thread each
-        return _packed(tuple(packages))
+        return _packed(tuple(packages), tuple(parts))
 
 
 @cache
-def _packed(packages: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
+def _packed(packages: tuple[str, ...], parts: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
     folder, into = unpacked(packages), io.BytesIO()
     libraries = sorted({file.parent for file in folder.rglob("*.so.*")})
     with tarfile.open(fileobj=into, mode="w:gz", compresslevel=1) as tar:
-        for each in (folder / "usr/bin", *libraries):
+        for each in (*(folder / part for part in parts), *libraries):
             tar.add(each, arcname=str(each.relative_to(folder)))
     return into.getvalue(), tuple(str(each.relative_to(folder)) for each in libraries)
 

@@ -35,6 +35,8 @@ class Product(ABC):
     """Debian's packages that have the program and what it links to."""
     program: ClassVar[str]
     """Its path in them."""
+    parts: ClassVar[Sequence[str]] = ("usr/bin",)
+    """What of them hosts are given, besides shared libraries."""
     commands: ClassVar[Sequence[str]]
     """What its clients can be asked for (``workloads``)."""
     multi_key: ClassVar[bool] = False
@@ -118,7 +120,7 @@ class Product(ABC):
             if remote.run(["test", "-x", given], check=False).status:
                 raise CapabilityError(f"{remote.host.name}: {given} is no program")
             return [given]
-        packed, libraries = debian.packed(self.packages)
+        packed, libraries = debian.packed(self.packages, self.parts)
         root = f"{self.home(node)}/program"
         remote.put(packed, f"{root}.tar.gz")
         script = 'mkdir -p -- "$1" && tar -xzf "$1.tar.gz" -C "$1" && rm -- "$1.tar.gz"'

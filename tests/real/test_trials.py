@@ -17,6 +17,7 @@ import pytest
 
 from harness.errors import CapabilityError
 from harness.systems.etcd import Etcd
+from harness.systems.galera import Galera
 from tests.real.conftest import barred
 
 ROOT = Path(__file__).parents[2]
@@ -141,6 +142,22 @@ def test_the_reads_of_etcd_that_need_no_quorum_are_seen_to_be_stale(tmp_path: Pa
     assert results["checks"]["proofs"]["outcome"] == "valid"
     assert "so " in out
     assert out.splitlines()[-1].startswith("reproduce:  harness test --protocol etcd")
+
+
+def test_updates_that_galera_loses_in_good_health_are_seen(tmp_path: Path) -> None:
+    """P4 at repeatable-read, though each statement waits for what was committed before it."""
+    try:
+        Galera.fetch({})
+    except CapabilityError as error:
+        pytest.skip(f"galera cannot be had here: {error}")
+    words = (
+        "test --system galera -w counter --option sync_wait=15 --nemesis none --time 4 --rate 200"
+    )
+    code, out, err = harness(tmp_path, *words.split(), "--nodes", "2", "--keys", "1", "--seed", "1")
+
+    assert code == 1, out + err
+    assert "not linearizable as a counter" in out
+    assert out.splitlines()[-1].startswith("reproduce:  harness test --protocol galera")
 
 
 def test_faults_come_and_go_under_the_round_trips_of_a_wan(tmp_path: Path) -> None:
