@@ -13,7 +13,8 @@ forgotten are promises and votes of its former *life*:
    half of them, so that any two such sets meet. From then on promises carry the lives of all
    (``Sworn``), and a candidate drops one of a life that is over as soon as any promise shows so. A
    quorum that needs a forgotten promise has one of those who know better among its others. (They tell what
-   they know of others' lives, too, or it would be lost with the disks of those who knew, one by one.)
+   they know of others' lives, too, or it would be lost with the disks of those who knew, one by one. An answer
+   of a life that is over is none; nor does who is passive answer: what it knew it may have forgotten.)
 2. They say what they have promised. The highest of it is the *floor*: who was elected by a forgotten
    promise, or got a forgotten vote, was promised by one of them, too, and has no higher ballot. (One
    whom they promise afterwards hears of the new life, by 1.)
@@ -176,6 +177,7 @@ class Lives(Replica[Any]):
             self.begin_life(back, msg.life + 1)
             return
         back.known.setdefault(src, msg)
+        back.known = {n: known for n, known in back.known.items() if not self.is_over(n, known)}
         if not self.enough(back.known):
             return
         if not back.life:
@@ -186,8 +188,12 @@ class Lives(Replica[Any]):
 
     def begin_life(self, back: Return, life: int) -> None:
         back.life = life
-        back.known.clear()
+        back.known, back.word = {}, None
         self.ask_back(back)
+
+    def is_over(self, node: NodeId, known: Known) -> bool:
+        """Whether the life in which this was answered is: nobody keeps what it kept."""
+        return known.lives[node] < self.lives[node]
 
     def live_on(self, back: Return) -> None:
         """Nothing that it forgot can matter any more: what it says from now on is of its new life."""
@@ -204,7 +210,8 @@ class Lives(Replica[Any]):
     def on_rejoin(self, src: NodeId, msg: Rejoin) -> None:
         """Say what is known of a node that comes back; from now on its older promises are void."""
         self.learn_lives({src: msg.life})
-        self.send(src, self.known_to(src, msg.nonce))
+        if self.back is None:
+            self.send(src, self.known_to(src, msg.nonce))
 
     def learn_lives(self, lives: Mapping[NodeId, int]) -> None:
         new = {node: life for node, life in lives.items() if life > self.lives[node]}

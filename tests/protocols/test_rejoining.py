@@ -140,6 +140,45 @@ def test_who_comes_back_learns_of_the_others_lives(name):
     assert stage.replicas[1].lives == [0, 1, 1]
 
 
+@every
+def test_who_is_passive_itself_answers_nobody(name):
+    """What it had promised it has forgotten, too."""
+    stage = staged(name, 5)
+    stage.lose(3)
+    stage.lose(4, now_ms=2)
+    for node in (3, 4):
+        stage.fire(node, "tick")
+        stage.settle(3, 4)
+    assert stage.replicas[4].back.known == {}
+    assert stage.replicas[3].back.known == {}
+
+
+@every
+def test_who_has_lost_its_disk_since_it_answered_has_not_answered(name):
+    """n3 has kept the new life of n4, and nobody else: so n3's next life knows nothing of it."""
+    stage = staged(name, 5)
+    stage.lose(4)
+    stage.fire(4, "tick")
+    for node in (1, 2, 3):
+        stage.deliver(4, node)
+        stage.deliver(node, 4)
+    while stage.wires[4, 3]:
+        stage.deliver(4, 3)
+    stage.settle(3, 4)
+    stage.quiet()
+    assert stage.replicas[4].back.life == stage.replicas[3].lives[4] == 1
+    assert set(stage.replicas[4].back.known) == {3}
+    stage.lose(3, now_ms=2)
+    for _ in range(4):
+        stage.fire(3, "tick")
+        stage.settle(0, 1, 2, 3)
+    assert stage.replicas[3].back is None
+    assert stage.replicas[3].lives[4] == 0
+    stage.fire(4, "tick")
+    stage.settle(2, 4)
+    assert set(stage.replicas[4].back.known) == {2}
+
+
 # --- members that change --------------------------------------------------------------------------
 
 
