@@ -54,6 +54,10 @@ class Tally(Generic[T]):
         self.answers[src] = answer
         return len(self.answers) == self.needed
 
+    def drop(self, src: NodeId) -> None:
+        """What it answered counts no more. Of use only before there is a quorum, which is told once."""
+        self.answers.pop(src, None)
+
     @property
     def reached(self) -> bool:
         return len(self.answers) >= self.needed

@@ -24,6 +24,8 @@ forgotten are promises and votes of its former *life*:
 4. So, when it has learnt what was chosen up to that slot, its log tells again of every vote of its
    former life that may have been decisive. It promises that leader's ballot, and is an acceptor again.
 
+Where nobody leads, those who may have promised or voted with the node say how far (``protocols.unled``).
+
 Raft's words for it: a ballot is a term, a promise the vote in it, a vote for a slot the acknowledgement of
 an entry, and what is chosen is committed (``raft.rejoining``).
 

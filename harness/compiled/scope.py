@@ -40,6 +40,7 @@ COMPILED = (
     "protocols/statemachine",
     "protocols/transactions",
     "protocols/transfer",
+    "protocols/unled",
     "protocols/verifying",
     "protocols/window",
     "protocols/fpaxos",

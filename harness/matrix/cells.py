@@ -119,6 +119,7 @@ REJOINING: tuple[Line, ...] = (
             "raft",
             "sdpaxos",
             "wankeeper",
+            "paxos",
         )
     ),
     *(
@@ -132,7 +133,7 @@ REJOINING: tuple[Line, ...] = (
             workloads=("register", "append"),
             nodes=3,
         )
-        for name in ("multipaxos", "raft", "sdpaxos")
+        for name in ("multipaxos", "raft", "sdpaxos", "paxos")
     ),
 )
 """With and without passive mode (``protocols.rejoining``)."""

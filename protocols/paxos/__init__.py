@@ -23,7 +23,8 @@ Departures, and why they are safe:
 - Reads take a slot like every command: linearizable without clocks.
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
-their disk; clocks are not used. A node that comes back with an empty disk must not take part.
+their disk; clocks are not used. A node that comes back with an empty disk takes no part, but as ``rejoin``
+says (``paxos.rejoining``).
 """
 
 from protocols.paxos.replica import Paxos

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from protocols.ballots import Ballot
 from protocols.kernel import Command, record
+from protocols.rejoining import Known, Rejoin
 from protocols.transfer import Missing, Snapshot
 
 Batch: TypeAlias = tuple[Command, ...]
@@ -60,5 +61,37 @@ class Chosen:
     batches: tuple[Batch, ...]
 
 
-Message: TypeAlias = Prepare | Promise | Accept | Accepted | Rejected | Chosen | Missing | Snapshot
-MESSAGES = (Prepare, Promise, Accept, Accepted, Rejected, Chosen, Missing, Snapshot)
+@record
+class Sworn:
+    """A promise of a node that may have lost its disk before: ``lives`` of all, as it knows them."""
+
+    promise: Promise
+    lives: tuple[int, ...]
+
+
+Message: TypeAlias = (
+    Prepare
+    | Promise
+    | Accept
+    | Accepted
+    | Rejected
+    | Chosen
+    | Missing
+    | Snapshot
+    | Rejoin
+    | Known
+    | Sworn
+)
+MESSAGES = (
+    Prepare,
+    Promise,
+    Accept,
+    Accepted,
+    Rejected,
+    Chosen,
+    Missing,
+    Snapshot,
+    Rejoin,
+    Known,
+    Sworn,
+)

@@ -1,15 +1,14 @@
-"""The replica: proposer, acceptor and learner of every slot."""
+"""The replica: proposer and acceptor of every slot."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, assert_never, cast
+from typing import ClassVar, assert_never
 
 from protocols.ballots import ZERO, Ballot, above
-from protocols.clients import Clients
-from protocols.executing import Executing
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
+from protocols.paxos.learner import INSTALLED
 from protocols.paxos.messages import (
     MESSAGES,
     Accept,
@@ -20,12 +19,13 @@ from protocols.paxos.messages import (
     Prepare,
     Promise,
     Rejected,
+    Sworn,
 )
-from protocols.paxos.slots import PREFIX, Slots
+from protocols.paxos.rejoining import Returner
+from protocols.quorum_systems import by_majority
 from protocols.quorums import Tally
-from protocols.statemachine import KeyValue, name_of
-from protocols.transfer import Incoming, Missing, Snapshot, part
-from protocols.wire import loads
+from protocols.rejoining import Known, Rejoin, mode_of, refuse_alone
+from protocols.transfer import Missing, Snapshot
 
 PATIENCE = 3, 6
 """Round trips that a first attempt in a slot is given before the next."""
@@ -33,14 +33,7 @@ PATIENCE = 3, 6
 MOST = 8
 """By how much patience grows at most with failures: the network may be slower than was said."""
 
-CHOSEN_AT_ONCE = 32
-"""Chosen slots in one message to a laggard."""
-
-DUEL, HELPED, INSTALLED = (
-    "two proposers met in a slot",
-    "an older proposal was helped through",
-    "a snapshot was installed",
-)
+DUEL, HELPED = "two proposers met in a slot", "an older proposal was helped through"
 
 
 @dataclass(slots=True)
@@ -67,8 +60,10 @@ class Duel:
     seen: Ballot = field(default=ZERO)
 
 
-class Paxos(Executing[Message]):
-    """See the package. Options: ``batch``, ``snapshot_every`` and ``keep`` (slots)."""
+class Paxos(Returner):
+    """See the package. Options: ``batch``, ``snapshot_every`` and ``keep`` (slots), and ``rejoin``: no, passive
+    or force (``paxos.rejoining``).
+    """
 
     messages = MESSAGES
     multi_key = True
@@ -82,27 +77,21 @@ class Paxos(Executing[Message]):
     def __init__(self, id: NodeId, cluster: Cluster) -> None:
         super().__init__(id, cluster)
         self.batch = self.cluster.number("batch", 64)
-        self.snapshot_every = self.cluster.number("snapshot_every", 1000)
-        self.keep = self.cluster.number("keep", 1000, least=0)
-        self.clients = Clients(capacity=1024, patience=100)
         self.attempt: Attempt | None = None
         self.duel = Duel()
         self.behind = False
         """Whether a slot is proposed in only to learn what was chosen there."""
-        self.incoming = Incoming()
+
+    @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        if mode_of(cluster) == "passive":
+            refuse_alone(by_majority(cluster.nodes), cluster.nodes)
 
     # --- start and dispatch -----------------------------------------------------------------------
 
     def on_start(self, durable: Mapping[str, Json]) -> None:
         """A node that comes back catches up by a no-op: it cannot know what it has missed."""
-        number, state = cast("tuple[int, Json]", durable.get("snapshot", (0, None)))
-        self.snapshot = (number, state)
-        self.store = KeyValue.restore(state) if number else KeyValue()
-        self.slots = Slots.load(durable, number)
-        while (batch := self.slots.next_chosen()) is not None:
-            self.slots.chosen += 1
-            for command in batch:
-                self.store.run(command)
+        self.load(durable)
         self.behind = bool(durable)
         self.set_timer("tick", 10 * self.cluster.rtt_ms)
         self.propose()
@@ -120,11 +109,17 @@ class Paxos(Executing[Message]):
             case Rejected():
                 self.on_rejected(msg)
             case Chosen():
-                self.on_chosen(msg)
+                self.on_chosen(src, msg)
             case Missing():
-                self.send(src, part(*self.snapshot, msg))
+                self.on_missing(src, msg)
             case Snapshot():
                 self.on_snapshot(src, msg)
+            case Rejoin():
+                self.on_rejoin(src, msg)
+            case Known():
+                self.on_known(src, msg)
+            case Sworn():
+                self.on_sworn(src, msg)
             case _:
                 assert_never(msg)
 
@@ -140,7 +135,7 @@ class Paxos(Executing[Message]):
     def propose(self) -> None:
         """Lamport 2001, section 2.2, phase 1a, in the first slot that is not known to be chosen."""
         self.attempt = None
-        if not self.behind and not self.clients.commands():
+        if self.back is not None or not (self.behind or self.clients.commands()):
             self.cancel_timer("propose")
             return
         number = self.slots.chosen + 1
@@ -213,7 +208,7 @@ class Paxos(Executing[Message]):
 
     def on_prepare(self, src: NodeId, msg: Prepare) -> None:
         """Section 2.2, phase 1b."""
-        if self.tell_chosen(src, msg.slot):
+        if self.tell_chosen(src, msg.slot) or self.back is not None:
             return
         slot = self.slots[msg.slot]
         if msg.ballot < slot.promised:
@@ -222,11 +217,11 @@ class Paxos(Executing[Message]):
         if msg.ballot > slot.promised:
             slot.promised = msg.ballot
             self.save(msg.slot)
-        self.send(src, Promise(msg.slot, msg.ballot, slot.voted, slot.batch))
+        self.send(src, self.swear(Promise(msg.slot, msg.ballot, slot.voted, slot.batch)))
 
     def on_accept(self, src: NodeId, msg: Accept) -> None:
         """Section 2.2, phase 2b."""
-        if self.tell_chosen(src, msg.slot):
+        if self.tell_chosen(src, msg.slot) or self.back is not None:
             return
         if self.accept(msg.slot, msg.ballot, msg.batch):
             self.send(src, Accepted(msg.slot, msg.ballot))
@@ -244,52 +239,29 @@ class Paxos(Executing[Message]):
             self.save(number)
         return True
 
-    def tell_chosen(self, src: NodeId, number: int) -> bool:
-        """Answer who is behind with what was chosen, some at a time, or with a snapshot's first part."""
-        slots = self.slots
-        if number <= slots.base:
-            self.send(src, part(*self.snapshot, Missing(number)))
-        elif number <= slots.chosen:
-            self.send(src, Chosen(number, slots.known(number, CHOSEN_AT_ONCE)))
-        elif slots[number].chosen:
-            self.send(src, Chosen(number, (slots[number].batch,)))
-        else:
-            return False
-        return True
+    # --- who comes back without its disk ----------------------------------------------------------
 
-    def save(self, number: int) -> None:
-        self.persist(f"{PREFIX}{number}", self.slots[number].durable())
+    def be_active(self) -> None:
+        super().be_active()
+        self.propose()
 
-    # --- the learner ------------------------------------------------------------------------------
+    def find_out(self) -> None:
+        self.behind = True
+        if self.attempt is None and not self.duel.lost:
+            self.propose()
 
-    def on_chosen(self, msg: Chosen) -> None:
-        for number, batch in enumerate(msg.batches, msg.first):
-            self.learn(number, batch)
-        self.advance()
+    def on_sworn(self, src: NodeId, msg: Sworn) -> None:
+        if self.is_sworn(src, msg.lives):
+            self.on_promise(src, msg.promise)
 
-    def learn(self, number: int, batch: Batch) -> None:
-        """A chosen batch never changes; it is kept in the place of one's vote, which it may replace:
-        every proposal with a ballot from now on is of it (section 2.1, P2).
-        """
-        if number <= self.slots.chosen:
-            return
-        slot = self.slots[number]
-        if not slot.chosen:
-            slot.batch, slot.chosen = batch, True
-            self.save(number)
+    def void(self, nodes: list[NodeId]) -> None:
+        """In phase 1. What was proposed by enough promises stays so."""
+        attempt = self.attempt
+        if attempt is not None and attempt.batch is None:
+            for node in nodes:
+                attempt.promises.drop(node)
 
-    def advance(self) -> None:
-        """Execute what is chosen, in order; then propose again for whoever still waits."""
-        before = self.slots.chosen
-        while (batch := self.slots.next_chosen()) is not None:
-            self.slots.chosen += 1
-            self.note("decided", [self.slots.chosen, [name_of(command) for command in batch]])
-            for command in batch:
-                self.execute(command)
-            if self.slots.chosen % self.snapshot_every == 0:
-                self.compact()
-        if self.slots.chosen > before:
-            self.next_slot()
+    # --- the slots, one after the other -----------------------------------------------------------
 
     def next_slot(self) -> None:
         """The slot that was being proposed in is chosen: go on after a moment, which is a random one
@@ -305,37 +277,14 @@ class Paxos(Executing[Message]):
         elif self.behind or self.clients.commands():
             self.set_timer("propose", 0, self.cluster.rtt_ms)
 
-    def compact(self) -> None:
-        """A snapshot, and slots that begin ``keep`` before it."""
-        self.snapshot = (self.slots.chosen, self.store.snapshot())
-        self.persist("snapshot", self.snapshot)
-        for number in self.slots.forget(max(self.slots.base, self.slots.chosen - self.keep)):
-            self.forget(f"{PREFIX}{number}")
-
-    def on_snapshot(self, src: NodeId, msg: Snapshot) -> None:
-        if msg.slot <= self.slots.chosen or not self.incoming.add(msg):
-            return
-        if not self.incoming.complete:
-            have = self.incoming
-            self.send(src, Missing(self.slots.chosen + 1, have.slot, len(have.text)))
-            return
-        state = loads(self.incoming.text)
-        self.incoming = Incoming()
-        self.note("sometimes", INSTALLED)
-        self.snapshot, self.store = (msg.slot, state), KeyValue.restore(state)
-        self.persist("snapshot", self.snapshot)
-        for number in self.slots.jump(msg.slot):
-            self.forget(f"{PREFIX}{number}")
-        self.answer_what_ran()
-        self.next_slot()
-        self.advance()
-
     # --- timers -----------------------------------------------------------------------------------
 
     def on_timer(self, timer: str) -> None:
         if timer == "tick":
             self.set_timer("tick", 10 * self.cluster.rtt_ms)
             self.clients.tick()
+            if self.back is not None:
+                self.look_around(self.back)
         else:
             assert timer == "propose", timer
             self.duel.lost += self.attempt is not None

@@ -78,6 +78,12 @@ class Slots:
             slot = self._slots[number] = Slot()
         return slot
 
+    @property
+    def last(self) -> int:
+        """The highest slot that anything was promised, accepted or learnt in."""
+        heard = [n for n, slot in self._slots.items() if slot.chosen or slot.promised != ZERO]
+        return max([self.chosen, *heard])
+
     def next_chosen(self) -> Batch | None:
         """What is chosen in the first slot after the executed prefix, if that is known."""
         slot = self._slots.get(self.chosen + 1)

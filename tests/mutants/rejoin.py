@@ -1,5 +1,4 @@
-"""Ways back of a node without its disk that come too early: multi-Paxos, Raft and SDPaxos with
-``rejoin=passive``, broken.
+"""Ways back of a node without its disk that come too early: protocols with ``rejoin=passive``, broken.
 
 K-n are hazards of paxakos (PROTOCOLS.md section 4.3).
 """
@@ -10,6 +9,8 @@ from protocols.ballots import ZERO, Ballot
 from protocols.kernel import NodeId
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Sworn
+from protocols.paxos import Paxos
+from protocols.paxos.messages import Sworn as SwornPromise
 from protocols.raft import Raft
 from protocols.raft.messages import Appended, RequestVote
 from protocols.rejoining import Return
@@ -177,7 +178,29 @@ class SDPaxosCountsOldVotes(SDPaxos):
                 self.campaign.drop(node)
 
 
-MUTANTS: dict[str, type[MultiPaxos | Raft]] = {
+class PaxosActiveAtOnce(Paxos):
+    """P-5: no passive mode: a node that has lost its disk votes and promises as a new one would."""
+
+    def on_lost(self) -> None:
+        self.on_start({})
+
+
+class PaxosSkipsTheSlots(Paxos):
+    """A node is active as soon as enough others keep its new life, and votes again in slots where it has
+    forgotten its votes."""
+
+    def end_of(self, back: Return) -> int:
+        return 0
+
+
+class PaxosCountsOldPromises(Paxos):
+    """A promise of a node's former life counts, though it has since voted in its new one."""
+
+    def on_sworn(self, src: NodeId, msg: SwornPromise) -> None:
+        self.on_promise(src, msg.promise)
+
+
+MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos]] = {
     "active-at-once": ActiveAtOnce,
     "leaves-on-any-commit": LeavesOnAnyCommit,
     "skips-the-slots": SkipsTheSlots,
@@ -196,4 +219,7 @@ MUTANTS: dict[str, type[MultiPaxos | Raft]] = {
     "sdpaxos-skips-the-rows": SDPaxosSkipsTheRows,
     "sdpaxos-forgets-its-row": SDPaxosForgetsItsRow,
     "sdpaxos-counts-old-votes": SDPaxosCountsOldVotes,
+    "paxos-active-at-once": PaxosActiveAtOnce,
+    "paxos-skips-the-slots": PaxosSkipsTheSlots,
+    "paxos-counts-old-promises": PaxosCountsOldPromises,
 }

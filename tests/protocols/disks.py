@@ -10,10 +10,11 @@ PASSIVE = {"rejoin": "passive"}
 class Disks(Stage):
     @classmethod
     def staged(cls, protocol, n, options):
-        """All have started, and n0 leads."""
+        """All have started, and n0 leads, where anybody does."""
         stage = cls(protocol, n, PASSIVE | options)
         stage.start()
-        stage.elect(0)
+        if "watch" in stage.timers[0]:
+            stage.elect(0)
         return stage
 
     def lose(self, node, now_ms=1):

@@ -14,13 +14,14 @@ from harness.zoo.hunt import judged
 from protocols.amnesia import Amnesiac, new_replica
 from protocols.kernel import Cluster, Command
 from protocols.multipaxos import MultiPaxos
+from protocols.paxos import Paxos
 from protocols.raft import Raft
 from protocols.rejoining import MEMBERS_STAY
 from protocols.sdpaxos import SDPaxos
 from tests.mutants.trials import STORM
 from tests.protocols.disks import PASSIVE, Disks, come_back
 
-PROTOCOLS = {"multipaxos": MultiPaxos, "raft": Raft, "sdpaxos": SDPaxos}
+PROTOCOLS = {"multipaxos": MultiPaxos, "raft": Raft, "sdpaxos": SDPaxos, "paxos": Paxos}
 CHANGING = {"multipaxos": {"alpha": "2"}, "raft": {}}
 """Those whose members change, and with what options."""
 

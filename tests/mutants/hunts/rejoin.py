@@ -66,6 +66,15 @@ LATER = replace(
 MET = replace(SOON, plan=plan(100, 40))
 """It has heard of both for a moment."""
 
+ALONE, TOGETHER = (
+    replace(
+        trial,
+        options={name: each for name, each in trial.options.items() if name != "pipeline"},
+    )
+    for trial in (SOON, MET)
+)
+"""``SOON`` and ``MET`` where each slot is proposed in by itself."""
+
 LOGGED = replace(SOON, options={**SOON.options, "members": "3"})
 """Lives are decided in the log, with the members."""
 
@@ -111,6 +120,18 @@ ZOO = (
             },
         )
     )
+    + tuple(
+        replace(mutant, name=mutant.name.replace("paxos/", "rejoin/"))
+        for mutant in kin(
+            "paxos",
+            MUTANTS,
+            "agreement",
+            {
+                "paxos-active-at-once": (ALONE, 20),
+                "paxos-skips-the-slots": (TOGETHER, 20),
+            },
+        )
+    )
 )
 
 ELUSIVE = {
@@ -126,6 +147,8 @@ ELUSIVE = {
     " proposed it again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/sdpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
     " tests/protocols/test_sdpaxos_rejoining.py plays it step by step",
+    "rejoin/paxos-counts-old-promises": "a promise of a former life must come late, after its node has voted again;"
+    " tests/protocols/test_paxos_rejoining.py plays it step by step",
     "rejoin/raft-counts-copies": "a vote of a former life must win after its server has copied entries;"
     " tests/protocols/test_raft_rejoining.py plays it step by step",
 }
