@@ -10,4 +10,5 @@ PRODUCTS: dict[str, str] = {
     "etcd": "harness.systems.etcd:Etcd",
     "galera": "harness.systems.galera:Galera",
     "redis": "harness.systems.redis:Redis",
+    "zookeeper": "harness.systems.zookeeper:ZooKeeper",
 }

@@ -120,13 +120,18 @@ class Product(ABC):
             if remote.run(["test", "-x", given], check=False).status:
                 raise CapabilityError(f"{remote.host.name}: {given} is no program")
             return [given]
+        root, libraries = self._unpacked(node, remote)
+        paths = ":".join(f"{root}/{path}" for path in libraries)
+        return ["env", f"LD_LIBRARY_PATH={paths}", f"{root}/{self.program}"]
+
+    def _unpacked(self, node: int, remote: Remote) -> tuple[str, Sequence[str]]:
+        """Where the packages' files lie on the host then, and the folders of shared libraries in it."""
         packed, libraries = debian.packed(self.packages, self.parts)
         root = f"{self.home(node)}/program"
         remote.put(packed, f"{root}.tar.gz")
         script = 'mkdir -p -- "$1" && tar -xzf "$1.tar.gz" -C "$1" && rm -- "$1.tar.gz"'
         remote.run(["sh", "-c", script, "sh", root])
-        paths = ":".join(f"{root}/{path}" for path in libraries)
-        return ["env", f"LD_LIBRARY_PATH={paths}", f"{root}/{self.program}"]
+        return root, libraries
 
     def start(self, node: int, remote: Remote) -> None:
         daemon.start(remote, self.home(node), [*self.programs[node], *self.argv(node)])
