@@ -41,6 +41,15 @@ def owner(ballot: Ballot) -> NodeId:
     return ballot[1] % NAMES if ballot[1] >= NAMES else ballot[1]
 
 
+def life(ballot: Ballot) -> int:
+    """In which life its owner has made it.
+
+    >>> life((3, renamed(2, 5))), life((3, 2)), life(ZERO)
+    (5, 0, 0)
+    """
+    return ballot[1] // NAMES if ballot[1] >= NAMES else 0
+
+
 def renamed(node: NodeId, life: int) -> int:
     """What a node writes in ballots in this life: itself, in the first.
 

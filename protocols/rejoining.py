@@ -55,7 +55,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from protocols.ballots import ZERO, Ballot
-from protocols.kernel import Cluster, Json, NodeId, Replica, record
+from protocols.clients import Serving
+from protocols.kernel import Cluster, Json, NodeId, record
 from protocols.quorum_systems import Quorums
 
 MODES = ("no", "passive", "force")
@@ -125,7 +126,7 @@ class Return:
     word: Known | None = None
 
 
-class Lives(Replica[Any]):
+class Lives(Serving[Any]):
     """A replica that knows of lives, and comes back in a new one. What it waits for is abstract."""
 
     def __init__(self, id: NodeId, cluster: Cluster) -> None:

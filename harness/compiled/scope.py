@@ -36,6 +36,7 @@ COMPILED = (
     "protocols/preferred",
     "protocols/quorum_systems",
     "protocols/quorums",
+    "protocols/recalling",
     "protocols/rejoining",
     "protocols/statemachine",
     "protocols/transactions",

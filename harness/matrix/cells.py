@@ -120,6 +120,7 @@ REJOINING: tuple[Line, ...] = (
             "sdpaxos",
             "wankeeper",
             "paxos",
+            "wpaxos",
         )
     ),
     *(
@@ -133,7 +134,7 @@ REJOINING: tuple[Line, ...] = (
             workloads=("register", "append"),
             nodes=3,
         )
-        for name in ("multipaxos", "raft", "sdpaxos", "paxos")
+        for name in ("multipaxos", "raft", "sdpaxos", "paxos", "wpaxos")
     ),
 )
 """With and without passive mode (``protocols.rejoining``)."""

@@ -175,6 +175,11 @@ class Leadership(Line):
                 counts = True
         return counts
 
+    def void(self, src: NodeId) -> None:
+        """Its votes are of a life that is over."""
+        for proposal in self.open.values():
+            proposal.voters &= ~(1 << src)
+
     def is_chosen(self, slot: int, quorums: Quorums) -> bool:
         proposal = self.open.get(slot)
         return proposal is not None and quorums.phase2(proposal.voters)

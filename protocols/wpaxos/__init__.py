@@ -15,6 +15,8 @@ the node that leads it. All objects use the same nodes and the same quorums (sec
   forwards the command; the owner counts who asks, and its policy (:mod:`protocols.policies`) may have
   it tell a better placed node to steal (``LeaderChange``). With ``adaptive=false`` whoever is
   asked steals at once. An owner that shows no progress to one who waits is robbed.
+- **Without its disk** (option ``rejoin``) a node comes back passive, and votes again when nothing that
+  it forgot can matter (``wpaxos.rejoining``).
 - **Catching up**: each tick a node tells another how far it is in some of its objects (``Digest``);
   who lacks something asks for it (``Missing``, ``Chosen``, ``Snapshot``).
 
@@ -34,7 +36,7 @@ Departures, and why they are safe:
 - Robbed nodes hand on what they had not proposed yet. Sessions make all commands run once.
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
-their disk; clocks are not used. A node that comes back with an empty disk must not take part.
+their disk; clocks are not used. A node that comes back with an empty disk takes no part, but as ``rejoin`` says.
 Commands of several objects are refused (the paper's are of one).
 """
 

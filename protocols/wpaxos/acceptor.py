@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol, cast
 
-from protocols.ballots import ZERO, Ballot, owner
+from protocols.ballots import ZERO, Ballot, life, owner
 from protocols.kernel import Command, Json, NodeId, record
 from protocols.log import Durable, Log, Vote, key_of
 from protocols.multipaxos.messages import (
@@ -58,8 +58,22 @@ class Node(Protocol):
     quorums: QuorumSystem
     limits: Limits
     ticks: int
+    lives: list[int]
+
+    @property
+    def signature(self) -> int:
+        """What it writes in ballots."""
+        ...
 
     def tell(self, key: str, msg: OfObject, to: Iterable[NodeId]) -> None: ...
+    def swear(self, promise: Promise) -> OfObject:
+        """What a candidate is sent for this promise."""
+        ...
+
+    def vow(self, accepted: Accepted) -> OfObject:
+        """What an owner is sent for this vote."""
+        ...
+
     def persist(self, key: str, value: Json) -> None: ...
     def forget(self, key: str) -> None: ...
     def note(self, kind: str, value: Json) -> None: ...
@@ -109,8 +123,11 @@ class Acceptor:
 
     @property
     def owner(self) -> NodeId:
-        """Who leads the object, or wants to, as far as is known here; -1: nobody ever has."""
-        return owner(self.seen)
+        """Who leads the object, or wants to, as far as is known here; -1: nobody ever has, or who did has
+        lost its disk since.
+        """
+        node = owner(self.seen)
+        return -1 if life(self.seen) < self.node.lives[node] else node
 
     def send(self, dst: NodeId, msg: OfObject) -> None:
         self.node.tell(self.key, msg, (dst,))
@@ -130,7 +147,7 @@ class Acceptor:
             return
         if msg.ballot > self.promised:
             self.promise(msg.ballot)
-        self.send(src, self.testimony(msg))
+        self.send(src, self.node.swear(self.testimony(msg)))
 
     def refuses(self, ballot: Ballot) -> bool:
         return ballot < self.promised
@@ -166,7 +183,7 @@ class Acceptor:
         for slot, command in enumerate(msg.commands[:count], msg.first):
             if slot > self.log.chosen and self.log.ballot(slot) != msg.ballot:
                 self.vote(slot, msg.ballot, command)
-        self.send(src, Accepted(msg.ballot, msg.first, count))
+        self.send(src, self.node.vow(Accepted(msg.ballot, msg.first, count)))
         self.learn(msg.ballot, msg.chosen)
 
     def vote(self, slot: int, ballot: Ballot, command: Command) -> None:

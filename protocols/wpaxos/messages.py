@@ -15,8 +15,11 @@ from protocols.multipaxos.messages import (
     Preempted,
     Prepare,
     Promise,
+    Sworn,
 )
 from protocols.nested import Wrapped, carried, wrapping
+from protocols.recalling import Recall, Recalled
+from protocols.rejoining import Known, Rejoin
 from protocols.transfer import Missing, Snapshot
 
 
@@ -34,6 +37,14 @@ class Digest:
     chosen: tuple[tuple[str, int], ...]
 
 
+@record
+class SwornVote:
+    """An Accepted, with the lives of all nodes as the sender knows them; of its own it is certain."""
+
+    accepted: Accepted
+    lives: tuple[int, ...]
+
+
 OfObject: TypeAlias = (
     Prepare
     | Promise
@@ -46,6 +57,8 @@ OfObject: TypeAlias = (
     | Snapshot
     | Forward
     | LeaderChange
+    | Sworn
+    | SwornVote
 )
 OBJECT = wrapping(
     "Object",
@@ -61,9 +74,11 @@ OBJECT = wrapping(
         Snapshot,
         Forward,
         LeaderChange,
+        Sworn,
+        SwornVote,
     ),
 )
 """A message of one object, whose key is the wrapper's ``part``."""
 
-Message: TypeAlias = Wrapped | Digest
-MESSAGES: tuple[type, ...] = (*carried(OBJECT), Digest)
+Message: TypeAlias = Wrapped | Digest | Rejoin | Known | Recall | Recalled
+MESSAGES: tuple[type, ...] = (*carried(OBJECT), Digest, Rejoin, Known, Recall, Recalled)

@@ -51,7 +51,7 @@ class Object(Acceptor):
         be chosen. It is promised here, on disk, before anybody hears of it: none is used twice.
         ``commands`` are what for.
         """
-        ballot = above(max(self.promised, self.seen), self.node.id)
+        ballot = above(max(self.promised, self.seen), self.node.signature)
         self.promise(ballot)
         self.park(commands)
         self.campaign = Campaign(ballot, self.log.chosen + 1, 1 << self.node.id)
@@ -74,7 +74,10 @@ class Object(Acceptor):
             self.forward(waiting)
 
     def forward(self, commands: Sequence[Command]) -> None:
-        """Hand commands on to the owner, which is another node."""
+        """Hand commands on to the owner, which is another node; or keep them, if it has lost its disk."""
+        if self.owner == -1:
+            self.park(commands)
+            return
         batch = self.node.limits.batch
         for i in range(0, len(commands), batch):
             self.send(self.owner, Forward(tuple(commands[i : i + batch])))
@@ -137,6 +140,17 @@ class Object(Acceptor):
         if self.campaign is not None:
             self.lost += 1
         self.yield_to(msg.ballot)
+
+    def void(self, nodes: Iterable[NodeId]) -> None:
+        """What these nodes have promised and voted for is of a life that is over: they are asked again."""
+        campaign, lead = self.campaign, self.leadership
+        for node in nodes:
+            if campaign is not None:
+                campaign.drop(node)
+            if lead is not None:
+                lead.void(node)
+        if campaign is not None:
+            campaign.won = campaign.won and self.node.quorums.phase1(campaign.voters)
 
     # --- phase 2 ----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar, assert_never, cast
 
 from protocols.appending import Forward
-from protocols.clients import Clients, Serving, named
+from protocols.clients import Clients, named
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.multipaxos.messages import (
     Accept,
@@ -16,8 +16,12 @@ from protocols.multipaxos.messages import (
     Preempted,
     Prepare,
     Promise,
+    Sworn,
 )
+from protocols.nested import Wrapped
 from protocols.policies import Demand, make
+from protocols.recalling import Recall, Recalled
+from protocols.rejoining import Known, Rejoin, mode_of, refuse_alone
 from protocols.statemachine import COMMANDS, READS, Answer
 from protocols.transactions import MULTI
 from protocols.transfer import Missing, Snapshot
@@ -30,8 +34,17 @@ from protocols.wpaxos.acceptor import (
     Limits,
 )
 from protocols.wpaxos.grid import grid_of
-from protocols.wpaxos.messages import MESSAGES, OBJECT, Digest, LeaderChange, Message, OfObject
+from protocols.wpaxos.messages import (
+    MESSAGES,
+    OBJECT,
+    Digest,
+    LeaderChange,
+    Message,
+    OfObject,
+    SwornVote,
+)
 from protocols.wpaxos.objects import Object
+from protocols.wpaxos.rejoining import Returner
 
 TICK = 4, 6
 """Round trips between two looks at what is under way. They are random, so that two who want the same
@@ -49,10 +62,10 @@ DIGESTED = 64
 MOVED = "an owner advised another to steal"
 
 
-class WPaxos(Serving[Message]):
+class WPaxos(Returner):
     """See the package. Options: ``fz`` and ``f``; ``policy`` (consecutive, majority, ema, none),
     ``threshold`` (hits), ``adaptive``, ``hold`` (ticks); ``batch``, ``pipeline``, and, in slots of
-    an object, ``snapshot_every`` and ``keep``.
+    an object, ``snapshot_every`` and ``keep``; ``rejoin``: no, passive or force (``wpaxos.rejoining``).
     """
 
     messages = MESSAGES
@@ -97,17 +110,24 @@ class WPaxos(Serving[Message]):
 
     @classmethod
     def check(cls, cluster: Cluster) -> None:
-        grid_of(cluster)
+        grid = grid_of(cluster)
+        if mode_of(cluster) == "passive":
+            refuse_alone(grid.quorums, cluster.nodes)
         make(str(cluster.options.get("policy", "none")), cluster.number("threshold", 3))
         cluster.truth("adaptive", default=True)
 
     # --- start and dispatch -----------------------------------------------------------------------
 
     def on_start(self, durable: Mapping[str, Json]) -> None:
-        """Durable names are ``promised/KEY``, ``snapshot/KEY`` and ``log/SLOT/KEY``."""
+        """Durable names are ``promised/KEY``, ``snapshot/KEY`` and ``log/SLOT/KEY``; those of ``rejoin`` have
+        no key.
+        """
+        self.load_lives(durable)
         saved: dict[str, dict[str, Json]] = {}
         for full, value in durable.items():
-            what, _, rest = full.partition("/")
+            what, of_object, rest = full.partition("/")
+            if not of_object:
+                continue
             if what == "log":
                 slot, _, rest = rest.partition("/")
                 what = f"log/{slot}"
@@ -129,10 +149,29 @@ class WPaxos(Serving[Message]):
 
     def on_message(self, src: NodeId, msg: Message) -> None:
         self.suspects.pop(src, None)
-        if isinstance(msg, Digest):
-            self.on_digest(src, msg)
-            return
-        self.on_object(src, self.object(msg.part), cast("OfObject", msg.msg))
+        if not isinstance(msg, Wrapped):
+            self.on_rare_message(src, msg)
+        elif self.back is None:
+            self.on_object(src, self.object(msg.part), cast("OfObject", msg.msg))
+        else:
+            self.look_on(src, self.object(msg.part), cast("OfObject", msg.msg))
+
+    def on_rare_message(
+        self, src: NodeId, msg: Digest | Rejoin | Known | Recall | Recalled
+    ) -> None:
+        match msg:
+            case Digest():
+                self.on_digest(src, msg)
+            case Known():
+                self.on_known(src, msg)
+            case Recalled():
+                self.on_recalled(src, msg)
+            case Rejoin():
+                self.on_rejoin(src, msg)
+            case Recall():
+                self.on_recall(src, msg)
+            case _:
+                assert_never(msg)
 
     def on_object(self, src: NodeId, thing: Object, msg: OfObject) -> None:
         match msg:
@@ -158,6 +197,12 @@ class WPaxos(Serving[Message]):
                 thing.on_snapshot(src, msg)
             case LeaderChange():
                 self.on_leader_change(thing, msg)
+            case Sworn():
+                if self.is_sworn(src, msg.lives):
+                    thing.on_promise(src, msg.promise)
+            case SwornVote():
+                if self.is_sworn(src, msg.lives):
+                    thing.on_accepted(src, msg.accepted)
             case _:
                 assert_never(msg)
         self.look(thing)
@@ -193,7 +238,9 @@ class WPaxos(Serving[Message]):
 
     def pursue(self, thing: Object, commands: list[Command]) -> None:
         """Get commands of this node's clients proposed: by the owner, or as the owner (section 4)."""
-        if thing.leadership is not None:
+        if self.back is not None:
+            self.refer(thing, commands)
+        elif thing.leadership is not None:
             self.count(thing, self.id, len(commands))
             thing.propose(commands)
         elif thing.campaign is not None:
@@ -280,6 +327,8 @@ class WPaxos(Serving[Message]):
         assert timer == "tick", timer
         self.tick_later()
         self.ticks += 1
+        if self.back is not None:
+            self.ask_back(self.back)
         for key in list(self.open):
             if self.objects[key].open:
                 self.objects[key].remind()
@@ -298,7 +347,7 @@ class WPaxos(Serving[Message]):
             thing = self.objects[key]
             if thing.leadership is None:
                 thing.doubt += 1
-            if thing.doubt > min(PATIENCE + thing.lost, MOST):
+            if self.back is None and thing.doubt > min(PATIENCE + thing.lost, MOST):
                 self.suspects[thing.owner] = None
                 thing.steal(commands)
             else:

@@ -13,11 +13,15 @@ from protocols.paxos import Paxos
 from protocols.paxos.messages import Sworn as SwornPromise
 from protocols.raft import Raft
 from protocols.raft.messages import Appended, RequestVote
+from protocols.recalling import Held
 from protocols.rejoining import Return
 from protocols.sdpaxos import SDPaxos
 from protocols.sdpaxos.instances import first_ballot
 from protocols.sdpaxos.messages import CAccepted
 from protocols.sdpaxos.rejoining import Returning
+from protocols.wpaxos import WPaxos
+from protocols.wpaxos.messages import OfObject, SwornVote
+from protocols.wpaxos.objects import Object
 
 
 class ActiveAtOnce(MultiPaxos):
@@ -200,7 +204,40 @@ class PaxosCountsOldPromises(Paxos):
         self.on_promise(src, msg.promise)
 
 
-MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos]] = {
+class WPaxosActiveAtOnce(WPaxos):
+    """P-5: no passive mode: a node that has lost its disk votes and promises as a new one would."""
+
+    def on_lost(self) -> None:
+        self.on_start({})
+
+
+class WPaxosSkipsTheSlots(WPaxos):
+    """A node is active as soon as it knows what it may have promised, and votes again for slots of objects that
+    it has forgotten its votes for."""
+
+    def has_learnt(self, floor: Held) -> bool:
+        return True
+
+
+class WPaxosForgetsItsPromises(WPaxos):
+    """A node is active when it has learnt all that it may have voted for, and votes for older owners of objects
+    than those that it has helped to steal them."""
+
+    def promise_again(self, floor: Held) -> None:
+        pass
+
+
+class WPaxosCountsOldVotes(WPaxos):
+    """An owner counts the vote of a life that is over."""
+
+    def on_object(self, src: NodeId, thing: Object, msg: OfObject) -> None:
+        super().on_object(src, thing, msg.accepted if isinstance(msg, SwornVote) else msg)
+
+    def void(self, nodes: list[NodeId]) -> None:
+        pass
+
+
+MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | WPaxos]] = {
     "active-at-once": ActiveAtOnce,
     "leaves-on-any-commit": LeavesOnAnyCommit,
     "skips-the-slots": SkipsTheSlots,
@@ -222,4 +259,8 @@ MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos]] = {
     "paxos-active-at-once": PaxosActiveAtOnce,
     "paxos-skips-the-slots": PaxosSkipsTheSlots,
     "paxos-counts-old-promises": PaxosCountsOldPromises,
+    "wpaxos-active-at-once": WPaxosActiveAtOnce,
+    "wpaxos-skips-the-slots": WPaxosSkipsTheSlots,
+    "wpaxos-forgets-its-promises": WPaxosForgetsItsPromises,
+    "wpaxos-counts-old-votes": WPaxosCountsOldVotes,
 }

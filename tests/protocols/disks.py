@@ -34,8 +34,8 @@ class Disks(Stage):
 
 
 def come_back(stage, node, *among):
-    """Three ticks, at most, of a node on its way back."""
-    for _ in range(3):
+    """Six ticks, at most, of a node on its way back."""
+    for _ in range(6):
         if stage.replicas[node].back is not None:
             stage.fire(node, "tick")
             stage.settle(*among)

@@ -132,6 +132,15 @@ ZOO = (
             },
         )
     )
+    + tuple(
+        replace(mutant, name=mutant.name.replace("wpaxos/", "rejoin/"))
+        for mutant in kin(
+            "wpaxos",
+            MUTANTS,
+            "agreement",
+            {"wpaxos-active-at-once": (SOON, 20), "wpaxos-skips-the-slots": (SOON, 40)},
+        )
+    )
 )
 
 ELUSIVE = {
@@ -149,6 +158,10 @@ ELUSIVE = {
     " tests/protocols/test_sdpaxos_rejoining.py plays it step by step",
     "rejoin/paxos-counts-old-promises": "a promise of a former life must come late, after its node has voted again;"
     " tests/protocols/test_paxos_rejoining.py plays it step by step",
+    "rejoin/wpaxos-forgets-its-promises": "a former owner must be deaf to who robbed it while their helper comes back, and"
+    " propose again; tests/protocols/test_wpaxos_rejoining.py plays it step by step",
+    "rejoin/wpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
+    " tests/protocols/test_wpaxos_rejoining.py plays it step by step",
     "rejoin/raft-counts-copies": "a vote of a former life must win after its server has copied entries;"
     " tests/protocols/test_raft_rejoining.py plays it step by step",
 }
