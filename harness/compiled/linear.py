@@ -76,7 +76,7 @@ def _copy(home: str, text: str, mixin: str, base_from: str, base: str) -> str:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
         lines[first - 1 : node.end_lineno] = [""] * ((node.end_lineno or 0) - first + 1)
     future = next(i for i, line in enumerate(lines) if line.startswith("from __future__"))
-    lines[future] += (
-        f"; from {base_from} import {base} as _{base}; from {home} import {', '.join(names)}"
-    )
+    lines[future] += f"; from {base_from} import {base} as _{base}"
+    if names:
+        lines[future] += f"; from {home} import {', '.join(names)}"
     return "\n".join(lines) + "\n"
