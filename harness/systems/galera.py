@@ -79,7 +79,6 @@ class Galera(Product):
     )  # fmt: skip
     commands = optimistic.COMMANDS
     multi_key = True
-    withstands = frozenset({"network", "process", "packet"})
     knobs = {  # noqa: RUF012  a ClassVar, in the base
         "isolation": ("repeatable-read", "serializable", "read-committed"),
         "sync_wait": ("0", "15"),
@@ -125,6 +124,8 @@ class Galera(Product):
             "innodb-autoinc-lock-mode": 2,
             "innodb-log-file-size": "16M",
             "innodb-buffer-pool-size": "32M",
+            "innodb-flush-method": "fsync",
+            "innodb-use-native-aio": 0,
             "innodb-flush-log-at-trx-commit": self.options["flush"],
             "innodb-lock-wait-timeout": 2,
             "transaction-isolation": self.options["isolation"].upper(),

@@ -20,6 +20,7 @@ from harness.errors import CapabilityError, RemoteError
 from harness.remote.seam import Remote, on_all
 from harness.systems import debian, jute, optimistic
 from harness.systems.http_client import Connect
+from harness.systems.kernel import DataDirectory
 from harness.systems.product import PROGRAM, Product
 from protocols.kernel import Command, Json
 from protocols.wire import dumps
@@ -51,7 +52,6 @@ class ZooKeeper(Product):
     parts = tuple(f"usr/share/java/{jar}.jar" for jar in _JARS)
     commands = optimistic.COMMANDS
     multi_key = True
-    withstands = frozenset({"network", "process", "packet"})
     knobs = {"reads": (LOCAL, SYNCED, WRITTEN)}  # noqa: RUF012  a ClassVar, in the base
 
     @classmethod
@@ -97,6 +97,9 @@ class ZooKeeper(Product):
                 raise
         finally:
             session.close()
+
+    def data(self, node: int) -> DataDirectory:
+        return DataDirectory(super().data(node).path, kept=("myid",))
 
     def leaders(self) -> tuple[int, ...]:
         answers = on_all(dict.fromkeys(self.hosts), self._leads)
