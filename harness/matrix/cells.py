@@ -120,6 +120,7 @@ REJOINING: tuple[Line, ...] = (
             "sdpaxos",
             "wankeeper",
             "paxos",
+            "mencius",
             "wpaxos",
         )
     ),
@@ -134,7 +135,7 @@ REJOINING: tuple[Line, ...] = (
             workloads=("register", "append"),
             nodes=3,
         )
-        for name in ("multipaxos", "raft", "sdpaxos", "paxos", "wpaxos")
+        for name in ("multipaxos", "raft", "sdpaxos", "paxos", "mencius", "wpaxos")
     ),
 )
 """With and without passive mode (``protocols.rejoining``)."""

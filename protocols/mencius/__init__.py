@@ -28,7 +28,8 @@ Departures, and why they are safe:
 - A command may be chosen twice, by a client's retry elsewhere; sessions make it run once.
 
 Assumes: messages may be lost, duplicated, delayed and reordered; processes crash and come back with
-their disk; clocks are not used. A node that comes back with an empty disk must not take part.
+their disk; clocks are not used. A node that comes back with an empty disk takes no part, but as ``rejoin``
+says (``mencius.rejoining``).
 """
 
 from protocols.mencius.replica import Mencius

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from protocols.ballots import Ballot
 from protocols.kernel import Command, NodeId, record
+from protocols.rejoining import Known, Rejoin
 from protocols.transfer import Missing, Snapshot
 
 Batch: TypeAlias = tuple[Command, ...]
@@ -140,6 +141,13 @@ class Chosen:
     batches: tuple[Batch, ...]
 
 
+@record
+class Heard:
+    """The sender is on its way back without its disk, and must know what is chosen up to ``slot``."""
+
+    slot: int
+
+
 Message: TypeAlias = (
     Suggest
     | Accepted
@@ -155,6 +163,9 @@ Message: TypeAlias = (
     | Chosen
     | Missing
     | Snapshot
+    | Rejoin
+    | Known
+    | Heard
 )
 MESSAGES: tuple[type, ...] = (
     Suggest,
@@ -171,4 +182,7 @@ MESSAGES: tuple[type, ...] = (
     Chosen,
     Missing,
     Snapshot,
+    Rejoin,
+    Known,
+    Heard,
 )

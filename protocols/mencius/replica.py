@@ -13,6 +13,7 @@ from protocols.mencius.messages import (
     Accepted,
     Batch,
     Chosen,
+    Heard,
     Learn,
     Message,
     Overtaken,
@@ -26,7 +27,10 @@ from protocols.mencius.messages import (
     Suggest,
     Voted,
 )
-from protocols.mencius.revoker import ADOPTED, REVOKED, Revoker
+from protocols.mencius.rejoining import Returner
+from protocols.mencius.revoker import ADOPTED, AHEAD, REVOKED
+from protocols.quorum_systems import by_majority
+from protocols.rejoining import Known, Rejoin, mode_of, refuse_alone
 from protocols.transfer import Missing, Snapshot
 
 TICK = 5
@@ -38,13 +42,16 @@ SUSPECT = 4
 STALLED = 2
 """Ticks without progress after which the slot that all wait for is revoked, whoever owns it."""
 
-AHEAD = 16
-"""So many slots of a suspect are revoked beyond the last suggestion (the paper's beta)."""
+PASSIVE = (Status, Suggest, Revoked, Chosen, Missing, Snapshot, Rejoin, Known)
+"""What a passive replica listens to (``protocols.rejoining``)."""
+
+OF_PASSIVE = (Rejoin, Heard, Missing)
+"""What such a one says: no sign of life."""
 
 
-class Mencius(Revoker):
+class Mencius(Returner):
     """See the package. Options: ``batch`` (commands), ``pipeline`` (suggestions of one replica under
-    way), ``snapshot_every`` and ``keep`` (slots).
+    way), ``snapshot_every`` and ``keep`` (slots), and ``rejoin``: no, passive or force (``mencius.rejoining``).
     """
 
     messages = MESSAGES
@@ -67,6 +74,11 @@ class Mencius(Revoker):
         """Ticks since each peer was heard of."""
         self.stalled = (0, 0)
         """What was executed at the last tick, and for how many ticks it has been."""
+
+    @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        if mode_of(cluster) == "passive":
+            refuse_alone(by_majority(cluster.nodes), cluster.nodes)
 
     # --- start and dispatch -----------------------------------------------------------------------
 
@@ -101,7 +113,13 @@ class Mencius(Revoker):
         return self.slots.next_of(self.id, self.slots.used)
 
     def on_message(self, src: NodeId, msg: Message) -> None:
-        self.silence[src] = 0
+        if self.rejoining != "passive" or not isinstance(msg, OF_PASSIVE):
+            self.silence[src] = 0
+        if self.back is None or isinstance(msg, PASSIVE):
+            self.take(src, msg)
+            self.suggest()
+
+    def take(self, src: NodeId, msg: Message) -> None:
         match msg:
             case Suggest():
                 self.on_suggest(src, msg)
@@ -131,9 +149,14 @@ class Mencius(Revoker):
                 self.on_missing(src, msg)
             case Snapshot():
                 self.on_snapshot(src, msg)
+            case Rejoin():
+                self.on_rejoin(src, msg)
+            case Known():
+                self.on_known(src, msg)
+            case Heard():
+                self.on_heard(msg)
             case _:
                 assert_never(msg)
-        self.suggest()
 
     # --- rule 1: suggest --------------------------------------------------------------------------
 
@@ -145,7 +168,7 @@ class Mencius(Revoker):
     def suggest(self) -> None:
         """Mao 2008, section 4.2, rule 1: what waits, in as few slots as the window asks."""
         slots = self.slots
-        while self.line and len(self.mine) < self.pipeline:
+        while self.back is None and self.line and len(self.mine) < self.pipeline:
             number = slots.next_of(self.id, max(slots.used, slots.chosen))
             while (slot := slots.get(number)) is not None and (slot.chosen or slot.promised > ZERO):
                 number += len(self.nodes)
@@ -170,6 +193,9 @@ class Mencius(Revoker):
         """Vote for it, unless the slot was revoked; rule 2: to vote is to skip what is below."""
         slots = self.slots
         self.mark(src, msg.before, msg.slot)
+        if self.back is not None:
+            self.advance()
+            return
         known = slots.get(msg.slot) if msg.slot > slots.base else None
         if known is not None and known.chosen:
             if not known.batch:
@@ -236,6 +262,17 @@ class Mencius(Revoker):
         for number in range(first, index, len(self.nodes)):
             self.learn(number, ())
 
+    def on_heard(self, msg: Heard) -> None:
+        """Nobody suggests there, but all that comes before is waited for as if somebody did."""
+        if self.hear_of(msg.slot):
+            self.skip_own(self.last, self.index)
+            self.advance()
+
+    def be_active(self) -> None:
+        """Its slots up to here are settled, and it has not used or skipped any after them."""
+        self.last = max(self.last, self.slots.chosen)
+        super().be_active()
+
     def mark(self, node: NodeId, last: int, index: int) -> None:
         """``node`` has said that it skips its slots after ``last`` and below ``index``."""
         slots = self.slots
@@ -260,6 +297,15 @@ class Mencius(Revoker):
         self.suggest()
 
     def tick(self) -> None:
+        """What is for a replica to do now, and what its clients wait for."""
+        if self.back is not None:
+            self.look_around(self.back)
+        else:
+            self.look_after()
+        self.line.join(self.clients.tick())
+        self.line.tick(self.clients.commands())
+
+    def look_after(self) -> None:
         """A sign of life; whatever may have been lost again; and a look at what all wait for."""
         chosen = self.slots.chosen
         self.stalled = (chosen, self.stalled[1] + 1 if self.stalled[0] == chosen else 0)
@@ -280,8 +326,6 @@ class Mencius(Revoker):
                 self.ask(furthest)
         elif self.presides():
             self.revoke_stuck()
-        self.line.join(self.clients.tick())
-        self.line.tick(self.clients.commands())
 
     def alive(self, node: NodeId) -> bool:
         return node == self.id or self.silence[node] < SUSPECT

@@ -23,6 +23,10 @@ from protocols.mencius.messages import (
 )
 
 REVOKED, ADOPTED = "slots were revoked", "a revocation found a suggestion"
+
+AHEAD = 16
+"""So many slots of a suspect are revoked beyond the last suggestion (the paper's beta); four times as many at once."""
+
 CERTAIN: Ballot = (1 << 53, 0)
 """The ballot that what is chosen is reported with: above all others."""
 

@@ -102,6 +102,11 @@ class Slots:
             slot = self._slots[number] = Slot()
         return slot
 
+    @property
+    def last(self) -> int:
+        """The highest slot that anything is known of here."""
+        return max(self.chosen, self.top, self.used, *self._slots)
+
     def next_chosen(self) -> Batch | None:
         slot = self._slots.get(self.chosen + 1)
         return slot.batch if slot is not None and slot.chosen else None

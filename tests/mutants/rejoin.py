@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from protocols.ballots import ZERO, Ballot
 from protocols.kernel import NodeId
+from protocols.mencius import Mencius
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Sworn
 from protocols.paxos import Paxos
@@ -14,7 +15,7 @@ from protocols.paxos.messages import Sworn as SwornPromise
 from protocols.raft import Raft
 from protocols.raft.messages import Appended, RequestVote
 from protocols.recalling import Held
-from protocols.rejoining import Return
+from protocols.rejoining import Rejoin, Return
 from protocols.sdpaxos import SDPaxos
 from protocols.sdpaxos.instances import first_ballot
 from protocols.sdpaxos.messages import CAccepted
@@ -204,6 +205,39 @@ class PaxosCountsOldPromises(Paxos):
         self.on_promise(src, msg.promise)
 
 
+class MenciusActiveAtOnce(Mencius):
+    """P-5: no passive mode: a node that has lost its disk votes, promises and suggests as a new one would."""
+
+    def on_lost(self) -> None:
+        self.on_start({})
+
+
+class MenciusSkipsTheSlots(Mencius):
+    """A node is active as soon as enough others keep its new life, and votes and suggests again in slots where
+    it has before."""
+
+    def end_of(self, back: Return) -> int:
+        return 0
+
+
+class MenciusForgetsItsWindow(Mencius):
+    """A node is active when it has executed what the others have heard of. Some of its own slots beyond
+    it has said to skip, or votes in others are still under way."""
+
+    def end_of(self, back: Return) -> int:
+        return max(known.last for known in back.known.values())
+
+
+class MenciusWaitsForTheForgotten(Mencius):
+    """Whoever had executed most is asked for it, though it has lost its disk since: nobody finds out anew what
+    was chosen. (The first version here did.)"""
+
+    def on_rejoin(self, src: NodeId, msg: Rejoin) -> None:
+        ahead = self.ahead[src]
+        super().on_rejoin(src, msg)
+        self.ahead[src] = ahead
+
+
 class WPaxosActiveAtOnce(WPaxos):
     """P-5: no passive mode: a node that has lost its disk votes and promises as a new one would."""
 
@@ -237,7 +271,7 @@ class WPaxosCountsOldVotes(WPaxos):
         pass
 
 
-MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | WPaxos]] = {
+MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | Mencius | WPaxos]] = {
     "active-at-once": ActiveAtOnce,
     "leaves-on-any-commit": LeavesOnAnyCommit,
     "skips-the-slots": SkipsTheSlots,
@@ -259,6 +293,10 @@ MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | WPaxos]] = {
     "paxos-active-at-once": PaxosActiveAtOnce,
     "paxos-skips-the-slots": PaxosSkipsTheSlots,
     "paxos-counts-old-promises": PaxosCountsOldPromises,
+    "mencius-active-at-once": MenciusActiveAtOnce,
+    "mencius-skips-the-slots": MenciusSkipsTheSlots,
+    "mencius-forgets-its-window": MenciusForgetsItsWindow,
+    "mencius-waits-for-the-forgotten": MenciusWaitsForTheForgotten,
     "wpaxos-active-at-once": WPaxosActiveAtOnce,
     "wpaxos-skips-the-slots": WPaxosSkipsTheSlots,
     "wpaxos-forgets-its-promises": WPaxosForgetsItsPromises,

@@ -10,9 +10,12 @@ from tests.schedules import Chance
 
 @dataclass
 class Wiping(Chance):
-    """Nobody leads. Of a thousand moves 7 lose a disk, of no more nodes at once than there may be down."""
+    """Nobody leads. Of a thousand moves 7 lose a disk, of no more nodes at once than there may be down; and so
+    many more, ``ticks``, are ticks: where a way back takes many.
+    """
 
     asks: int = 150
+    ticks: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -27,6 +30,8 @@ class Wiping(Chance):
         if roll < 7 and spared and passive <= (self.n - 3) // 2:
             self.losses += 1
             self.lose(self.random.choice(spared))
+        elif 7 <= roll < 7 + self.ticks and stage.replicas:
+            stage.fire(self.random.choice(list(stage.replicas)), "tick")
         super().move()
 
     def lose(self, node: int) -> None:

@@ -141,6 +141,15 @@ ZOO = (
             {"wpaxos-active-at-once": (SOON, 20), "wpaxos-skips-the-slots": (SOON, 40)},
         )
     )
+    + tuple(
+        replace(mutant, name=mutant.name.replace("mencius/", "rejoin/"))
+        for mutant in kin(
+            "mencius",
+            MUTANTS,
+            "agreement",
+            {"mencius-active-at-once": (SOON, 20), "mencius-skips-the-slots": (MET, 20)},
+        )
+    )
 )
 
 ELUSIVE = {
@@ -158,6 +167,10 @@ ELUSIVE = {
     " tests/protocols/test_sdpaxos_rejoining.py plays it step by step",
     "rejoin/paxos-counts-old-promises": "a promise of a former life must come late, after its node has voted again;"
     " tests/protocols/test_paxos_rejoining.py plays it step by step",
+    "rejoin/mencius-forgets-its-window": "one other alone must have heard what the node has forgotten, and be heard by nobody"
+    " who answers; tests/protocols/test_mencius_rejoining.py plays it step by step",
+    "rejoin/mencius-waits-for-the-forgotten": "who loses its disk must have executed more than all others, who then"
+    " wait; tests/protocols/test_mencius_rejoining.py plays it, and finds it by chance",
     "rejoin/wpaxos-forgets-its-promises": "a former owner must be deaf to who robbed it while their helper comes back, and"
     " propose again; tests/protocols/test_wpaxos_rejoining.py plays it step by step",
     "rejoin/wpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
