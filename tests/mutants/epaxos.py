@@ -12,17 +12,17 @@ from dataclasses import replace
 
 from protocols.ballots import ZERO, Ballot
 from protocols.epaxos import EPaxos
-from protocols.epaxos.batching import concerned
+from protocols.epaxos.batching import concerned, members
 from protocols.epaxos.execution import Executor
 from protocols.epaxos.instances import COMMITTED, Instance, Instances
 from protocols.epaxos.messages import Deps, InstanceId, RecoverOk
 from protocols.epaxos.recovery import Choice, Examine, sizes
 from protocols.epaxos.timed import Queue
-from protocols.kernel import Cluster, Command, NodeId
+from protocols.kernel import Cluster, Command, Json, NodeId
 
 
 class OneBallot(EPaxos):
-    """E-1: one variable for the promise and the vote, so that a promise makes an old vote look new.
+    """X1, E-1: one variable for the promise and the vote, so that a promise makes an old vote look new.
 
     The TLA+ specification and the Go code of SOSP'13; found by Sutra, "On the correctness of
     Egalitarian Paxos", arXiv 1906.10917.
@@ -190,6 +190,23 @@ class EachExamination(EPaxos):
         return super().decide(iid, forgetful)
 
 
+class RunsAgain(EPaxos):
+    """X12: what has been executed is not told apart from what is to be after a restart: the instances that are kept
+    for laggards run again, on a checkpoint that has them.
+
+    In go-distributed/epaxos the mark comes after the execution, and a crash may come between; here the
+    sessions would forgive that, so it goes without them.
+    """
+
+    def on_start(self, durable: Mapping[str, Json]) -> None:
+        super().on_start(durable)
+        for row in self.instances.rows:
+            for number, instance in sorted(row.instances.items()):
+                if number <= row.executed and instance.value is not None:
+                    for member in members(instance.value):
+                        self.store.run(Command(member.f, member.key, member.value))
+
+
 MUTANTS: dict[str, type[EPaxos]] = {
     "one-ballot": OneBallot,
     "no-components": NoComponents,
@@ -202,4 +219,5 @@ MUTANTS: dict[str, type[EPaxos]] = {
     "blind-and-small": BlindAndSmall,
     "fewer-than-need-be": FewerThanNeedBe,
     "impatient-commits": ImpatientCommits,
+    "runs-again": RunsAgain,
 }

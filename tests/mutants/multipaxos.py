@@ -168,6 +168,20 @@ class LosesSessions(MultiPaxos):
         self.store = KeyValue.restore({**saved, "sessions": {}})
 
 
+class SnapshotLacksItsLast(MultiPaxos):
+    """L1: a snapshot is of the state before its last slot, whose command is dropped from the log with the rest."""
+
+    before: Json = None
+
+    def advance(self) -> None:
+        due = (self.log.chosen + 1) % self.snapshot_every == 0
+        self.before = super().picture() if due else None
+        super().advance()
+
+    def picture(self) -> Json:
+        return super().picture() if self.before is None else self.before
+
+
 class SnapshotDropsVotes(MultiPaxos):
     """K-1, L4: installing a snapshot makes an acceptor forget its own votes above it."""
 
@@ -320,6 +334,7 @@ MUTANTS: dict[str, type[MultiPaxos]] = {
     "runs-twice": RunsTwice,
     "loses-sessions": LosesSessions,
     "snapshot-drops-votes": SnapshotDropsVotes,
+    "snapshot-lacks-its-last": SnapshotLacksItsLast,
     "reads-locally": ReadsLocally,
     "reads-unrinsed": ReadsUnrinsed,
     "dedups-at-the-leader": DedupsAtTheLeader,

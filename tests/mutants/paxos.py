@@ -8,7 +8,7 @@ found again whatever the ballots are numbered by.
 from __future__ import annotations
 
 from protocols.ballots import ZERO, Ballot
-from protocols.kernel import NodeId
+from protocols.kernel import Command, NodeId
 from protocols.paxos import Paxos
 from protocols.paxos.messages import Batch, Prepare, Rejected
 from protocols.paxos.replica import Attempt
@@ -60,10 +60,21 @@ class ForgetsVote(Paxos):
         return accepted
 
 
+class RunsTheBatchForEach(Paxos):
+    """G-5: for each command of a batch the whole batch is executed. (GoPaxos; sessions, which it does not have,
+    would forgive that.)"""
+
+    def execute(self, command: Command) -> None:
+        for each in self.slots[self.slots.chosen].batch:
+            answer = self.store.run(Command(each.f, each.key, each.value))
+            self.answer(self.clients.pop(each), answer)
+
+
 MUTANTS: dict[str, type[Paxos]] = {
     "ignores-outcome": IgnoresOutcome,
     "ignores-votes": IgnoresVotes,
     "adopts-lowest": AdoptsLowest,
     "forgets-promise": ForgetsPromise,
     "forgets-vote": ForgetsVote,
+    "runs-the-batch-for-each": RunsTheBatchForEach,
 }

@@ -15,7 +15,7 @@ from protocols.multipaxos.leadership import Campaign
 
 
 class NeverReelects(MultiPaxos):
-    """L1: elections are for the founding of a cluster; who has once seen a leader never runs again.
+    """Elections are for the founding of a cluster; who has once seen a leader never runs again.
 
     The mark that a cluster is founded is durable, as etcd's data directory is, and so a restart does
     not help either.
@@ -46,7 +46,7 @@ class NeverReelects(MultiPaxos):
 
 
 class NeverRetransmits(ABD):
-    """L2: nothing is sent again, and what was lost keeps its place among the requests under way.
+    """Nothing is sent again, and what was lost keeps its place among the requests under way.
 
     A partition fills the places, and from then on every request is refused: a leak, as of
     connections in a pool whose time-out nobody set.

@@ -25,6 +25,9 @@ ORPHANS = replace(
 )
 """Owners die with what they alone knew to be committed, while commands are opened in any order."""
 
+CHECKPOINTS = replace(STORM, options={"checkpoint_every": "4", "retain": "10"})
+"""Nodes that come back have most of what they executed in a checkpoint."""
+
 SOON = replace(RACES, nodes=5, options={"patient": "false"})
 
 ZOO = (
@@ -46,6 +49,7 @@ ZOO = (
             "impatient-commits": (SOON, 100),
         },
     ),
+    *kin("epaxos", MUTANTS, "linearizable", {"runs-again": (CHECKPOINTS, 20)}),
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from json import dumps
 
-from nemesis.actions import Window
+from nemesis.actions import CLEAR, Cut, Fault, Join, Leave, Mend, Shape, Weather, Window
 from nemesis.plan import plan_to_json
 from tests.mutants.members import MULTIPAXOS, MUTANTS, RAFT
 from tests.mutants.trials import LEADERS, STORM, kin
@@ -48,6 +48,85 @@ SHRINKING = replace(
     plan=dumps(plan_to_json(tuple(cuts()))),
 )
 
+
+def cut(at_ms: int, for_ms: int, *pairs: tuple[int, int]) -> Window:
+    links = tuple(link for a, b in pairs for link in ((a, b), (b, a)))
+    return Window(at_ms, for_ms, Fault("cut", (Cut(links),), (Mend(links),)))
+
+
+def weather(at_ms: int, for_ms: int, what: Weather, *links: tuple[int, int]) -> Window:
+    return Window(at_ms, for_ms, Fault("weather", (Shape(links, what),), (Shape(links, CLEAR),)))
+
+
+def leaves(at_ms: int, for_ms: int, node: int) -> Window:
+    return Window(at_ms, for_ms, Fault("leave", (Leave(node),), (Join(node),)))
+
+
+def one_way(at_ms: int, for_ms: int, link: tuple[int, int]) -> Window:
+    return Window(at_ms, for_ms, Fault("cut", (Cut((link,)),), (Mend((link,)),)))
+
+
+def unheard() -> Iterator[Window]:
+    """n4 joins and n3 leaves. What n1 and n3 decide just before that n2 does not hear, so that it can execute nothing, and
+    must ask; then n3 hears of nothing, and n2 votes for the changes; and before it has its answer it
+    hears nothing of n1, which decides alone with n4, either. So n2 is elected by n3: they know votes of both changes, and
+    not that they are decided.
+    """
+    at_ms, votes_ms, for_ms = 150, 35, 205
+    yield one_way(at_ms - 40, 40, (0, 1))
+    yield cut(at_ms, for_ms, (0, 2), (2, 3))
+    yield Window(at_ms + 1, for_ms + 80, Fault("swap", (Join(3), Leave(2)), (Join(2), Leave(3))))
+    yield one_way(at_ms + votes_ms, for_ms - votes_ms, (0, 1))
+
+
+UNHEARD = replace(
+    STORM,
+    nodes=4,
+    threads=8,
+    rate=80,
+    time_ms=600,
+    rtt_ms=2,
+    client_timeout_ms=50,
+    nemesis="",
+    interval_ms=None,
+    options={
+        "members": "3",
+        "alpha": "1",
+        "leader": "n1",
+        "batch": "1",
+        "pipeline": "8",
+        "heartbeat": "12",
+        "patience": "20",
+    },
+    plan=dumps(plan_to_json(tuple(unheard()))),
+)
+"""Two changes are through before a tick is over, at which one would ask what it lacks."""
+
+
+def voted_and_gone() -> Iterator[Window]:
+    """The example of raft-dev with two that leave. n1 is alone, and n2 is to leave. Of the others one is elected; what
+    they send n3 takes long, and n3 is cut off from them at about the time when it has voted, and has
+    no more than that. From then on it hears n1, and n1 is to leave.
+    """
+    yield leaves(40, 60, 3)  # a change in peace: no trial is without one
+    at_ms, elected_ms, for_ms = 250, 150, 200
+    yield weather(at_ms - 20, elected_ms + 20, Weather(delay_ms=25), (1, 2), (3, 2))
+    yield cut(at_ms, elected_ms + for_ms, (0, 1), (0, 3))
+    yield cut(at_ms, elected_ms, (0, 2))
+    yield leaves(at_ms + 1, 60, 1)
+    yield leaves(at_ms + 65, elected_ms + for_ms - 65, 0)
+    yield cut(at_ms + elected_ms, for_ms, (1, 2), (3, 2))
+
+
+VOTED_AND_GONE = replace(
+    UNHEARD,
+    rate=100,
+    time_ms=800,
+    rtt_ms=3,
+    options={"leader": "n1"},
+    plan=dumps(plan_to_json(tuple(voted_and_gone()))),
+)
+
 SNAPSHOTS = replace(LEADERS, nodes=5, threads=10, nemesis=COMING.nemesis, interval_ms=300)
 
 
@@ -69,6 +148,7 @@ ZOO = tuple(
                 "counts-learner": (SLOW_LESSONS, 60),
                 "counts-the-gone": (OF_RAFT, 60),
                 "changes-twice-at-once": (SHRINKING, 60),
+                "needs-no-barrier": (VOTED_AND_GONE, 500),
             },
         ),
         *kin(
@@ -77,7 +157,16 @@ ZOO = tuple(
             "membership",
             {"forgets-members": (FORGETFUL, 20)},
         ),
-        *kin("multipaxos", MULTIPAXOS, "agreement", {"anybody-votes": (COMING, 60)}),
+        *kin(
+            "multipaxos",
+            MULTIPAXOS,
+            "agreement",
+            {
+                "anybody-votes": (COMING, 60),
+                "needs-no-window": (UNHEARD, 500),
+                "keeps-its-mandate": (UNHEARD, 500),
+            },
+        ),
         *kin("multipaxos", MULTIPAXOS, "membership", {"forgets-eras": (OF_ERAS, 20)}),
     )
 )
@@ -86,12 +175,6 @@ ELUSIVE = {
     "members/applies-on-commit": "while no change is begun before the leader knows the last to be committed,"
     " majorities by the one and by the other still meet (etcd's raft applies changes so, on purpose): it only"
     " decides who can be elected meanwhile; the paper tests show whose votes count",
-    "members/needs-no-barrier": "two leaders must each have a change in their logs that few have, and"
-    " the second have counted its own within the round trip in which its no-op is committed; the paper tests"
-    " play it",
-    "members/needs-no-window": "an election must fall between the votes for a change and the news of it,"
-    " and the new members decide alpha slots before that; the paper tests play it",
-    "members/keeps-its-mandate": "the same schedule",
 }
 
 __all__ = ["ELUSIVE", "MUTANTS", "ZOO"]

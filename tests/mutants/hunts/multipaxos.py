@@ -108,6 +108,7 @@ ZOO = (
         "linearizable",
         {
             "runs-twice": (STORM, 20),
+            "snapshot-lacks-its-last": (LEADERS, 20),
             "dedups-at-the-leader": (STORM, 40),
             "forgets-by-its-clock": (STORM, 40),
             "no-margin": (SLOW_AND_FAST, 150),

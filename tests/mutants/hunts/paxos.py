@@ -32,7 +32,15 @@ ZOO = (
             "forgets-vote": (WRITERS, 150),
         },
     ),
-    *kin("paxos", MUTANTS, "linearizable", {"ignores-outcome": (CALM, 20)}),
+    *kin(
+        "paxos",
+        MUTANTS,
+        "linearizable",
+        {
+            "ignores-outcome": (CALM, 20),
+            "runs-the-batch-for-each": (replace(CALM, workload="counter"), 20),
+        },
+    ),
 )
 
 ELUSIVE = {

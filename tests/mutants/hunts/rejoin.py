@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import permutations
 from json import dumps
 
-from nemesis.actions import Cut, Fault, Mend, Window
+from nemesis.actions import CLEAR, Cut, Fault, Mend, Shape, Weather, Window
 from nemesis.disk import wipe_node
 from nemesis.plan import plan_to_json
 from tests.mutants.rejoin import MUTANTS
@@ -78,6 +78,89 @@ ALONE, TOGETHER = (
 LOGGED = replace(SOON, options={**SOON.options, "members": "3"})
 """Lives are decided in the log, with the members."""
 
+
+def apart(at_ms: int, end_ms: int, *pairs: tuple[int, int]) -> Window:
+    links = tuple(link for a, b in pairs for link in ((a, b), (b, a)))
+    return one_way(at_ms, end_ms, *links)
+
+
+def one_way(at_ms: int, end_ms: int, *links: tuple[int, int]) -> Window:
+    return Window(at_ms, end_ms - at_ms, Fault("cut", (Cut(links),), (Mend(links),)))
+
+
+def said_before(late_ms: int, heard_ms: int, wiped_ms: int) -> Iterator[Window]:
+    """n1 leads. n4 and n5 are cut off, and what n5 says takes ``late_ms`` to n4: that it would have n4 lead, for one. Then
+    n5 loses its disk, and is with the others again; n4 hears what it said before, and no more of it
+    after ``heard_ms``.
+    """
+    lost_ms = 200 + wiped_ms
+    end_ms = lost_ms + heard_ms + 120
+    late = Weather(delay_ms=late_ms)
+    yield apart(200, end_ms, (0, 3), (1, 3))
+    yield apart(200, lost_ms, (0, 4), (1, 4))
+    yield Window(
+        190,
+        wiped_ms + heard_ms + 10,
+        Fault("late", (Shape(((4, 3),), late),), (Shape(((4, 3),), CLEAR),)),
+    )
+    yield Window(lost_ms, 4, wipe_node("wipe", 4))
+    yield one_way(lost_ms, end_ms, (3, 4))
+    yield one_way(lost_ms + heard_ms, end_ms, (4, 3))
+
+
+def voted_before() -> Iterator[Window]:
+    """n3 is with n4, from the beginning."""
+    yield from said_before(late_ms=50, heard_ms=50, wiped_ms=200)
+    yield apart(200, 570, (0, 2), (1, 2))
+    yield apart(400, 570, (2, 4))
+
+
+def promised_before() -> Iterator[Window]:
+    """n3 helps n5 back, and is then with n4."""
+    yield from said_before(late_ms=120, heard_ms=120, wiped_ms=180)
+    yield apart(200, 380, (2, 4))
+    yield apart(200, 440, (2, 3))
+    yield apart(440, 620, (0, 2), (1, 2), (2, 4))
+
+
+def in_order(windows: Iterator[Window]) -> str:
+    return dumps(plan_to_json(tuple(sorted(windows, key=lambda window: window.at_ms))))
+
+
+OATHS = {
+    "leader": "n1",
+    "rejoin": "passive",
+    "heartbeat": "1",
+    "patience": "12",
+    "batch": "4",
+    "pipeline": "4",
+}
+"""Who comes back does so within a few ticks, which are short beside the time that elections take."""
+
+FORMER_VOTES = replace(
+    STORM,
+    nodes=5,
+    threads=10,
+    rate=100,
+    time_ms=720,
+    client_timeout_ms=60,
+    nemesis="",
+    interval_ms=None,
+    options=OATHS,
+    plan=in_order(voted_before()),
+)
+"""A vote of a former life comes late, and is decisive."""
+
+FORMER_PROMISES = replace(
+    FORMER_VOTES,
+    time_ms=770,
+    options={**OATHS, "voter": "lax"},
+    plan=in_order(promised_before()),
+)
+"""A promise of a former life does."""
+
+IN_THE_LOG = {"members": "5", "alpha": "2"}
+
 ZOO = (
     tuple(
         replace(mutant, name=mutant.name.replace("multipaxos/", "rejoin/"))
@@ -90,6 +173,11 @@ ZOO = (
                 "leaves-on-any-commit": (LATER, 40),
                 "skips-the-slots": (MET, 40),
                 "asks-and-goes-on": (LOGGED, 20),
+                "counts-old-promises": (FORMER_PROMISES, 300),
+                "counts-former-members": (
+                    replace(FORMER_PROMISES, options={**FORMER_PROMISES.options, **IN_THE_LOG}),
+                    300,
+                ),
             },
         )
     )
@@ -104,6 +192,11 @@ ZOO = (
                 "raft-votes-at-once": (SOON, 40),
                 "raft-skips-the-entries": (MET, 40),
                 "raft-asks-and-goes-on": (LOGGED, 20),
+                "raft-counts-copies": (FORMER_VOTES, 40),
+                "raft-believes-its-log": (
+                    replace(FORMER_VOTES, options={**OATHS, "members": "5"}),
+                    40,
+                ),
             },
         )
     )
@@ -153,14 +246,8 @@ ZOO = (
 )
 
 ELUSIVE = {
-    "rejoin/counts-old-promises": "a promise of a former life must come late, after its node has voted"
-    " again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/active-before-its-era": "a promise of the former life must be under way, and the next leader have heard of"
     " the new one, and not that it was decided; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
-    "rejoin/counts-former-members": "a promise of a former life must come late, after its node has voted"
-    " again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
-    "rejoin/raft-believes-its-log": "a vote of a former life must come after its server has acknowledged its"
-    " next one; tests/protocols/test_raft_rejoining.py plays it step by step",
     "rejoin/skips-the-adopted": "a new leader must have adopted more than a window, and be deposed before it has"
     " proposed it again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/sdpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
@@ -175,8 +262,6 @@ ELUSIVE = {
     " propose again; tests/protocols/test_wpaxos_rejoining.py plays it step by step",
     "rejoin/wpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
     " tests/protocols/test_wpaxos_rejoining.py plays it step by step",
-    "rejoin/raft-counts-copies": "a vote of a former life must win after its server has copied entries;"
-    " tests/protocols/test_raft_rejoining.py plays it step by step",
 }
 
 __all__ = ["ELUSIVE", "MUTANTS", "ZOO"]
