@@ -21,7 +21,10 @@ def linear(texts: Mapping[str, str]) -> dict[str, str]:
         imported = imports(tree)
         lines = text.splitlines()
         for node in _mixed(tree):
-            mixin, base = map(ast.unparse, node.bases)
+            mixin, base = map(_bare, node.bases)
+            if imported.get(mixin) not in texts:
+                continue
+            written = ", ".join(map(ast.unparse, node.bases))
             above, new = base, imported.get(base, module)
             there = set(_line(texts, base, new))
             mixins = [each for each in _line(texts, mixin, imported[mixin]) if each not in there]
@@ -30,7 +33,7 @@ def linear(texts: Mapping[str, str]) -> dict[str, str]:
                 above, new = each, f"{module}_{each.lower()}"
                 made[new] = copy
             header = lines[node.lineno - 1]
-            lines[node.lineno - 1] = header.replace(f"({mixin}, {base})", f"(_{mixin})")
+            lines[node.lineno - 1] = header.replace(f"({written})", f"(_{mixin})")
             future = next(i for i, line in enumerate(lines) if line.startswith("from __future__"))
             lines[future] += f"; from {new} import {mixin} as _{mixin}"
         made[module] = "\n".join(lines) + "\n"
@@ -42,9 +45,14 @@ def _mixed(tree: ast.Module) -> Iterator[ast.ClassDef]:
         if (
             isinstance(node, ast.ClassDef)
             and len(node.bases) == 2
-            and all(isinstance(base, ast.Name) for base in node.bases)
+            and all(isinstance(base, ast.Name | ast.Subscript) for base in node.bases)
         ):
             yield node
+
+
+def _bare(base: ast.expr) -> str:
+    """``Executing`` of ``Executing[Message]``."""
+    return ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
 
 
 def _line(texts: Mapping[str, str], name: str, home: str) -> Iterator[tuple[str, str]]:
@@ -54,7 +62,7 @@ def _line(texts: Mapping[str, str], name: str, home: str) -> Iterator[tuple[str,
         if isinstance(node, ast.ClassDef) and node.name == name:
             yield name, home
             for base in node.bases:
-                each = ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
+                each = _bare(base)
                 yield from _line(texts, each, imports(tree).get(each, home))
 
 

@@ -23,6 +23,7 @@ COMPILED = (
     "workloads/register",
     "workloads/sets",
     "protocols/kernel",
+    "protocols/executing",
     "protocols/abd",
     "protocols/amnesia",
     "protocols/appending",

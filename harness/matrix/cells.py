@@ -122,6 +122,7 @@ REJOINING: tuple[Line, ...] = (
             "paxos",
             "mencius",
             "wpaxos",
+            "m2paxos",
         )
     ),
     *(
@@ -135,7 +136,7 @@ REJOINING: tuple[Line, ...] = (
             workloads=("register", "append"),
             nodes=3,
         )
-        for name in ("multipaxos", "raft", "sdpaxos", "paxos", "mencius", "wpaxos")
+        for name in ("multipaxos", "raft", "sdpaxos", "paxos", "mencius", "wpaxos", "m2paxos")
     ),
 )
 """With and without passive mode (``protocols.rejoining``)."""

@@ -47,8 +47,11 @@ position at a time costs in throughput, batches give back.
 Two nodes that steal the same objects from each other wait for random times that grow with each
 failure, and then rather forward to the new owner than steal back.
 
+Without its disk (option ``rejoin``) a node comes back passive, and votes again when nothing that it forgot can
+matter (``m2paxos.rejoining``).
+
 **Assumes**: messages may be lost, duplicated, delayed and reordered; processes crash and come back
-with their disk; clocks are not used. A node that comes back with an empty disk must not take part.
+with their disk; clocks are not used. A node that comes back with an empty disk takes no part, but as ``rejoin`` says.
 """
 
 from protocols.m2paxos.replica import M2Paxos

@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 from protocols.ballots import Ballot
 from protocols.kernel import Command, record
+from protocols.recalling import Recall, Recalled
+from protocols.rejoining import Known, Rejoin
 from protocols.transactions import keys_of
 from protocols.transfer import Missing, Snapshot
 
@@ -142,6 +144,22 @@ class Frontier:
     mark: int
 
 
+@record
+class Sworn:
+    """A Promise, with the lives of all nodes as the sender knows them; of its own it is certain."""
+
+    promise: Promise
+    lives: tuple[int, ...]
+
+
+@record
+class SwornVote:
+    """The same, of an Accepted."""
+
+    accepted: Accepted
+    lives: tuple[int, ...]
+
+
 Message: TypeAlias = (
     Prepare
     | Promise
@@ -156,6 +174,12 @@ Message: TypeAlias = (
     | Frontier
     | Missing
     | Snapshot
+    | Sworn
+    | SwornVote
+    | Rejoin
+    | Known
+    | Recall
+    | Recalled
 )
 MESSAGES = (
     Prepare,
@@ -171,4 +195,10 @@ MESSAGES = (
     Frontier,
     Missing,
     Snapshot,
+    Sworn,
+    SwornVote,
+    Rejoin,
+    Known,
+    Recall,
+    Recalled,
 )

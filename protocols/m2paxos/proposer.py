@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from protocols.ballots import ZERO, above, owner
+from protocols.ballots import ZERO, above, life, owner
 from protocols.clients import Name, name
 from protocols.kernel import Command, NodeId, record
 from protocols.m2paxos.messages import (
@@ -115,14 +115,20 @@ class Proposer:
 
     def owner_of(self, keys: Sequence[str]) -> NodeId | None:
         """The one node that owns all these objects, as far as is known; None if there is none such."""
-        owners = [owner(self.ledger[key].seen) for key in keys]
-        return owners[0] if owners[0] >= 0 and owners.count(owners[0]) == len(owners) else None
+        seen = self.ledger[keys[0]].seen
+        node = owner(seen)
+        if any(owner(self.ledger[key].seen) != node for key in keys) or node < 0:
+            return None
+        return None if life(seen) < self.replica.lives[node] else node
 
     def alive(self, node: NodeId) -> bool:
         return self.replica.ticks - self.heard.get(node, 0) <= SUSPECTED
 
     def route(self, command: Command, hops: int = 0) -> bool:
         """To the owner of all its objects, or into this node's own line: whether it is new there."""
+        if self.replica.back is not None:
+            self.replica.refer(command)
+            return False
         keys = objects_of(command)
         node = self.owner_of(keys)
         if node not in (None, self.replica.id) and hops < PASSED_ON and self.alive(node):
@@ -233,7 +239,8 @@ class Proposer:
 
     def wanted(self, key: str) -> Wanted:
         found = self.ledger[key]
-        return Wanted(key, above(max(found.promised, found.seen), self.replica.id), found.next)
+        epoch = above(max(found.promised, found.seen), self.replica.signature)
+        return Wanted(key, epoch, found.next)
 
     def on_promise(self, src: NodeId, msg: Promise) -> None:
         attempt = self.attempts.get(msg.round)
@@ -315,7 +322,16 @@ class Proposer:
         """What a majority has accepted, in all its places, is chosen."""
         if attempt.votes.add(src, None):
             self.lost = 0
-            self.replica.chosen(attempt.proposal)
+            self.replica.decide(attempt.proposal)
+
+    def void(self, nodes: Iterable[NodeId]) -> None:
+        """What these have answered so far is of a life that is over: they are asked again."""
+        for attempt in self.attempts.values():
+            answers: Tally[Promise] | Tally[None]
+            answers = attempt.votes if isinstance(attempt, Vote) else attempt.promises
+            if not answers.reached:
+                for node in nodes:
+                    answers.drop(node)
 
     # --- how an attempt ends ----------------------------------------------------------------------
 

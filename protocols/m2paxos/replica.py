@@ -7,7 +7,6 @@ from typing import ClassVar, assert_never
 
 from protocols.ballots import ZERO, owner
 from protocols.clients import Clients, name
-from protocols.executing import Executing
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
 from protocols.m2paxos.catchup import BATCH, CatchUp
 from protocols.m2paxos.messages import (
@@ -25,12 +24,18 @@ from protocols.m2paxos.messages import (
     Promise,
     Proposal,
     Rejected,
+    Sworn,
+    SwornVote,
     Wanted,
     objects_of,
 )
 from protocols.m2paxos.objects import Entry, Ledger
 from protocols.m2paxos.proposer import CAPACITY, Proposer
+from protocols.m2paxos.rejoining import Returner
 from protocols.m2paxos.sometimes import SOMETIMES
+from protocols.quorum_systems import by_majority
+from protocols.recalling import Recall, Recalled
+from protocols.rejoining import Known, Rejoin, mode_of, refuse_alone
 from protocols.statemachine import READS, KeyValue, name_of
 from protocols.transfer import Missing, Snapshot
 
@@ -38,8 +43,10 @@ TICK = 3
 """Round trips between two ticks of the one timer."""
 
 
-class M2Paxos(Executing[Message]):
-    """See the package. Options: ``batch`` (commands), ``snapshot_every`` and ``keep`` (proposals)."""
+class M2Paxos(Returner):
+    """See the package. Options: ``batch`` (commands), ``snapshot_every`` and ``keep`` (proposals), and
+    ``rejoin``: no, passive or force (``m2paxos.rejoining``).
+    """
 
     messages = MESSAGES
     multi_key = True
@@ -64,6 +71,11 @@ class M2Paxos(Executing[Message]):
         self.latest: NodeId | None = None
         """Whose proposal was executed last."""
 
+    @classmethod
+    def check(cls, cluster: Cluster) -> None:
+        if mode_of(cluster) == "passive":
+            refuse_alone(by_majority(cluster.nodes), cluster.nodes)
+
     def make_proposer(self) -> Proposer:
         return Proposer(self)
 
@@ -71,6 +83,7 @@ class M2Paxos(Executing[Message]):
 
     def on_start(self, durable: Mapping[str, Json]) -> None:
         """Run what is known to be chosen. It owns nothing: epochs are acquired anew."""
+        self.load_lives(durable)
         self.ledger.load(durable, self.catchup.load(durable))
         for key, found in sorted(self.ledger.objects.items(), key=lambda item: item[0]):
             if found.next < found.least:
@@ -86,6 +99,8 @@ class M2Paxos(Executing[Message]):
         assert timer == "tick", timer
         self.ticks += 1
         self.set_timer("tick", TICK * self.cluster.rtt_ms)
+        if self.back is not None:
+            self.ask_back(self.back)
         for command in self.clients.tick():
             if name(command) not in self.proposer.pending:
                 self.proposer.route(command)
@@ -94,6 +109,9 @@ class M2Paxos(Executing[Message]):
 
     def on_message(self, src: NodeId, msg: Message) -> None:
         self.proposer.heard[src] = self.ticks
+        if self.back is not None and isinstance(msg, (Accept, Prepare, Rejected)):
+            self.look_on(src, msg)
+            return
         match msg:
             case Accept():
                 self.on_accept(src, msg)
@@ -121,6 +139,20 @@ class M2Paxos(Executing[Message]):
                 self.catchup.on_missing(src, msg)
             case Snapshot():
                 self.catchup.on_snapshot(src, msg)
+            case Sworn():
+                if self.is_sworn(src, msg.lives):
+                    self.proposer.on_promise(src, msg.promise)
+            case SwornVote():
+                if self.is_sworn(src, msg.lives):
+                    self.proposer.on_accepted(src, msg.accepted)
+            case Rejoin():
+                self.on_rejoin(src, msg)
+            case Known():
+                self.on_known(src, msg)
+            case Recall():
+                self.on_recall(src, msg)
+            case Recalled():
+                self.on_recalled(src, msg)
             case _:
                 assert_never(msg)
 
@@ -153,7 +185,7 @@ class M2Paxos(Executing[Message]):
         robbed = any(ZERO < self.ledger[w.key].owned < w.epoch for w in msg.objects)
         for wanted in msg.objects:
             self.ledger.promise(wanted.key, wanted.epoch)
-        self.send(src, self.report(msg.objects))
+        self.send(src, self.swear(self.report(msg.objects)))
         if robbed and self.proposer.pending:
             self.proposer.back_off()
 
@@ -187,7 +219,7 @@ class M2Paxos(Executing[Message]):
         for place in proposal.places:
             self.ledger.promise(place.key, place.epoch)
         self.accept(proposal)
-        self.send(src, Accepted(proposal.round))
+        self.send(src, self.vow(Accepted(proposal.round)))
         self.learn_previous(src, proposal)
 
     def settled(self, cell: tuple[str, int]) -> Entry | None:
@@ -222,7 +254,7 @@ class M2Paxos(Executing[Message]):
 
     # --- the learner ------------------------------------------------------------------------------
 
-    def chosen(self, proposal: Proposal) -> None:
+    def decide(self, proposal: Proposal) -> None:
         """The proposer's: a majority has accepted it."""
         self.broadcast(Commit(proposal.round), self.peers)
         self.learn(proposal)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from protocols.ballots import ZERO, Ballot
 from protocols.kernel import NodeId
+from protocols.m2paxos import M2Paxos
+from protocols.m2paxos.messages import Message, SwornVote
 from protocols.mencius import Mencius
 from protocols.multipaxos import MultiPaxos
 from protocols.multipaxos.messages import Sworn
@@ -21,7 +23,8 @@ from protocols.sdpaxos.instances import first_ballot
 from protocols.sdpaxos.messages import CAccepted
 from protocols.sdpaxos.rejoining import Returning
 from protocols.wpaxos import WPaxos
-from protocols.wpaxos.messages import OfObject, SwornVote
+from protocols.wpaxos.messages import OfObject
+from protocols.wpaxos.messages import SwornVote as SwornVoteOfObject
 from protocols.wpaxos.objects import Object
 
 
@@ -265,13 +268,46 @@ class WPaxosCountsOldVotes(WPaxos):
     """An owner counts the vote of a life that is over."""
 
     def on_object(self, src: NodeId, thing: Object, msg: OfObject) -> None:
-        super().on_object(src, thing, msg.accepted if isinstance(msg, SwornVote) else msg)
+        super().on_object(src, thing, msg.accepted if isinstance(msg, SwornVoteOfObject) else msg)
 
     def void(self, nodes: list[NodeId]) -> None:
         pass
 
 
-MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | Mencius | WPaxos]] = {
+class M2PaxosActiveAtOnce(M2Paxos):
+    """P-5: no passive mode: a node that has lost its disk votes and promises as a new one would."""
+
+    def on_lost(self) -> None:
+        self.on_start({})
+
+
+class M2PaxosSkipsThePositions(M2Paxos):
+    """A node is active as soon as it knows what it may have promised, and votes again for positions of objects
+    that it has forgotten its votes for."""
+
+    def has_learnt(self, floor: Held) -> bool:
+        return True
+
+
+class M2PaxosForgetsItsPromises(M2Paxos):
+    """A node is active when it has learnt all that it may have voted for, and votes for older owners of objects
+    than those that it has helped to acquire them."""
+
+    def promise_again(self, floor: Held) -> None:
+        pass
+
+
+class M2PaxosCountsOldVotes(M2Paxos):
+    """An owner counts the vote of a life that is over."""
+
+    def on_message(self, src: NodeId, msg: Message) -> None:
+        super().on_message(src, msg.accepted if isinstance(msg, SwornVote) else msg)
+
+    def void(self, nodes: list[NodeId]) -> None:
+        pass
+
+
+MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | Mencius | WPaxos | M2Paxos]] = {
     "active-at-once": ActiveAtOnce,
     "leaves-on-any-commit": LeavesOnAnyCommit,
     "skips-the-slots": SkipsTheSlots,
@@ -301,4 +337,8 @@ MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | Mencius | WPaxos]] = {
     "wpaxos-skips-the-slots": WPaxosSkipsTheSlots,
     "wpaxos-forgets-its-promises": WPaxosForgetsItsPromises,
     "wpaxos-counts-old-votes": WPaxosCountsOldVotes,
+    "m2paxos-active-at-once": M2PaxosActiveAtOnce,
+    "m2paxos-skips-the-positions": M2PaxosSkipsThePositions,
+    "m2paxos-forgets-its-promises": M2PaxosForgetsItsPromises,
+    "m2paxos-counts-old-votes": M2PaxosCountsOldVotes,
 }

@@ -219,7 +219,9 @@ def test_members_change_while_disks_are_lost(name):
 
 
 @pytest.mark.parametrize("n", [3, 5])
-@pytest.mark.parametrize("name", [*PROTOCOLS, "fpaxos", "wankeeper", "mencius", "wpaxos"])
+@pytest.mark.parametrize(
+    "name", [*PROTOCOLS, "fpaxos", "wankeeper", "mencius", "wpaxos", "m2paxos"]
+)
 def test_a_node_that_is_wiped_again_and_again_harms_nobody(name, n):
     trial = replace(
         STORM,

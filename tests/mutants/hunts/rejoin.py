@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import permutations
 from json import dumps
@@ -31,9 +31,24 @@ def forgotten(back_ms: int, both_ms: int, every_ms: int) -> Iterator[Window]:
         yield alone(knows, at_ms + 300 + both_ms, 350)
 
 
+def bridged(every_ms: int) -> Iterator[Window]:
+    """Two of three nodes do not hear each other, and take from each other what they own with the help of the third.
+    This one loses its disk meanwhile, and comes back, since it hears both.
+    """
+    for turn, (one, lost, other) in enumerate(permutations(range(3))):
+        at_ms = 500 + every_ms * turn
+        links = ((one, other), (other, one))
+        yield Window(at_ms, 600, Fault("cut", (Cut(links),), (Mend(links),)))
+        yield Window(at_ms + 200, 30, wipe_node("wipe", lost))
+        yield Window(at_ms + 400, 30, wipe_node("wipe", lost))
+
+
 def plan(back_ms: int, both_ms: int, *, every_ms: int = 1_200) -> str:
-    windows = sorted(forgotten(back_ms, both_ms, every_ms), key=lambda window: window.at_ms)
-    return dumps(plan_to_json(tuple(windows)))
+    return in_order(forgotten(back_ms, both_ms, every_ms))
+
+
+def in_order(windows: Iterable[Window]) -> str:
+    return dumps(plan_to_json(tuple(sorted(windows, key=lambda window: window.at_ms))))
 
 
 SOON = replace(
@@ -74,6 +89,9 @@ ALONE, TOGETHER = (
     for trial in (SOON, MET)
 )
 """``SOON`` and ``MET`` where each slot is proposed in by itself."""
+
+BRIDGED = replace(ALONE, plan=in_order(bridged(1_200)))
+"""It has voted for what only one of the two knows of, and promised what the other does."""
 
 LOGGED = replace(SOON, options={**SOON.options, "members": "3"})
 """Lives are decided in the log, with the members."""
@@ -235,6 +253,15 @@ ZOO = (
         )
     )
     + tuple(
+        replace(mutant, name=mutant.name.replace("m2paxos/", "rejoin/"))
+        for mutant in kin(
+            "m2paxos",
+            MUTANTS,
+            "agreement",
+            {"m2paxos-active-at-once": (ALONE, 20), "m2paxos-skips-the-positions": (BRIDGED, 60)},
+        )
+    )
+    + tuple(
         replace(mutant, name=mutant.name.replace("mencius/", "rejoin/"))
         for mutant in kin(
             "mencius",
@@ -262,6 +289,10 @@ ELUSIVE = {
     " propose again; tests/protocols/test_wpaxos_rejoining.py plays it step by step",
     "rejoin/wpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
     " tests/protocols/test_wpaxos_rejoining.py plays it step by step",
+    "rejoin/m2paxos-forgets-its-promises": "a former owner must be deaf to who robbed it while their helper comes back, and"
+    " propose again; tests/protocols/test_m2paxos_rejoining.py plays it step by step",
+    "rejoin/m2paxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
+    " tests/protocols/test_m2paxos_rejoining.py plays it step by step",
 }
 
 __all__ = ["ELUSIVE", "MUTANTS", "ZOO"]
