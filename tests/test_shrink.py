@@ -23,12 +23,13 @@ from harness.shrink import search as search_module
 from harness.shrink.draws import draws
 from harness.shrink.drift import neighbour
 from harness.shrink.finals import final_as_ops
-from harness.shrink.reductions import leave_out
-from harness.shrink.size import MOST_OPS
+from harness.shrink.merging import compound
+from harness.shrink.reductions import leave_out, merged_windows
+from harness.shrink.size import MOST_OPS, MOST_WINDOWS
 from harness.shrink.targets import only, renumbered, targets_of
 from harness.simulated import play
 from harness.trial import Trial
-from nemesis.actions import Cut, Fault, Kill, Mend, Start, Window
+from nemesis.actions import Cut, Fault, Kill, Mend, Pause, Resume, SlowDisk, Start, Window
 from tests.test_cli import run
 from workloads.script import ScriptedOp
 
@@ -199,6 +200,47 @@ def test_neighbours_are_no_trial_with_more_windows_nor_write_a_value_twice():
         assert len(written) == len(set(written))
     assert {len(few.windows()) - len(windows) for windows, _ in both} == {0, 1}
     assert any(len(ops) > 6 for _, ops in both)
+
+
+CUT = Fault("cut", (Cut(((0, 1), (1, 0))),), (Mend(((0, 1), (1, 0))),))
+KILL = Fault("kill", (Kill(2),), (Start(2),))
+PAUSE = Fault("pause", (Pause(0),), (Resume(0),))
+SLOW = Fault("slow", (SlowDisk(1, 9),), (SlowDisk(1, 0),))
+
+
+class TakesAll:
+    """A search in which every candidate fails."""
+
+    def __init__(self, best):
+        self.best = best
+
+    def attempt(self, candidates):
+        if not candidates:
+            return None
+        self.best = candidates[0]
+        return 0
+
+
+def test_different_faults_are_one_only_where_there_are_too_many_windows():
+    windows = [Window(10 * n, 15, fault) for n, fault in enumerate((CUT, KILL, PAUSE, SLOW))]
+    search = TakesAll(Trial(protocol="raft", nodes=3).with_plan(windows))
+    merged_windows(search)
+
+    found = search.best.windows()
+    assert len(found) == MOST_WINDOWS
+    assert {a for w in found for a in w.fault.begin} == {a for w in windows for a in w.fault.begin}
+    assert {a for w in found for a in w.fault.end} == {a for w in windows for a in w.fault.end}
+
+    few = search.best
+    merged_windows(search)
+    assert search.best == few
+
+
+def test_what_does_two_things_to_one_node_stays_two_faults():
+    first, second = Window(0, 9, KILL), Window(20, 9, Fault("pause", (Pause(2),), (Resume(2),)))
+    assert compound(first, second) is None
+    assert compound(first, Window(20, 9, "pause-one")) is None
+    assert compound(first, Window(20, 9, PAUSE)).for_ms == 29
 
 
 def test_what_is_asked_at_the_end_may_be_asked_less_often():

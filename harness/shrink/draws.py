@@ -28,10 +28,14 @@ CLIENTS = 4
 """Among so many clients at most are the ops of a drawn trial shared out."""
 
 
-def draw(search: Search, trials: int) -> bool:
-    """Try so many drawn trials, by turns of the best one's parts and the first one's; whether one fails."""
-    best, first = search.best, search.first
-    sources = [draws(best, script_of(best)), draws(first, script_of(first))]
+def draw(search: Search, trials: int, turn: int = 0) -> bool:
+    """Try so many drawn trials, by turns of the best one's parts and the first one's; whether one fails.
+
+    Each ``turn`` has other ones.
+    """
+    sources = [
+        draws(trial, script_of(trial), from_=turn * trials) for trial in (search.best, search.first)
+    ]
     for _ in range(0, trials, BATCH * len(sources)):
         for source in sources:
             if search.attempt(list(islice(source, BATCH)), ()) is not None:
@@ -40,16 +44,18 @@ def draw(search: Search, trials: int) -> bool:
     return False
 
 
-def draws(trial: Trial, ops: Sequence[ScriptedOp]) -> Iterator[Trial]:
-    """Trials made of this one's windows and of ``ops``, without end.
+def draws(trial: Trial, ops: Sequence[ScriptedOp], *, from_: int = 0) -> Iterator[Trial]:
+    """Trials made of this one's windows and of ``ops``, without end, from the so-manieth on.
 
     Of at most ``MOST_WINDOWS`` and ``MOST_OPS``, and never more of either than there is.
     """
     plan = trial.windows()
-    for number in count():
+    for number in count(from_):
         random = Random(f"{trial.seed}/draw/{number}")
         few = len(plan) <= MOST_WINDOWS and random.random() < 0.5
-        windows = plan if few else _some_windows(random, plan, trial.rtt_ms)
+        windows = list(plan) if few else _some_windows(random, plan, trial.rtt_ms)
+        if random.random() < 0.5:
+            windows = [aimed(window) for window in windows]
         fewer = _some_ops(random, ops, windows, trial)
         ends = [w.at_ms + w.for_ms for w in windows] + [op.at_ns // MS for op in fewer]
         sized = replace(
@@ -74,8 +80,6 @@ def _some_windows(random: Random, plan: Plan, rtt_ms: int) -> list[Window]:
         return []
     if random.random() < 0.5:
         chosen = _closer(random, chosen, rtt_ms)
-    if random.random() < 0.5:
-        chosen = [aimed(window) for window in chosen]
     lead_ms = _spread(random, 2 * rtt_ms, 80 * rtt_ms)
     return [replace(w, at_ms=w.at_ms - chosen[0].at_ms + lead_ms) for w in chosen]
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from harness.errors import UsageError
 from harness.shrink.aims import aimed, resolved
 from harness.shrink.freeze import asked, script_of, with_faults, with_script
-from harness.shrink.merging import together
+from harness.shrink.merging import compound, together
 from harness.shrink.search import Search
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS
 from harness.shrink.targets import renumbered
@@ -30,9 +30,9 @@ Parts: TypeAlias = tuple[list[Window], list[ScriptedOp]]
 Change: TypeAlias = Callable[[Random, list[Window], list[ScriptedOp], Trial], Parts]
 
 
-def drift(search: Search, trials: int) -> None:
-    """Go from neighbour to neighbour until the trial is small, or so many were tried."""
-    random, more = Random(f"{search.first.seed}/drift"), script_of(search.first)
+def drift(search: Search, trials: int, turn: int = 0) -> None:
+    """Go from neighbour to neighbour until the trial is small, or so many were tried. Each ``turn`` is other luck."""
+    random, more = Random(f"{search.first.seed}/drift/{turn}"), script_of(search.first)
     excess = excess_of(search.best)
     for _ in range(trials):
         if not excess:
@@ -101,6 +101,8 @@ def _without_one(random: Random, windows: list[Window]) -> list[Window]:
     if random.random() < 0.3 and gone < len(rest):
         other = random.randrange(gone, min(len(rest), gone + NEAR))
         both = together(windows[gone], rest[other])
+        if both is None and len(windows) > MOST_WINDOWS:
+            both = compound(windows[gone], rest[other])
         if both is not None:
             rest[other] = both
     return rest

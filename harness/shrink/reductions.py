@@ -13,10 +13,10 @@ from harness.shrink.draws import draw
 from harness.shrink.drift import drift, excess_of
 from harness.shrink.finals import final_as_ops
 from harness.shrink.freeze import script_of, with_faults, with_script
-from harness.shrink.merging import merged
+from harness.shrink.merging import compound, merged
 from harness.shrink.milder import milder
 from harness.shrink.search import Search, Spent
-from harness.shrink.size import size_of
+from harness.shrink.size import MOST_WINDOWS, size_of
 from harness.shrink.targets import only, renumbered, targets_of
 from harness.shrink.times import REDUCTIONS as OF_TIME
 from harness.trial import Trial
@@ -29,9 +29,13 @@ OTHER_SEEDS = 0, 4, 24
 """How many each candidate is tried with, one round after the other: what is left out changes what
 chance does, and another draw may do as well. The later rounds have shorter trials to play."""
 
-DRAWS = 400
-DRIFTS = 20_000
-"""How many trials are drawn, and how many neighbours tried, where leaving out ends with a large trial."""
+DRAWS, DRIFTS, TURNS = 400, 200, 100
+"""Where leaving out ends with a large trial, so many trials are drawn and so many neighbours tried, by turns."""
+
+MANY_OPS, OPS_PARTS = 48, 16
+"""Of more ops than these no single ones are tried before small trials have been drawn: what needs most of a
+hundred ops needs their luck, and each that goes changes it.
+"""
 
 MANY_SEEDS = tuple(str(number) for number in range(60))
 """For a guess that is worth it."""
@@ -60,13 +64,18 @@ def reduce(search: Search) -> None:
 
 
 def become_small(search: Search) -> None:
-    """By chance, where leaving out parts ended with more than a person can take in."""
-    for _ in range(2):
-        if excess_of(search.best) and draw(search, DRAWS):
+    """By chance, where leaving out parts ended with more than a person can take in.
+
+    A drawn trial is small at once and seldom fails; of neighbours many fail, and few are smaller. Which
+    gets there first is not known beforehand, so they take turns.
+    """
+    for turn in range(TURNS):
+        if not excess_of(search.best):
+            return
+        if draw(search, DRAWS, turn):
             until_nothing_goes(search, OF_PARTS)
-    if excess_of(search.best):
-        drift(search, DRIFTS)
-        until_nothing_goes(search, OF_PARTS)
+        else:
+            drift(search, DRIFTS, turn)
 
 
 def until_nothing_goes(search: Search, reductions: Sequence[Callable[[Search], None]]) -> None:
@@ -208,7 +217,7 @@ def large_parts(search: Search) -> None:
 
 
 def fewer_ops(search: Search) -> None:
-    """All ops of a key or of a client go; then some, then single ones."""
+    """All ops of a key or of a client go; then some, then single ones, unless there are many."""
     if search.best.ops is None:
         return
     for trait in (lambda op: op.key, lambda op: op.thread):
@@ -219,7 +228,12 @@ def fewer_ops(search: Search) -> None:
                 search.best, [op for op in script_of(search.best) if trait(op) in kept]
             ),
         )
-    leave_out(search, lambda: script_of(search.best), lambda ops: with_script(search.best, ops))
+    leave_out(
+        search,
+        lambda: script_of(search.best),
+        lambda ops: with_script(search.best, ops),
+        parts=OPS_PARTS if len(script_of(search.best)) > MANY_OPS else 0,
+    )
 
 
 def fewer_clients(search: Search) -> None:
@@ -304,12 +318,14 @@ def fewer_windows(search: Search, *, parts: int = 0) -> None:
 
 
 def merged_windows(search: Search) -> None:
-    """Two windows of the same fault are one."""
-    while (
-        search.attempt([with_faults(search.best, p) for p in merged(search.best.windows())])
-        is not None
-    ):
-        continue
+    """Two windows of the same fault are one; so are two of different faults, where there are too many."""
+    while True:
+        plan = search.best.windows()
+        plans = list(merged(plan))
+        if MOST_WINDOWS < len(plan) <= FEW:
+            plans += merged(plan, by=compound)
+        if search.attempt([with_faults(search.best, some) for some in plans]) is None:
+            return
 
 
 def smaller_faults(search: Search) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from json import dumps
 from types import MappingProxyType
 
 from harness.trial import Trial
 from harness.zoo.mutant import Mutant
+from nemesis.actions import Window
+from nemesis.plan import plan_to_json
 
 CALM = Trial(
     protocol="none yet",
@@ -83,6 +86,30 @@ its newer vote and the news that this was decisive.
 TWICE = replace(STORM, nodes=5, threads=10, nemesis="partition,packet-duplicate", interval_ms=300)
 """Up to half of the messages come twice. Of three nodes two are a majority with oneself."""
 
+
+def planned(trial: Trial, *windows: Window) -> Trial:
+    """The trial with these windows, whatever the seed: what varies is what happens in them."""
+    plan = dumps(plan_to_json(windows))
+    return replace(trial, nemesis="", interval_ms=None, plan=plan)
+
+
+def one_after_another(trial: Trial, at_ms: int, *for_ms: int) -> Trial:
+    """Whoever leads is cut off from all others, once after the other: each is back when the next one goes."""
+    begins = [at_ms + sum(for_ms[:n]) for n in range(len(for_ms))]
+    windows = [Window(b, ms, "partition-leader") for b, ms in zip(begins, for_ms, strict=True)]
+    return planned(trial, *windows)
+
+
+HURRIED = replace(
+    STORM,
+    time_ms=400,
+    rtt_ms=2,
+    client_timeout_ms=50,
+    nemesis="",
+    interval_ms=None,
+    options={"batch": "1", "pipeline": "8"},
+)
+"""A leader is missed after 32 to 60 ms, while a message takes 1 to 5: much happens in few of them."""
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
 

@@ -17,6 +17,9 @@ BETWEEN = replace(
 )
 """Members are taken for dead that are not, and come back with what they were about to say."""
 
+BRIEFLY = replace(LEADERS, time_ms=1_000, rate=60, options={})
+"""A few heads and tails, one after the other, and few ops."""
+
 ZOO = (
     *kin(
         "chain",
@@ -29,7 +32,7 @@ ZOO = (
             "joins-empty": (STORM, 20),
             "serves-dirty": (replace(CALM, options={"read": "craq"}), 10),
             "tail-does-not-apply": (CALM, 10),
-            "keeps-history": (LEADERS, 50),
+            "keeps-history": (BRIEFLY, 400),
             "no-epochs": (BETWEEN, 50),
         },
     ),

@@ -11,8 +11,8 @@ TRANSFERS = replace(CALM, workload="bank", keys=4)
 """Transfers between a few accounts, from every node at once."""
 
 TIMED = {"toq": "true"}
-CLOCKS = replace(CALM, options=TIMED, nemesis="clock", time_ms=2_000, interval_ms=300)
-"""Clocks jump and drift, by which commands are opened."""
+CLOCKS = replace(CALM, options=TIMED, nemesis="clock", time_ms=300, rate=100)
+"""Clocks jump and drift, by which commands are opened: few, so that a person can tell in which order."""
 
 ORPHANS = replace(
     STORM,
@@ -43,7 +43,7 @@ ZOO = (
             "leaders-deps": (CALM, 10),
             "no-tie-break": (CALM, 10),
             "first-key": (TRANSFERS, 10),
-            "stamps-are-order": (CLOCKS, 10),
+            "stamps-are-order": (CLOCKS, 100),
             "blind-and-small": (ORPHANS, 150),
             "fewer-than-need-be": (replace(RACES, nodes=5), 100),
             "impatient-commits": (SOON, 100),

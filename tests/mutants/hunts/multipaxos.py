@@ -9,7 +9,16 @@ from json import dumps
 from nemesis.actions import Cut, Fault, Kill, Mend, Start, Window
 from nemesis.plan import plan_to_json
 from tests.mutants.multipaxos import MUTANTS
-from tests.mutants.trials import CALM, CHURN, LEADERS, LIMP, STORM, kin
+from tests.mutants.trials import (
+    CALM,
+    CHURN,
+    HURRIED,
+    LEADERS,
+    LIMP,
+    STORM,
+    kin,
+    one_after_another,
+)
 
 OUSTED = replace(
     STORM,
@@ -32,8 +41,12 @@ SLOW_AND_FAST = replace(
 )
 """The same, and clocks run too fast or too slow."""
 
-HASTY = replace(OUSTED, nemesis="partition-leader,kill-leader", interval_ms=400)
-"""The same, and leaders follow each other soon."""
+HASTY = one_after_another(
+    replace(OUSTED, time_ms=300, rate=100, rtt_ms=2, options={"read": "leader", "batch": "1"}),
+    150,
+    100,
+)
+"""A leader is cut off when it has just answered, and the next is asked to read as soon as it leads."""
 
 
 def bridges() -> Iterator[Window]:
@@ -81,6 +94,9 @@ BRIDGED = replace(
     plan=dumps(plan_to_json(tuple(sorted(bridges(), key=lambda window: window.at_ms)))),
 )
 
+TWO_DEPOSED = one_after_another(HURRIED, 150, 50, 100)
+"""What one leader proposed and few heard, and what the next had chosen in the same slot, the third hears of both."""
+
 ZOO = (
     *kin(
         "multipaxos",
@@ -91,7 +107,7 @@ ZOO = (
             "forgets-promise": (LIMP, 150),
             "forgets-vote": (STORM, 20),
             "ignores-votes": (STORM, 20),
-            "adopts-lowest": (CHURN, 200),
+            "adopts-lowest": (TWO_DEPOSED, 200),
             "closes-the-gap": (CHURN, 100),
             "reuses-ballot": (STORM, 100),
             "accepts-lower": (LEADERS, 50),
@@ -119,7 +135,7 @@ ZOO = (
             "restarts-at-once": (BRIDGED, 60),
             "trusts-the-wall-clock": (TURNED_BACK, 100),
             "needs-no-lease": (OUSTED, 20),
-            "answers-too-soon": (HASTY, 100),
+            "answers-too-soon": (HASTY, 500),
         },
         costly={"restarts-at-once": 15},
     ),

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nemesis.actions import CLEAR, Cut, Fault, Mend, Shape, Weather, Window
 from tests.mutants.raft import MUTANTS
-from tests.mutants.trials import CHURN, LEADERS, LIMP, STORM, UNEVEN, kin
+from tests.mutants.trials import (
+    CHURN,
+    LEADERS,
+    LIMP,
+    STORM,
+    UNEVEN,
+    kin,
+    planned,
+)
 
 DEPOSED = replace(
     STORM,
@@ -22,6 +31,34 @@ JUMPS = replace(
 )
 """And its clock jumps meanwhile."""
 
+
+def alone(at_ms: int, for_ms: int, node: int, *, slow: bool) -> Window:
+    """Of three nodes one is cut off, and the other two are slow to hear from each other, if told so."""
+    others = tuple(other for other in range(3) if other != node)
+    links = tuple(link for other in others for link in ((node, other), (other, node)))
+    rest = (others, others[::-1])
+    begin, end = (Cut(links),), (Mend(links),)
+    if not slow:
+        return Window(at_ms, for_ms, Fault("cut", begin, end))
+    weather = Weather(delay_ms=8, jitter_ms=6)
+    fault = Fault("cut+slow", (*begin, Shape(rest, weather)), (*end, Shape(rest, CLEAR)))
+    return Window(at_ms, for_ms, fault)
+
+
+FIGURE_8 = planned(
+    replace(
+        STORM, time_ms=800, rate=60, client_timeout_ms=100,
+        options={"batch": "1", "pipeline": "1", "leader": "n1"},
+    ),
+    alone(200, 170, 0, slow=True),
+    alone(370, 280, 1, slow=True),
+    alone(650, 150, 0, slow=False),
+)  # fmt: skip
+"""Raft's figure 8: n1 has an entry alone; n2 leads, and is cut off before anybody has heard so; n1 leads
+again, has its old entry committed, and is cut off before anybody has one of its new term; n2 has another.
+Messages are slow, so that leaders are cut off with what they have just said under way.
+"""
+
 ZOO = (
     *kin(
         "raft",
@@ -29,7 +66,7 @@ ZOO = (
         "agreement",
         {
             "forgets-vote": (LIMP, 50),
-            "commits-old-terms": (CHURN, 200),
+            "commits-old-terms": (FIGURE_8, 500),
             "votes-for-any-log": (STORM, 50),
             "truncates-always": (UNEVEN, 100),
             "claims-its-log": (STORM, 50),
