@@ -46,7 +46,7 @@ from protocols.rejoining import Known, Lives, Return
 PAGE = 256
 """Objects told of in a message."""
 
-AT_ONCE = 64
+AT_ONCE = 256
 """Objects that are seen to at a tick."""
 
 

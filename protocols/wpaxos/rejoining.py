@@ -115,6 +115,8 @@ class Returner(Recalling):
         thing = self.object(floor.key)
         thing.seen = max(thing.seen, floor.promised)
         thing.heard(floor.last)
+        if ticks == 1:  # later it is asked for as whatever else is missing is
+            thing.ask(self.whom(thing))
         asked = ticks - len(self.peers) - 1
         if asked > len(self.peers) and asked % STOLEN_EVERY == 0:
             thing.send(self.anyone(asked // STOLEN_EVERY), LeaderChange(thing.seen))
