@@ -243,9 +243,12 @@ def test_what_does_two_things_to_one_node_stays_two_faults():
     assert compound(first, Window(20, 9, PAUSE)).for_ms == 29
 
 
-def test_what_is_asked_at_the_end_may_be_asked_less_often():
-    """A node that never comes back is asked for 20 s, ten times a second."""
-    trial = replace(READS_LOCALLY, protocol="tests.mutants.stopping:NeverReelects", seed="1")
+@pytest.mark.parametrize("workload", ["register", "bank"])
+def test_what_is_asked_at_the_end_may_be_asked_less_often(workload):
+    """A node that never comes back is asked for 20 s, ten times a second: for a register, or a list of accounts."""
+    trial = replace(
+        READS_LOCALLY, protocol="tests.mutants.stopping:NeverReelects", workload=workload
+    )
     with Search(frozen(trial), "liveness", bounds=Bounds()) as search:
         before = size_of(search.best, search.look().run).ops
         final_as_ops(search)

@@ -17,11 +17,13 @@ from click.testing import CliRunner
 
 from harness.commands.zoo import command
 from harness.errors import StoreError, UsageError
+from harness.shrink import Size
 from harness.trial import Trial
 from harness.zoo import Mutant, Record, load, select
 from harness.zoo.diary import Diary
 from harness.zoo.hunt import Hunt, Judged, judged, stretch
 from harness.zoo.markdown import page
+from harness.zoo.smallest import Smallest
 from protocols.abd import ABD
 from tests.mutants.abd import MUTANTS, ReadOne
 
@@ -165,6 +167,25 @@ def test_the_page_has_a_row_a_command_and_what_is_wrong():
     assert "- **abd/harmless**: not found by linearizable in 1 of 1 hunts" in text
     assert "harness sim --protocol tests.mutants.abd:ReadOne --time 0.5" in text
     assert "1 of 2 mutants were found" in text
+
+
+@pytest.mark.parametrize(
+    ("windows", "why", "words"),
+    [
+        (4, "it needs four.", "- abd/read-one stays large: it needs four.\n\nTo see one:"),
+        (4, "", "- abd/read-one stays large: nobody has said why.\n"),
+        (3, "it needs four.", None),
+    ],
+)
+def test_the_page_says_why_what_is_large_is(windows, why, words):
+    size = Size(windows, 4, 9, 2, 1, 3, 0, 50)
+    record = replace(
+        costing(1),
+        mutant=replace(FOUND, large=why),
+        smallest=Smallest(size=size, command="harness sim"),
+    )
+    text = page([record], about="Commit c.")
+    assert (words in text) if words else ("stays large" not in text)
 
 
 def test_mutants_are_chosen_by_name_or_by_protocol():

@@ -62,5 +62,6 @@ def _two_a_node(ops: Sequence[ScriptedOp], after_ns: int | None) -> list[Scripte
     two = []
     for some in of.values():
         late = [op for op in some if after_ns is not None and op.at_ns > some[0].at_ns + after_ns]
-        two += [some[0], (late or some[-1:])[0]]
-    return sorted(dict.fromkeys(two), key=lambda op: op.at_ns)
+        last = (late or some[-1:])[0]
+        two += some[:1] if last is some[0] else [some[0], last]
+    return sorted(two, key=lambda op: op.at_ns)

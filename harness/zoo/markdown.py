@@ -55,7 +55,9 @@ def _head(records: Sequence[Record], about: str) -> Iterator[str]:
         small = sum(size.small() for size in sizes)
         yield (
             f"{small} of {len(sizes)} first findings were shrunk to at most {MOST_WINDOWS} windows and "
-            f"{MOST_OPS} ops; the others are **bold**."
+            f"{MOST_OPS} ops; the others are **bold**, and below their table it is said why. "
+            "A window is a fault from its begin to its end, whatever number of nodes and links it hits; "
+            "one that does two things at once, to different ones, is a fault of its own."
         )
         yield ""
 
@@ -79,7 +81,9 @@ def _tables(records: Sequence[Record]) -> Iterator[str]:
         for record in own:
             yield f"| {' | '.join(_cells(record, numbers[_options(record.mutant)]))} |"
         yield ""
-        yield from (f"- **{r.mutant.name}**: {r.problem}" for r in own if r.problem)
+        notes = [f"- **{r.mutant.name}**: {r.problem}" for r in own if r.problem]
+        notes += [f"- {r.mutant.name} stays large: {why}" for r in own if (why := _large(r))]
+        yield from [*notes, ""] if notes else ()
         yield "To see one:"
         yield ""
         yield "```"
@@ -105,6 +109,13 @@ def _cells(record: Record, configuration: int) -> list[str]:
         str(configuration),
         record.mutant.source.replace("|", "\\|"),
     ]
+
+
+def _large(record: Record) -> str:
+    """Why what was found is larger than a person can take in; nothing where it is not."""
+    if record.size is None or record.size.small():
+        return ""
+    return record.mutant.large or "nobody has said why."
 
 
 def _options(mutant: Mutant) -> str:

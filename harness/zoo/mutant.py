@@ -22,7 +22,8 @@ class Mutant:
     ``twin`` names the protocol that it is a mutant of; ``check`` is the check that must object (what
     others say is recorded, but finds nothing: a check that goes blind must not hide behind another).
     A hunt is given up after ``trials`` trials. ``costly_s``: CPU seconds that a hunt takes, measured,
-    where these are too many for every run of the tests.
+    where these are too many for every run of the tests. ``large``: why what is found does not become as
+    small as others do (``harness.shrink.size``), in a sentence, where it does not.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Mutant:
     check: str
     trials: int
     costly_s: float | None = None
+    large: str = ""
 
     @property
     def source(self) -> str:

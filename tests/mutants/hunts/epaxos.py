@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nemesis.actions import Window
 from tests.mutants.epaxos import MUTANTS
-from tests.mutants.trials import BRIDGE, CALM, RACES, STORM, kin
+from tests.mutants.trials import BRIDGE, CALM, RACES, STORM, kin, planned
 
 TRANSFERS = replace(CALM, workload="bank", keys=4)
 """Transfers between a few accounts, from every node at once."""
@@ -28,6 +29,13 @@ ORPHANS = replace(
 CHECKPOINTS = replace(STORM, options={"checkpoint_every": "4", "retain": "10"})
 """Nodes that come back have most of what they executed in a checkpoint."""
 
+HALF_TOLD = planned(
+    replace(BRIDGE, time_ms=700, rate=60),
+    Window(150, 200, "packet-jitter"),
+    Window(200, 500, "partition-bridge"),
+)
+"""Commands are under way, slowly, when two replicas come to hear of each other through the third alone."""
+
 SOON = replace(RACES, nodes=5, options={"patient": "false"})
 
 ZOO = (
@@ -36,7 +44,7 @@ ZOO = (
         MUTANTS,
         "agreement",
         {
-            "one-ballot": (BRIDGE, 300),
+            "one-ballot": (HALF_TOLD, 2_000),
             "noop-over-pre-accepted": (RACES, 100),
             "no-components": (CALM, 10),
             "unequal-fast-path": (CALM, 10),
