@@ -20,6 +20,15 @@ def alone(node: int, at_ms: int, for_ms: int, nodes: int = 3) -> Window:
     return Window(at_ms, for_ms, Fault("cut", (Cut(links),), (Mend(links),)))
 
 
+def apart(at_ms: int, end_ms: int, *pairs: tuple[int, int]) -> Window:
+    links = tuple(link for a, b in pairs for link in ((a, b), (b, a)))
+    return one_way(at_ms, end_ms, *links)
+
+
+def one_way(at_ms: int, end_ms: int, *links: tuple[int, int]) -> Window:
+    return Window(at_ms, end_ms - at_ms, Fault("cut", (Cut(links),), (Mend(links),)))
+
+
 def forgotten(back_ms: int, both_ms: int, every_ms: int) -> Iterator[Window]:
     """Of three nodes two decide what the third does not hear. One of them loses its disk, and is back
     for ``back_ms`` when the third hears again; ``both_ms`` later the other of the two is cut off.
@@ -37,8 +46,7 @@ def bridged(every_ms: int) -> Iterator[Window]:
     """
     for turn, (one, lost, other) in enumerate(permutations(range(3))):
         at_ms = 500 + every_ms * turn
-        links = ((one, other), (other, one))
-        yield Window(at_ms, 600, Fault("cut", (Cut(links),), (Mend(links),)))
+        yield apart(at_ms, at_ms + 600, (one, other))
         yield Window(at_ms + 200, 30, wipe_node("wipe", lost))
         yield Window(at_ms + 400, 30, wipe_node("wipe", lost))
 
@@ -95,15 +103,6 @@ BRIDGED = replace(ALONE, plan=in_order(bridged(1_200)))
 
 LOGGED = replace(SOON, options={**SOON.options, "members": "3"})
 """Lives are decided in the log, with the members."""
-
-
-def apart(at_ms: int, end_ms: int, *pairs: tuple[int, int]) -> Window:
-    links = tuple(link for a, b in pairs for link in ((a, b), (b, a)))
-    return one_way(at_ms, end_ms, *links)
-
-
-def one_way(at_ms: int, end_ms: int, *links: tuple[int, int]) -> Window:
-    return Window(at_ms, end_ms - at_ms, Fault("cut", (Cut(links),), (Mend(links),)))
 
 
 def said_before(late_ms: int, heard_ms: int, wiped_ms: int) -> Iterator[Window]:
