@@ -123,6 +123,7 @@ REJOINING: tuple[Line, ...] = (
             "mencius",
             "wpaxos",
             "m2paxos",
+            "epaxos",
         )
     ),
     *(
@@ -136,7 +137,16 @@ REJOINING: tuple[Line, ...] = (
             workloads=("register", "append"),
             nodes=3,
         )
-        for name in ("multipaxos", "raft", "sdpaxos", "paxos", "mencius", "wpaxos", "m2paxos")
+        for name in (
+            "multipaxos",
+            "raft",
+            "sdpaxos",
+            "paxos",
+            "mencius",
+            "wpaxos",
+            "m2paxos",
+            "epaxos",
+        )
     ),
 )
 """With and without passive mode (``protocols.rejoining``)."""

@@ -21,6 +21,8 @@ linearizable.
 - ``timed``: commands are opened at the same time everywhere (``toq``). Off unless asked for: it saves
   conflicts where a key is hot in a wide-area network, and needs a larger fast quorum; the claims about
   fast quorums below are of what is without it. ``delays``: by whose clock.
+- ``rejoining``: a replica without its disk comes back (``rejoin``), and answers again when nothing that it forgot
+  can matter.
 - ``instances``: what is known, and what is on disk: one key an instance, one for the checkpoint.
 
 A command may be on several keys (``txn``, ``transfer``, ``balances``): it interferes with all that
@@ -104,7 +106,8 @@ equal (E-4): a component runs in the order of names. ``tests/protocols/test_epax
 E-2, E-4 and a majority as fast quorum of 7 (E-3), ``test_epaxos_paper.py`` E-1, each also broken.
 
 **Assumes**: messages may be lost, duplicated, delayed and reordered; processes crash and come back
-with their disk. Clocks are not used, but with ``toq``, where only speed hangs on them.
+with their disk. Clocks are not used, but with ``toq``, where only speed hangs on them. A replica that comes back with
+an empty disk takes no part, but as ``rejoin`` says.
 """
 
 from protocols.epaxos.replica import EPaxos

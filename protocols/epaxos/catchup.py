@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from protocols.epaxos.instances import COMMITTED, EXECUTED, Instance
+from protocols.epaxos.instances import AHEAD, COMMITTED, EXECUTED, Instance
 from protocols.epaxos.messages import (
     Ask,
     Commit,
@@ -44,6 +44,10 @@ RARELY = 10
 CHECKPOINT_EVERY = 512
 RETAIN = 4096
 """Executed instances: between two checkpoints, and kept of each row for those who lag behind."""
+RETAIN_REJOINING = 16 * AHEAD
+"""At least so many, where each loss of a disk leaves ``AHEAD`` no-ops in a row: they are executed at once, and of two
+replicas that are each ahead of the other in some row none can take over the other's state.
+"""
 
 
 class CatchUp:
@@ -54,6 +58,8 @@ class CatchUp:
         options = replica.cluster.options
         self.checkpoint_every = int(str(options.get("checkpoint_every", CHECKPOINT_EVERY)))
         self.retain = int(str(options.get("retain", RETAIN)))
+        if replica.rejoining == "passive":
+            self.retain = max(self.retain, RETAIN_REJOINING)
         self.frontiers: dict[NodeId, Frontier] = {}
         self.most: Deps = replica.instances.none
         """The highest of the others' committed frontiers, row by row."""
@@ -89,6 +95,7 @@ class CatchUp:
                 if self.executed >= self.checkpoint_every:
                     self.checkpoint()
                 self.forget()
+        self.replica.raise_floor()
         self.watch_gaps()
         if now >= self.ask_at and (self.replica.pace.open or self.behind):
             self.ask(now)

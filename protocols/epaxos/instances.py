@@ -15,6 +15,8 @@ from protocols.wire import read_as
 
 UNKNOWN, PREACCEPTED, ACCEPTED, COMMITTED, EXECUTED = range(5)
 """The phases of an instance, in order."""
+AHEAD = 32
+"""How many instances of its row an owner uses beyond those that are all committed, where it may lose its disk."""
 
 
 @record
@@ -174,6 +176,8 @@ class Instances:
         self.done = Conflicts(rows)
         self.live: dict[str, list[list[int]]] = {}
         self.none: Deps = (0,) * rows
+        self.floor: Deps = self.none
+        """Up to here everything is named as a dependency, of any command (``rejoining``)."""
 
     def get(self, iid: InstanceId) -> Instance | None:
         return self.rows[iid[0]].instances.get(iid[1])
@@ -253,6 +257,8 @@ class Instances:
         and what is younger depends on this instance.
         """
         highest = self.known.of(command)
+        if self.floor is not self.none:
+            highest = list(map(max, highest, self.floor))
         if initial is None:
             return tuple(highest)
         merged = list(map(max, initial, highest))

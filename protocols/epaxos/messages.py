@@ -7,10 +7,11 @@ the one command that its owner proposed, and no-op.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from protocols.ballots import Ballot
 from protocols.kernel import Command, record
+from protocols.rejoining import Known, Rejoin
 
 InstanceId: TypeAlias = tuple[int, int]
 """(row, number)."""
@@ -192,6 +193,58 @@ class Install:
     beyond: tuple[Entry, ...]
 
 
+Word: TypeAlias = PreAcceptOk | TimedOk | AcceptOk | RecoverOk | ValidateOk
+"""What counts in a quorum."""
+
+
+@record
+class Sworn:
+    """One of these words, of an acceptor that knows of these ``lives`` of all nodes (``rejoining``)."""
+
+    lives: tuple[int, ...]
+    pre_accepted: PreAcceptOk | None = None
+    timed: TimedOk | None = None
+    accepted: AcceptOk | None = None
+    promised: RecoverOk | None = None
+    validated: ValidateOk | None = None
+
+    @property
+    def word(self) -> Word:
+        word = self.pre_accepted or self.timed or self.accepted or self.promised or self.validated
+        assert word is not None, "nothing was sworn"
+        return word
+
+
+def sworn(word: Word, lives: tuple[int, ...]) -> Sworn:
+    match word:
+        case PreAcceptOk():
+            return Sworn(lives, pre_accepted=word)
+        case TimedOk():
+            return Sworn(lives, timed=word)
+        case AcceptOk():
+            return Sworn(lives, accepted=word)
+        case RecoverOk():
+            return Sworn(lives, promised=word)
+        case ValidateOk():
+            return Sworn(lives, validated=word)
+        case _:
+            assert_never(word)
+
+
+@record
+class HeldKnown(Known):
+    """The answer to one that comes back, with the highest number of each row that was heard of."""
+
+    rows: Deps = ()
+
+
+@record
+class Heard:
+    """The sender comes back without its disk, and may have helped to decide up to here: finish these."""
+
+    rows: Deps
+
+
 Msg: TypeAlias = (
     PreAccept
     | PreAcceptOk
@@ -210,4 +263,8 @@ Msg: TypeAlias = (
     | Ask
     | Learned
     | Install
+    | Sworn
+    | Rejoin
+    | Known
+    | Heard
 )

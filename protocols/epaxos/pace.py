@@ -201,7 +201,7 @@ class Pace:
         for iid, lead in list(self.leading.items()):
             if self.leading.get(iid) is lead:
                 self._tick_lead(iid, lead)
-        if self.soonest <= self.ticks:
+        if self.soonest <= self.ticks and self.replica.back is None:
             for iid, watch in list(self.open.items()):
                 if watch.due <= self.ticks and iid in self.open and iid not in self.leading:
                     if self._trusts(iid, watch):

@@ -197,7 +197,7 @@ class Recoverer:
             return
         if instance.promised < msg.ballot:
             self._promise(iid, instance, msg.ballot)
-        self.replica.send(src, self._knowledge(iid, instance))
+        self.replica.say(src, self._knowledge(iid, instance))
 
     def on_validate(self, src: NodeId, msg: Validate) -> None:
         """Valid only in the ballot that was promised; a repetition is answered again."""
@@ -206,7 +206,7 @@ class Recoverer:
         if instance is None or instance.promised != msg.ballot:
             return
         found = self._validate(iid, instance, msg)
-        self.replica.send(src, ValidateOk(*iid, msg.ballot, found))
+        self.replica.say(src, ValidateOk(*iid, msg.ballot, found))
 
     def on_refused(self, msg: Refused) -> None:
         """Somebody else is at it with a higher ballot: leave it to him for a while."""

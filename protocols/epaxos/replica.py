@@ -26,6 +26,8 @@ from protocols.epaxos.messages import (
     Commit,
     Deps,
     Frontier,
+    Heard,
+    HeldKnown,
     Install,
     InstanceId,
     Learned,
@@ -35,6 +37,7 @@ from protocols.epaxos.messages import (
     Recover,
     RecoverOk,
     Refused,
+    Sworn,
     Timed,
     TimedOk,
     Validate,
@@ -44,19 +47,22 @@ from protocols.epaxos.messages import (
 from protocols.epaxos.pace import Acceptance, Pace, Proposal
 from protocols.epaxos.recoverer import Recoverer
 from protocols.epaxos.recovery import Choice, Examine, decide, fast_quorum, sizes
+from protocols.epaxos.rejoining import HEARD_IN_PASSING, Returning, refuse_few
 from protocols.epaxos.sometimes import FINISHED_AS_NOOP, RECOVERED, SLOW, SOMETIMES
 from protocols.epaxos.timed import Queue
-from protocols.kernel import Cluster, Command, Json, NodeId, Replica, RequestId
+from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
+from protocols.rejoining import Known, Rejoin
 from protocols.statemachine import OUTDATED, READS, KeyValue, name_of
 
 
-class EPaxos(Replica[Msg]):
+class EPaxos(Returning):
     """A replica that leads its own clients' commands (see the package).
 
     Options: ``checkpoint_every`` and ``retain``, in executed instances; ``batch``, the most commands
     in an instance; ``fast_quorum``, how many must agree on the fast path where that is to be more than
     need be; ``patient``, whether phase 2 waits while a fast quorum may still come together; ``toq``:
-    commands are opened at the same time everywhere (``timed``).
+    commands are opened at the same time everywhere (``timed``); ``rejoin``: no, passive or force
+    (``rejoining``).
     """
 
     messages = (
@@ -77,6 +83,10 @@ class EPaxos(Replica[Msg]):
         Ask,
         Learned,
         Install,
+        Sworn,
+        Rejoin,
+        HeldKnown,
+        Heard,
     )
     multi_key = True
     sometimes = SOMETIMES
@@ -112,13 +122,15 @@ class EPaxos(Replica[Msg]):
         fast_quorum(cluster)
         cluster.truth("patient", default=True)
         cluster.truth("toq", default=False)
+        refuse_few(cluster)
 
     # --- start ---
 
     def on_start(self, durable: Mapping[str, Json]) -> None:
+        self.load_lives(durable)
         found: dict[InstanceId, Instance] = {}
         for key, value in durable.items():
-            if key != "checkpoint":
+            if key.startswith("i/"):
                 _, row_text, number_text = key.split("/")
                 found[int(row_text), int(number_text)] = Instance.restore(value)
         found = dict(sorted(found.items()))
@@ -166,7 +178,7 @@ class EPaxos(Replica[Msg]):
             return
         if not command.session:
             command = Command(command.f, command.key, command.value, f"@{request}", 1)
-        if self.batch == 1:
+        if self.batch == 1 and not self.queue and self.has_room():
             self.propose(((request, command),))
             return
         self.queue.append((request, command))
@@ -175,9 +187,16 @@ class EPaxos(Replica[Msg]):
 
     def propose_queued(self) -> None:
         """All that waits, in as few instances as may be."""
-        while self.queue:
+        while self.queue and self.has_room():
             count = min(self.batch, len(self.queue))
             self.propose(tuple([self.queue.popleft() for _ in range(count)]))
+
+    def propose_again(self, asked: tuple[Asked, ...]) -> None:
+        """What became a no-op."""
+        if self.has_room():
+            self.propose(asked)
+        else:
+            self.queue.extendleft(reversed(asked))
 
     def propose(self, asked: tuple[Asked, ...]) -> None:
         """SOSP'13, Figure 2, steps 1-4: a new instance, with all that is known to interfere."""
@@ -210,7 +229,7 @@ class EPaxos(Replica[Msg]):
             deps = self.instances.deps(msg.command, msg.row, msg.deps)
             instance = self.pre_accept(src, iid, msg.command, msg.deps, deps)
             if instance is not None:
-                self.send(src, PreAcceptOk(*iid, instance.deps))
+                self.say(src, PreAcceptOk(*iid, instance.deps))
 
     def pre_accept(
         self, src: NodeId, iid: InstanceId, command: Command, initial: Deps, deps: Deps
@@ -315,7 +334,7 @@ class EPaxos(Replica[Msg]):
         else:
             self.pace.yield_to(iid, msg.ballot)
             self._vote(iid, instance, msg.ballot, msg.command, msg.deps)
-            self.send(src, AcceptOk(*iid, msg.ballot))
+            self.say(src, AcceptOk(*iid, msg.ballot))
 
     def _vote(
         self,
@@ -367,8 +386,8 @@ class EPaxos(Replica[Msg]):
         self.recoverer.on_committed(iid)
         self.executor.committed(iid)
         if msg.command is None and iid in self.requests:
-            self.propose(self.requests.pop(iid))
-        if self.queue and not self.pace.leads_own:
+            self.propose_again(self.requests.pop(iid))
+        if self.queue and (self.batch == 1 or not self.pace.leads_own):
             self.propose_queued()
 
     def record_commit(
@@ -493,15 +512,19 @@ class EPaxos(Replica[Msg]):
             self.timed.open_due()
             return
         assert timer == "tick"
+        if self.back is not None:
+            self.ask_back(self.back)
         self.propose_queued()
         self.pace.tick()
         if self.timed is not None:
             self.timed.tick(self.pace.ticks)
         self.catchup.tick(self.pace.ticks)
-        self.pace.again(busy=self.catchup.behind)
+        self.pace.again(busy=self.catchup.behind or self.back is not None)
 
     def on_message(self, src: NodeId, msg: Msg) -> None:
         self.pace.heard[src] = self.pace.ticks
+        if self.back is not None and not isinstance(msg, HEARD_IN_PASSING):
+            return
         match msg:
             case PreAccept():
                 self.on_pre_accept(src, msg)
@@ -540,5 +563,14 @@ class EPaxos(Replica[Msg]):
                 self.catchup.on_learned(msg)
             case Install():
                 self.catchup.on_install(msg)
+            case Sworn():
+                if self.is_sworn(src, msg.lives):
+                    self.on_message(src, msg.word)
+            case Rejoin():
+                self.on_rejoin(src, msg)
+            case Known():
+                self.on_known(src, msg)
+            case Heard():
+                self.on_heard(src, msg)
             case _:
                 assert_never(msg)

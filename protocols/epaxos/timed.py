@@ -167,7 +167,7 @@ class Queue:
         deps = r.instances.none if known else self.deps(iid, command, stamp_ms)
         instance = r.pre_accept(src, iid, command, deps, deps)
         if instance is not None:
-            r.send(src, TimedOk(*iid, instance.deps, delay_ms))
+            r.say(src, TimedOk(*iid, instance.deps, delay_ms))
 
     def _open_own(self, iid: InstanceId, command: Command, stamp_ms: int) -> None:
         r = self.replica

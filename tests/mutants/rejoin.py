@@ -6,6 +6,9 @@ K-n are hazards of paxakos (PROTOCOLS.md section 4.3).
 from __future__ import annotations
 
 from protocols.ballots import ZERO, Ballot
+from protocols.epaxos import EPaxos
+from protocols.epaxos.instances import AHEAD
+from protocols.epaxos.messages import Deps
 from protocols.kernel import NodeId
 from protocols.m2paxos import M2Paxos
 from protocols.m2paxos.messages import Message, SwornVote
@@ -307,7 +310,55 @@ class M2PaxosCountsOldVotes(M2Paxos):
         pass
 
 
-MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | Mencius | WPaxos | M2Paxos]] = {
+class EPaxosActiveAtOnce(EPaxos):
+    """P-5: no passive mode: a replica that has lost its disk answers all as one that has never seen anything."""
+
+    def on_lost(self) -> None:
+        self.on_start({})
+
+
+class EPaxosSkipsTheRows(EPaxos):
+    """A replica is active as soon as it knows how far the rows reach: to a recovery it says that it has never
+    seen what it has pre-accepted, perhaps as one of a fast quorum."""
+
+    def has_learnt(self, floor: Deps) -> bool:
+        return True
+
+
+class EPaxosUsesItsRowAgain(EPaxos):
+    """A replica goes on in its row behind what the others have heard of: its former life may have used
+    more than that, and they may hear of it yet."""
+
+    def floor_of(self, back: Return) -> Deps:
+        floor = list(super().floor_of(back))
+        floor[self.row] -= AHEAD
+        return tuple(floor)
+
+
+class EPaxosForgetsTheFloor(EPaxos):
+    """A replica names as dependencies what it knows of, and nothing for what it has met in its former life and
+    became a no-op."""
+
+    def go_on_from(self, floor: Deps) -> None:
+        super().go_on_from(floor)
+        self.heard = self.instances.floor = self.instances.none
+
+    def raise_floor(self) -> None:
+        pass
+
+
+class EPaxosCountsOldWords(EPaxos):
+    """What a replica said in a life that is over counts in quorums."""
+
+    def is_sworn(self, src: NodeId, lives: tuple[int, ...]) -> bool:
+        super().is_sworn(src, lives)
+        return True
+
+    def void(self, nodes: list[NodeId]) -> None:
+        pass
+
+
+MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | Mencius | WPaxos | M2Paxos | EPaxos]] = {
     "active-at-once": ActiveAtOnce,
     "leaves-on-any-commit": LeavesOnAnyCommit,
     "skips-the-slots": SkipsTheSlots,
@@ -341,4 +392,9 @@ MUTANTS: dict[str, type[MultiPaxos | Raft | Paxos | Mencius | WPaxos | M2Paxos]]
     "m2paxos-skips-the-positions": M2PaxosSkipsThePositions,
     "m2paxos-forgets-its-promises": M2PaxosForgetsItsPromises,
     "m2paxos-counts-old-votes": M2PaxosCountsOldVotes,
+    "epaxos-active-at-once": EPaxosActiveAtOnce,
+    "epaxos-skips-the-rows": EPaxosSkipsTheRows,
+    "epaxos-uses-its-row-again": EPaxosUsesItsRowAgain,
+    "epaxos-forgets-the-floor": EPaxosForgetsTheFloor,
+    "epaxos-counts-old-words": EPaxosCountsOldWords,
 }

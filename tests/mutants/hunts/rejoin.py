@@ -59,6 +59,16 @@ def in_order(windows: Iterable[Window]) -> str:
     return dumps(plan_to_json(tuple(sorted(windows, key=lambda window: window.at_ms))))
 
 
+def late(every_ms: int, turns: int) -> Iterator[Window]:
+    """What one of three nodes says takes its time; it loses its disk, and is back before all of that has arrived."""
+    for turn in range(turns):
+        lost, at_ms = turn % 3, 300 + every_ms * turn
+        links = tuple((lost, other) for other in range(3) if other != lost)
+        shape = Shape(links, Weather(delay_ms=60, jitter_ms=60))
+        yield Window(at_ms, 20, Fault("packet-late", (shape,), (Shape(links, CLEAR),)))
+        yield Window(at_ms + 14, 4, wipe_node("wipe", lost))
+
+
 SOON = replace(
     STORM,
     rate=200,
@@ -100,6 +110,12 @@ ALONE, TOGETHER = (
 
 BRIDGED = replace(ALONE, plan=in_order(bridged(1_200)))
 """It has voted for what only one of the two knows of, and promised what the other does."""
+
+ASKED = replace(SOON, options={"rejoin": "passive"}, plan=plan(10, 20))
+"""Both have just answered it."""
+
+OVERTAKEN = replace(ASKED, threads=12, time_ms=5_500, plan=in_order(late(600, 8)))
+"""What it has said in its former life comes when it has begun to speak again."""
 
 LOGGED = replace(SOON, options={**SOON.options, "members": "3"})
 """Lives are decided in the log, with the members."""
@@ -269,6 +285,19 @@ ZOO = (
             {"mencius-active-at-once": (SOON, 20), "mencius-skips-the-slots": (MET, 20)},
         )
     )
+    + tuple(
+        replace(mutant, name=mutant.name.replace("epaxos/", "rejoin/"))
+        for mutant in kin(
+            "epaxos",
+            MUTANTS,
+            "agreement",
+            {
+                "epaxos-active-at-once": (ASKED, 20),
+                "epaxos-skips-the-rows": (ASKED, 20),
+                "epaxos-uses-its-row-again": (OVERTAKEN, 80),
+            },
+        )
+    )
 )
 
 ELUSIVE = {
@@ -292,6 +321,11 @@ ELUSIVE = {
     " propose again; tests/protocols/test_m2paxos_rejoining.py plays it step by step",
     "rejoin/m2paxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
     " tests/protocols/test_m2paxos_rejoining.py plays it step by step",
+    "rejoin/epaxos-forgets-the-floor": "a command must be given up as a no-op, unknown to one who has seen it, and its owner,"
+    " who has forgotten it, be one of the fewest who pre-accepted another that is recovered without him;"
+    " tests/protocols/test_epaxos_rejoining.py plays it step by step",
+    "rejoin/epaxos-counts-old-words": "a word of a former life must come late, and complete a quorum;"
+    " tests/protocols/test_epaxos_rejoining.py plays it step by step",
 }
 
 __all__ = ["ELUSIVE", "MUTANTS", "ZOO"]
