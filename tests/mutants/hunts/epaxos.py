@@ -51,7 +51,7 @@ ZOO = (
             "leaders-deps": (CALM, 10),
             "no-tie-break": (CALM, 10),
             "first-key": (TRANSFERS, 10),
-            "stamps-are-order": (CLOCKS, 100),
+            "stamps-are-order": (CLOCKS, 400),
             "blind-and-small": (ORPHANS, 150),
             "fewer-than-need-be": (replace(RACES, nodes=5), 100),
             "impatient-commits": (SOON, 100),

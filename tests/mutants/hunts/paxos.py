@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.mutants.hunts.rejoin import alone
 from tests.mutants.paxos import MUTANTS
-from tests.mutants.trials import CALM, STORM, kin
+from tests.mutants.trials import CALM, HURRIED, STORM, kin, planned
 
 WRITERS = replace(
     STORM, nemesis="aimed-kill-writer,partition-one", interval_ms=150, client_timeout_ms=100
 )
 """Who has just voted is killed, while another is cut off from those who could tell it the outcome."""
 
-DUELS = replace(
-    STORM,
-    rtt_ms=3,
-    nemesis="aimed,partition,packet-jitter",
-    interval_ms=150,
-    client_timeout_ms=100,
+OVERTAKEN = planned(
+    replace(HURRIED, time_ms=350, rate=300, rtt_ms=3, client_timeout_ms=100, options={}),
+    alone(0, 150, 8),
+    alone(1, 158, 100),
 )
-"""Time-outs shorter than a message may take: many ballots in a slot."""
+"""Who is about to have its command chosen is cut off; so is, as soon as it has another chosen in that slot,
+who did so instead. The third has heard of either.
+"""
 
 ZOO = (
     *kin(
@@ -28,7 +29,7 @@ ZOO = (
         "agreement",
         {
             "ignores-votes": (CALM, 20),
-            "adopts-lowest": (DUELS, 300),
+            "adopts-lowest": (OVERTAKEN, 500),
             "forgets-vote": (WRITERS, 150),
         },
     ),

@@ -16,6 +16,9 @@ CONTESTED = replace(LEADERS, options={"threshold": "1", "snapshot_every": "20", 
 BRIEFLY = replace(LEADERS, time_ms=1_000, rate=50, options={"threshold": "1"})
 """A few leaders, one after the other, and few ops, each of which moves the token."""
 
+AGAIN = replace(BRIEFLY, options=CONTESTED.options)
+"""The same, and what is proposed by one leader is proposed again by the next."""
+
 ZONED = replace(STORM, nodes=5, threads=10, zones="eu,us")
 """Zones of three and two nodes."""
 
@@ -35,7 +38,7 @@ ZOO = (
         "wankeeper",
         MUTANTS,
         "agreement",
-        {"value-only": (CONTESTED, 100), "no-epochs": (BRIEFLY, 100)},
+        {"value-only": (AGAIN, 200), "no-epochs": (BRIEFLY, 200)},
     ),
 )
 
