@@ -232,10 +232,11 @@ def sworn(word: Word, lives: tuple[int, ...]) -> Sworn:
 
 
 @record
-class HeldKnown(Known):
+class HeldKnown:
     """The answer to one that comes back, with the highest number of each row that was heard of."""
 
-    rows: Deps = ()
+    known: Known
+    rows: Deps
 
 
 @record
@@ -265,6 +266,6 @@ Msg: TypeAlias = (
     | Install
     | Sworn
     | Rejoin
-    | Known
+    | HeldKnown
     | Heard
 )

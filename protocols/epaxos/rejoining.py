@@ -73,7 +73,7 @@ from protocols.epaxos.recovery import sizes
 from protocols.kernel import Cluster, Json, NodeId
 from protocols.rejoining import LEAST, Known, Lives, Rejoin, Return, mode_of
 
-HEARD_IN_PASSING = (Commit, Frontier, Learned, Install, Known)
+HEARD_IN_PASSING = (Commit, Frontier, Learned, Install, HeldKnown)
 """What one that is passive listens to."""
 
 
@@ -99,6 +99,8 @@ class Returning(Lives):
         super().__init__(id, cluster)
         self.floor: Deps | None = None
         """On its way back: up to where in each row it must know what was committed, once that is known."""
+        self.held: dict[NodeId, Deps] = {}
+        """And how far those have heard of each row who have answered."""
         self.heard: Deps = (0,) * len(self.nodes)
         """The floors of all who have come back, as far as they are known here."""
 
@@ -134,13 +136,19 @@ class Returning(Lives):
         self.floor = None
         super().begin_life(back, life)
 
+    def on_held(self, src: NodeId, msg: HeldKnown) -> None:
+        """What counts is what was said with the answer that is kept: the first of this life."""
+        if self.back is not None and src not in self.back.known:
+            self.held[src] = msg.rows
+        self.on_known(src, msg.known)
+
     def hear_out(self, back: Return, src: NodeId, msg: Known) -> None:  # noqa: ARG002
         """Of enough. What later ones have heard of is of no matter."""
         if self.floor is None:
             self.floor = self.floor_of(back)
 
     def floor_of(self, back: Return) -> Deps:
-        said = [cast("HeldKnown", known).rows for known in back.known.values()]
+        said = [self.held[node] for node in back.known]
         floor = list(map(max, self.instances.none, *said))
         floor[self.row] += AHEAD
         return tuple(floor)
@@ -170,13 +178,14 @@ class Returning(Lives):
     # --- of the others ----------------------------------------------------------------------------
 
     def on_rejoin(self, src: NodeId, msg: Rejoin) -> None:
-        super().on_rejoin(src, msg)
+        self.learn_lives({src: msg.life})
         if self.back is None:
+            rows = tuple([row.top for row in self.instances.rows])
+            self.send(src, HeldKnown(self.known_to(src, msg.nonce), rows))
             self.send(src, self.catchup.frontier())
 
     def known_to(self, src: NodeId, nonce: int) -> Known:
-        rows = tuple([row.top for row in self.instances.rows])
-        return HeldKnown(nonce, self.lives[src], ZERO, ZERO, 0, tuple(self.lives), rows)
+        return Known(nonce, self.lives[src], ZERO, ZERO, 0, tuple(self.lives))
 
     def on_heard(self, src: NodeId, msg: Heard) -> None:
         """See to it that all of this is committed, as something; of a row whose owner has forgotten it, soon."""

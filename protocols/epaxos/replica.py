@@ -51,7 +51,7 @@ from protocols.epaxos.rejoining import HEARD_IN_PASSING, Returning, refuse_few
 from protocols.epaxos.sometimes import FINISHED_AS_NOOP, RECOVERED, SLOW, SOMETIMES
 from protocols.epaxos.timed import Queue
 from protocols.kernel import Cluster, Command, Json, NodeId, RequestId
-from protocols.rejoining import Known, Rejoin
+from protocols.rejoining import Rejoin
 from protocols.statemachine import OUTDATED, READS, KeyValue, name_of
 
 
@@ -568,8 +568,8 @@ class EPaxos(Returning):
                     self.on_message(src, msg.word)
             case Rejoin():
                 self.on_rejoin(src, msg)
-            case Known():
-                self.on_known(src, msg)
+            case HeldKnown():
+                self.on_held(src, msg)
             case Heard():
                 self.on_heard(src, msg)
             case _:
