@@ -106,6 +106,8 @@ class Proposer:
         self.pending: dict[Name, Waiting] = {}
         self.attempts: dict[Round, Acquisition | Vote] = {}
         self.heard: dict[NodeId, int] = {}
+        self.reported: dict[str, int] = {}
+        """Of an object that was acquired: the first position that nobody who promised had executed."""
         self.lost = 0
         """Failures since the last success."""
         self.waits = False
@@ -210,10 +212,25 @@ class Proposer:
             self.acquire([place.key for place in forced.places])
             return []
         early = [place.key for place, found in objects if found.next < place.position]
-        if not early and all(found.least <= place.position for place, found in objects):
+        if not early and all(self.may_finish(forced, place) for place in forced.places):
             self.replica.note("sometimes", FINISHED)
             self.propose(forced.commands, [place.key for place in forced.places])
         return early
+
+    def may_finish(self, forced: Proposal, place: Place) -> bool:
+        """What is known to be chosen is learnt. But who knew what that was may have lost its disk: so where disks
+        are lost it is proposed again, if it is the highest vote of a majority of whom none has executed it.
+        """
+        found = self.ledger[place.key]
+        if found.least <= place.position:
+            return True
+        vote = found.forced.get(place.position)
+        return (
+            self.replica.rejoining == "passive"
+            and self.reported[place.key] <= place.position
+            and vote is not None
+            and vote.same(forced)
+        )
 
     # --- phase 1: the acquisition phase -----------------------------------------------------------
 
@@ -261,7 +278,8 @@ class Proposer:
                 continue
             found.owned = wanted.epoch
             found.forced = {}
-            self.ledger.hear(wanted.key, max(answer.next[i] for answer in answers))
+            self.reported[wanted.key] = max(answer.next[i] for answer in answers)
+            self.ledger.hear(wanted.key, self.reported[wanted.key])
             for answer in answers:
                 for vote in answer.votes:
                     self.force(wanted.key, vote)

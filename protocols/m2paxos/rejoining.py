@@ -11,6 +11,10 @@ in all of them or in none; so what ``protocols.recalling`` says of one object ho
 3. *Names*: an epoch is of one life of its owner (``ballots.renamed``), and so is an attempt, which it names. So
    still one thing is proposed for a position in an epoch, and no answer to the former life is one to the new.
 
+4. *What is known to be chosen, by nobody any more.* Who proposes for a position says that all before it is chosen, and
+   not always what. Where it alone knew, and lost its disk, the vote that an acquisition met is proposed again
+   (``Proposer.may_finish``): it is the one, as in 2, since no one of that majority had executed the position.
+
 A floor is at most one position beyond what somebody has executed, since logs have no gaps. When all have been asked in
 vain what was chosen there, a read of nobody's client is proposed in that log: whoever does it finishes first what it
 finds there. Its clients' commands a passive node refers in the same way: to the owner, or to anybody, who is to
@@ -69,8 +73,10 @@ class Returner(Recalling, Executing[Message]):
 
     # --- while it is passive ------------------------------------------------------------------------
 
-    def look_on(self, src: NodeId, msg: Accept | Prepare | Rejected) -> None:
-        """Learn who owns objects, and that all before a proposal is chosen."""
+    def look_on(self, src: NodeId, msg: Accept | Prepare | Rejected | Forward) -> None:
+        """Learn who owns objects, and that all before a proposal is chosen. Commands of others' clients are not
+        handed on: who is to have them may be on its way back, too, and hand them back.
+        """
         lacking: list[str] = []
         match msg:
             case Accept():
@@ -81,6 +87,8 @@ class Returner(Recalling, Executing[Message]):
                 told = [(wanted.key, wanted.epoch) for wanted in msg.objects]
             case Rejected():
                 told = list(msg.promised)
+            case Forward():
+                return
         for key, epoch in told:
             self.ledger[key].seen = max(self.ledger[key].seen, epoch)
         if lacking:

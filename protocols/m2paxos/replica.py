@@ -109,7 +109,7 @@ class M2Paxos(Returner):
 
     def on_message(self, src: NodeId, msg: Message) -> None:
         self.proposer.heard[src] = self.ticks
-        if self.back is not None and isinstance(msg, (Accept, Prepare, Rejected)):
+        if self.back is not None and isinstance(msg, (Accept, Prepare, Rejected, Forward)):
             self.look_on(src, msg)
             return
         match msg:

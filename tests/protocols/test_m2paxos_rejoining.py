@@ -8,7 +8,15 @@ from protocols import recalling
 from protocols.ballots import owner, renamed
 from protocols.kernel import Persist, effects_of
 from protocols.m2paxos import M2Paxos
-from protocols.m2paxos.messages import Accept, Accepted, Prepare, Promise, Sworn, SwornVote
+from protocols.m2paxos.messages import (
+    Accept,
+    Accepted,
+    Forward,
+    Prepare,
+    Promise,
+    Sworn,
+    SwornVote,
+)
 from tests.known import Known
 from tests.mutants.rejoin import (
     MUTANTS,
@@ -94,6 +102,17 @@ def test_while_it_is_passive_it_votes_for_nothing_promises_nothing_and_acquires_
     come_back(stage, 2)
     assert stage.replicas[2].back is None
     assert stage.replies[request].ok
+
+
+def test_two_on_their_way_back_hand_commands_to_each_other_only_once():
+    """(The first version here did so for ever.)"""
+    stage = staged(5)
+    stage.lose(3)
+    stage.lose(4, now_ms=2)
+    stage.put(3, 4, Forward(append("x", 1), 2))
+    stage.put(4, 3, Forward(append("y", 2), 2))
+    stage.settle(3, 4)
+    assert not any(stage.wires.values())
 
 
 def test_it_comes_back_and_its_epochs_are_new():
@@ -345,6 +364,12 @@ class Robbed(Owners, Wiping):
     ready = Wiping.ready
     asked_finally = Wiping.asked_finally
 
+    def beat(self, node, round_):
+        """Who has been turned away waits for a time of his own: duellists do not stay in step."""
+        for timer in list(self.stage.timers[node]):
+            if timer != "again" or not self.random.randrange(4):
+                self.stage.fire(node, timer)
+
 
 @pytest.mark.parametrize(("n", "seeds"), [(3, 30), (5, 15)])
 def test_it_keeps_its_claims_whatever_chance_does(n, seeds):
@@ -364,3 +389,10 @@ def test_chance_finds_who_comes_back_too_early(mutant):
     KNOWN.hunt(
         mutant, range(300), lambda seed: Robbed(MUTANTS[mutant], seed, 3, asks=30).broken(1_500)
     )
+
+
+@pytest.mark.parametrize("seed", [1009, 1103, 1158])
+def test_what_nobody_knows_any_more_is_proposed_again(seed):
+    """Who alone knew what was chosen in a position lost its disk; the others knew that something was. (The first
+    version here waited for ever.)"""
+    Robbed(M2Paxos, seed, 3, asks=60).play(1_500)
