@@ -1,8 +1,8 @@
 """The proposer: which command goes where, who owns its objects, and what others left unfinished.
 
-``pump`` looks at the waiting commands in the order in which they came, and starts what can be started.
-An object is in one attempt at a time; a command that waits for one of its objects keeps later ones
-from overtaking it there, so that none starves.
+``pump`` looks at the waiting commands, each in its turn, and starts what can be started. An object is in one
+attempt at a time; a command that waits for one of its objects keeps later ones from overtaking it there,
+so that none starves. Where there are more than can be served, it is the turn of the newest (``protocols.line``).
 """
 
 from __future__ import annotations
@@ -91,10 +91,11 @@ class Vote:
 
 @record
 class Waiting:
-    """A command that is to be proposed here, and its objects."""
+    """A command that is to be proposed here, its objects, and the tick since when."""
 
     command: Command
     keys: tuple[str, ...]
+    since: int
 
 
 class Proposer:
@@ -126,8 +127,10 @@ class Proposer:
     def alive(self, node: NodeId) -> bool:
         return self.replica.ticks - self.heard.get(node, 0) <= SUSPECTED
 
-    def route(self, command: Command, hops: int = 0) -> bool:
-        """To the owner of all its objects, or into this node's own line: whether it is new there."""
+    def route(self, command: Command, hops: int = 0, since: int | None = None) -> bool:
+        """To the owner of all its objects, or into this node's own line, where it has been before if ``since`` is
+        given: whether it is new there.
+        """
         if self.replica.back is not None:
             self.replica.refer(command)
             return False
@@ -139,7 +142,8 @@ class Proposer:
         called = name(command)
         if called in self.pending or len(self.pending) >= CAPACITY:
             return False
-        self.pending[called] = Waiting(command, keys)
+        now = self.replica.ticks
+        self.pending[called] = Waiting(command, keys, now if since is None else since)
         return True
 
     # --- what next --------------------------------------------------------------------------------
@@ -149,7 +153,7 @@ class Proposer:
         to see comes first.
         """
         taken: dict[str, None] = {}
-        for called, waiting in list(self.pending.items()):
+        for called, waiting in self.in_turn():
             command, keys = waiting.command, waiting.keys
             if called not in self.pending:
                 continue
@@ -163,6 +167,17 @@ class Proposer:
                 self.propose_batch(keys)
             else:
                 taken.update(dict.fromkeys(keys))
+
+    def in_turn(self) -> Sequence[tuple[Name, Waiting]]:
+        """As they came; but who has waited for a whole tick comes after the others, the newest first: the
+        client may have given up, and a line that is longer than clients' patience answers nobody.
+        """
+        before = self.replica.ticks - 1
+        late = [item for item in self.pending.items() if item[1].since < before]
+        if not late:
+            return list(self.pending.items())
+        fresh = [item for item in self.pending.items() if item[1].since >= before]
+        return [*fresh, *reversed(late)]
 
     def advance(self, keys: Sequence[str]) -> bool:
         """Bring these objects nearer to a new proposal; True if one can be made now."""
@@ -305,7 +320,7 @@ class Proposer:
     def propose_batch(self, keys: Sequence[str]) -> None:
         """The first waiting commands that concern none but these objects."""
         batch: dict[Name, Command] = {}
-        for called, waiting in self.pending.items():
+        for called, waiting in self.in_turn():
             if all(key in keys for key in waiting.keys):
                 batch[called] = waiting.command
                 if len(batch) == self.replica.batch:
@@ -409,7 +424,7 @@ class Proposer:
         self.replica.set_timer("again", rtt, rtt << self.lost)
         line, self.pending = self.pending, {}
         for waiting in line.values():
-            self.route(waiting.command)
+            self.route(waiting.command, since=waiting.since)
         self.pump()
 
     def again(self) -> None:

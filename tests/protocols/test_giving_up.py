@@ -5,6 +5,7 @@ was executed after its client had gone, for seconds after all was healed.
 """
 
 from protocols.kernel import Command
+from protocols.m2paxos import M2Paxos
 from protocols.mencius import Mencius
 from protocols.paxos import Paxos
 from protocols.paxos.messages import Accept
@@ -81,6 +82,19 @@ def test_a_replica_of_mencius_takes_what_has_just_come_first_too():
     slots = stage.replicas[0].slots
     order = [slots[n].batch[0].value for n in range(1, slots.chosen + 1, 3)]
     assert order == [1, 5, 4, 3, 2]
+
+
+def test_a_replica_of_m2paxos_takes_what_has_just_come_first_too():
+    stage = Stage(M2Paxos, 3, {"batch": 1})
+    stage.start()
+    for value in range(1, 5):
+        stage.request(0, write(value))
+    stage.fire(0, "tick")
+    stage.fire(0, "tick")
+    stage.request(0, write(5))
+    stage.settle()
+    told = [line for line in stage.lines if line.startswith("    -> n1 Accept(")]
+    assert [line.split("value=")[1][0] for line in told] == ["5", "4", "3", "2", "1"]
 
 
 def test_it_keeps_the_order_of_their_coming_while_nobody_waits_for_long():
