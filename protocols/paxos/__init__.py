@@ -7,7 +7,8 @@ its own clients, in the first slot that it does not know to be chosen, and runs 
 - **A proposal** is a batch of commands, or the empty batch, which is a no-op. A proposer whose slot
   turns out to belong to another's batch helps that one through and tries again in the next slot.
 - **Duels**: two that propose in one slot can turn each other away for ever (section 2.4). A proposer
-  that was turned away waits, for a random time that grows with each failure.
+  that was turned away waits, for a random time that grows with each failure and shrinks with each slot that
+  nobody contends for: where many propose, in the next slot they will meet again.
 - **Learning**: the proposer tells all (``Chosen``). Who missed that asks by proposing: an acceptor
   answers a Prepare or an Accept for a slot that it knows to be chosen with what was chosen. So a
   node that comes back catches up with one no-op.

@@ -33,6 +33,9 @@ PATIENCE = 3, 6
 MOST = 8
 """By how much patience grows at most with failures: the network may be slower than was said."""
 
+CROWD = 5
+"""How often the time before an attempt doubles at most, where many propose."""
+
 DUEL, HELPED = "two proposers met in a slot", "an older proposal was helped through"
 
 
@@ -79,6 +82,10 @@ class Paxos(Returner):
         self.batch = self.cluster.number("batch", 64)
         self.attempt: Attempt | None = None
         self.duel = Duel()
+        self.crowd = 0
+        """How many more attempts than slots were turned away of late, here."""
+        self.resting = False
+        """Whether the next attempt waits, for others to finish theirs."""
         self.behind = False
         """Whether a slot is proposed in only to learn what was chosen there."""
 
@@ -127,14 +134,18 @@ class Paxos(Returner):
 
     def on_request(self, request: RequestId, command: Command) -> None:
         asked = self.admit(request, command)
-        if asked is not None and self.attempt is None and not self.duel.lost:
+        if asked is None or self.attempt is not None or self.duel.lost:
+            return
+        if self.crowd:
+            self.rest()
+        else:
             self.propose()
 
     # --- the proposer -----------------------------------------------------------------------------
 
     def propose(self) -> None:
         """Lamport 2001, section 2.2, phase 1a, in the first slot that is not known to be chosen."""
-        self.attempt = None
+        self.attempt, self.resting = None, False
         if self.back is not None or not (self.behind or self.clients.commands()):
             self.cancel_timer("propose")
             return
@@ -143,7 +154,7 @@ class Paxos(Returner):
             self.duel = Duel(number)
         ballot = self.next_ballot(number)
         self.attempt = Attempt(number, ballot, Tally(self.majority), Tally(self.majority))
-        pace = min(1 << self.duel.lost, MOST) * self.cluster.rtt_ms
+        pace = min(1 << max(self.duel.lost, self.crowd), MOST) * self.cluster.rtt_ms
         self.set_timer("propose", PATIENCE[0] * pace, PATIENCE[1] * pace)
         self.broadcast(Prepare(number, ballot), self.peers)
         slot = self.slots[number]
@@ -193,16 +204,18 @@ class Paxos(Returner):
             self.advance()
 
     def on_rejected(self, msg: Rejected) -> None:
-        """Section 2.4: try again with a higher ballot, but let the other one finish first."""
+        """Section 2.4: try again with a higher ballot, but let the other one finish first: the longer, the
+        more often one was turned away, in this slot or in those before.
+        """
         attempt = self.attempt
         if attempt is None or (attempt.slot, attempt.ballot) != (msg.slot, msg.ballot):
             return
         self.note("sometimes", DUEL)
         self.duel.seen = max(self.duel.seen, msg.promised)
         self.duel.lost += 1
+        self.crowd = min(self.crowd + 1, CROWD)
         self.attempt = None
-        wait = min(1 << self.duel.lost, MOST) * self.cluster.rtt_ms
-        self.set_timer("propose", self.cluster.rtt_ms, wait)
+        self.set_timer("propose", self.cluster.rtt_ms, self.cluster.rtt_ms << self.crowd)
 
     # --- the acceptor -----------------------------------------------------------------------------
 
@@ -265,17 +278,24 @@ class Paxos(Returner):
 
     def next_slot(self) -> None:
         """The slot that was being proposed in is chosen: go on after a moment, which is a random one
-        for those whose batch it was not, so that they do not all meet again.
+        for those whose batch it was not, so that they do not all meet again (longer, where they do).
         """
         attempt = self.attempt
         if attempt is not None and attempt.slot > self.slots.chosen:
             return
         won = attempt is not None and attempt.votes.reached
-        self.duel, self.attempt = Duel(), None
+        if not self.duel.lost:
+            self.crowd = max(0, self.crowd - 1)
+        self.duel, self.attempt, self.resting = Duel(), None, False
         if won:
             self.propose()
         elif self.behind or self.clients.commands():
-            self.set_timer("propose", 0, self.cluster.rtt_ms)
+            self.rest()
+
+    def rest(self) -> None:
+        if not self.resting:
+            self.resting = True
+            self.set_timer("propose", 0, self.cluster.rtt_ms << self.crowd)
 
     # --- timers -----------------------------------------------------------------------------------
 
@@ -283,6 +303,8 @@ class Paxos(Returner):
         if timer == "tick":
             self.set_timer("tick", 10 * self.cluster.rtt_ms)
             self.clients.tick()
+            if self.attempt is None and not self.duel.lost and not self.resting:
+                self.crowd = max(0, self.crowd - 1)  # it has nothing to propose
             if self.back is not None:
                 self.look_around(self.back)
         else:
