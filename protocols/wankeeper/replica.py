@@ -223,13 +223,15 @@ class WanKeeper(Host[Wrapped]):
         self.settle()
 
     def settle(self) -> None:
-        """Something has become of these keys: hand them over, and ask again who waited for it."""
+        """Something has become of these keys: hand them over, and ask again who waited for it, the newest
+        first: the clients of the others may have given up (``protocols.line``).
+        """
         while self.moved:
             key, came = self.moved.popitem()
             for place in self.groups:
                 if self.leads(place):
                     self.hand_over(place, key)
-            for request in self.parked.pop(key, ()) if came else ():
+            for request in reversed(self.parked.pop(key, {})) if came else ():
                 if request in self.asked:
                     self.route(request, self.asked[request])
 

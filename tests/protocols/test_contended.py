@@ -1,0 +1,44 @@
+"""More is asked for than can be served, and the network is slower than the replicas were told.
+
+Found by ten thousand trials of the swarm (docs/search.md), with a batch of one: in ``paxos`` each slot was a
+duel of all five, two hundred messages long; in ``m2paxos`` and ``wankeeper`` those were served first whose
+clients had given up. After the heal next to nobody was answered in time.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from checker.verdict import Outcome
+from harness.simulated import play
+from harness.trial import Trial
+
+TRIALS = {
+    "paxos": Trial(
+        protocol="paxos", nemesis="kill-majority,kill-all,aimed-pause-writer,aimed-kill-healed",
+        time_ms=1_000, threads=20, rate=50, rtt_ms=2, client_timeout_ms=50, interval_ms=40, calm_ms=500,
+        options={"batch": "1", "keep": "1"},
+    ),
+    "m2paxos": Trial(
+        protocol="m2paxos", workload="bank", nemesis="packet-delay,packet-jitter,packet-loss,packet-slow-link",
+        time_ms=2_000, threads=20, rate=400, keys=2, rtt_ms=2, client_timeout_ms=50, interval_ms=240,
+        calm_ms=500, options={"batch": "1", "keep": "0"},
+    ),
+    "wankeeper": Trial(
+        protocol="wankeeper", nemesis="packet-delay,packet-slow-node,packet-slow-link",
+        time_ms=1_000, threads=10, rate=200, keys=1, rtt_ms=3, client_timeout_ms=120, interval_ms=60,
+        calm_ms=500,
+        options={"batch": "1", "pipeline": "1", "keep": "100", "threshold": "2", "zones": "2"},
+    ),
+}  # fmt: skip
+SEEDS = {"paxos": "x4 x18 x22 x23 x31", "m2paxos": "2475", "wankeeper": "15 19 30"}
+"""Each was invalid or vacuous."""
+
+
+@pytest.mark.parametrize(
+    ("protocol", "seed"),
+    [(protocol, seed) for protocol, seeds in SEEDS.items() for seed in seeds.split()],
+)
+def test_those_are_served_who_still_wait(protocol, seed):
+    played = play(replace(TRIALS[protocol], seed=seed))
+    assert played.results.outcome is Outcome.VALID
