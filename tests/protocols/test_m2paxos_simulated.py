@@ -20,7 +20,7 @@ TRANSACTIONS = Trial(
     nemesis="partition,kill",
     interval_ms=200,
     options={"snapshot_every": "10", "keep": "2"},
-    seed="1",
+    seed="7",
 )
 
 
