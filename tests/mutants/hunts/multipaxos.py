@@ -42,7 +42,7 @@ SLOW_AND_FAST = replace(
 """The same, and clocks run too fast or too slow."""
 
 HASTY = one_after_another(
-    replace(OUSTED, time_ms=300, rate=100, rtt_ms=2, options={"read": "leader", "batch": "1"}),
+    replace(OUSTED, time_ms=300, rate=300, rtt_ms=2, options={"read": "leader", "batch": "1"}),
     150,
     100,
 )
@@ -135,7 +135,7 @@ ZOO = (
             "restarts-at-once": (BRIDGED, 60),
             "trusts-the-wall-clock": (TURNED_BACK, 100),
             "needs-no-lease": (OUSTED, 20),
-            "answers-too-soon": (HASTY, 500),
+            "answers-too-soon": (HASTY, 1_000),
         },
         costly={"restarts-at-once": 15},
     ),

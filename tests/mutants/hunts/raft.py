@@ -47,7 +47,7 @@ def alone(at_ms: int, for_ms: int, node: int, *, slow: bool) -> Window:
 
 FIGURE_8 = planned(
     replace(
-        STORM, time_ms=800, rate=60, client_timeout_ms=100,
+        STORM, time_ms=800, rate=120, client_timeout_ms=100,
         options={"batch": "1", "pipeline": "1", "leader": "n1"},
     ),
     alone(200, 170, 0, slow=True),
@@ -56,7 +56,8 @@ FIGURE_8 = planned(
 )  # fmt: skip
 """Raft's figure 8: n1 has an entry alone; n2 leads, and is cut off before anybody has heard so; n1 leads
 again, has its old entry committed, and is cut off before anybody has one of its new term; n2 has another.
-Messages are slow, so that leaders are cut off with what they have just said under way.
+Messages are slow, so that leaders are cut off with what they have just said under way. With half of the ops
+one trial in thousands had no write answered, and was vacuous.
 """
 
 ZOO = (
@@ -66,7 +67,7 @@ ZOO = (
         "agreement",
         {
             "forgets-vote": (LIMP, 50),
-            "commits-old-terms": (FIGURE_8, 500),
+            "commits-old-terms": (FIGURE_8, 1_000),
             "votes-for-any-log": (STORM, 50),
             "truncates-always": (UNEVEN, 100),
             "claims-its-log": (STORM, 50),
