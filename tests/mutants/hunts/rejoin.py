@@ -305,7 +305,7 @@ ZOO = (
                 "wpaxos-forgets-its-promises": (ROBBED, 1_000),
                 "wpaxos-counts-old-votes": (OWNERS, 1_000),
             },
-            costly={"wpaxos-forgets-its-promises": 10, "wpaxos-counts-old-votes": 8},
+            costly={"wpaxos-forgets-its-promises": 5, "wpaxos-counts-old-votes": 15},
         )
     )
     + tuple(
@@ -319,6 +319,7 @@ ZOO = (
                 "m2paxos-skips-the-positions": (BRIDGED, 60),
                 "m2paxos-counts-old-votes": (OWNERS, 1_000),
             },
+            costly={"m2paxos-counts-old-votes": 15},
         )
     )
     + tuple(
