@@ -5,7 +5,6 @@ import pytest
 from protocols.mencius import Mencius
 from protocols.mencius.revoker import ADOPTED, REVOKED
 from tests.known import Known
-from tests.mutants.hunts.mencius import ELUSIVE
 from tests.mutants.mencius import MUTANTS
 from tests.schedules import Chance
 
@@ -38,7 +37,11 @@ def test_one_order_whatever_chance_does(n, options):
         Turns(Mencius, seed, n=n, **options).play(STEPS)
 
 
-@pytest.mark.parametrize("mutant", [name for name in MUTANTS if f"mencius/{name}" not in ELUSIVE])
+TOO_RARE = "votes-for-the-past"
+"""It takes a plan that repeats the shape of its schedule (``tests.mutants.hunts.mencius``)."""
+
+
+@pytest.mark.parametrize("mutant", [name for name in MUTANTS if name != TOO_RARE])
 def test_a_mutant_is_caught(mutant):
     """Goal: the claims above are not empty. Method: seed by seed, until one of them fails."""
     KNOWN.hunt(mutant, range(150), lambda n: Turns(MUTANTS[mutant], n).broken(STEPS, KeyError))
