@@ -112,6 +112,7 @@ HURRIED = replace(
 """A leader is missed after 32 to 60 ms, while a message takes 1 to 5: much happens in few of them."""
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
+UNSAID: Mapping[str, str] = MappingProxyType({})
 
 
 def kin(
@@ -121,10 +122,12 @@ def kin(
     hunted: Mapping[str, tuple[Trial, int]],
     *,
     costly: Mapping[str, float] = NOTHING,
+    large: Mapping[str, str] = UNSAID,
 ) -> list[Mutant]:
     """The mutants of one protocol: for each its trial, and how many a hunt may take.
 
-    ``costly``: CPU seconds of those whose hunt is too long for every run of the tests.
+    ``costly``: CPU seconds of those whose hunt is too long for every run of the tests. ``large``: why what
+    is found of some does not get small.
     """
     return [
         Mutant(
@@ -134,6 +137,7 @@ def kin(
             check=check,
             trials=trials,
             costly_s=costly.get(name),
+            large=large.get(name, ""),
         )
         for name, (trial, trials) in hunted.items()
     ]

@@ -45,10 +45,7 @@ ZOO = (
         {"object-by-object": (LISTS, 20)},
         costly={"object-by-object": 8},
     ),
-    *(
-        replace(mutant, large=OPENED)
-        for mutant in kin("m2paxos", MUTANTS, "bank", {"first-object": (BANK, 10)})
-    ),
+    *kin("m2paxos", MUTANTS, "bank", {"first-object": (BANK, 10)}, large={"first-object": OPENED}),
 )
 
 

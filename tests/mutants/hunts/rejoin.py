@@ -89,12 +89,11 @@ SOON = replace(
 
 LATER = replace(
     SOON,
-    time_ms=15_000,
-    rate=60,
-    options={"rejoin": "passive", "batch": "2", "pipeline": "1"},
-    plan=plan(150, 0, every_ms=2_400),
+    rate=15,
+    options={"rejoin": "passive", "batch": "1", "pipeline": "1"},
+    plan=plan(45, 0),
 )
-"""It has heard of the beginning of a long log."""
+"""It has heard of the beginning of the log: four slots a round trip, so that a few more are enough."""
 
 MET = replace(SOON, plan=plan(100, 40))
 """It has heard of both for a moment."""
