@@ -4,10 +4,10 @@ Values are kept as JSON text, a node of its tree for each key. A read and a writ
 all else is read, and written if the versions are still those (:mod:`harness.systems.optimistic`).
 
 Writes are linearizable, says its documentation, and reads are answered by each server from what it has
-applied: so they are stale, and a run must come out *invalid*. ``reads=synced`` has a ``sync`` before each, which its
-documentation recommends, and which is no quorum's word: a leader that was deposed, and does not know it
-yet, answers it. ``reads=written`` has a write before each, of a node that nobody looks at: a server answers one
-client's requests in their order, so the read is not older than the write.
+applied: so they are stale, and a run must come out *invalid*. ``reads=synced`` has a ``sync`` before each,
+which its documentation recommends, and which no majority answers. ``reads=written`` has a write before each,
+of a node that nobody looks at: a server answers one client's requests in their order, so the read is not
+older than the write.
 """
 
 from __future__ import annotations
