@@ -125,7 +125,7 @@ ZOO = (
         {
             "runs-twice": (STORM, 20),
             "snapshot-lacks-its-last": (LEADERS, 20),
-            "dedups-at-the-leader": (STORM, 40),
+            "dedups-at-the-leader": (STORM, 600),
             "forgets-by-its-clock": (STORM, 40),
             "no-margin": (SLOW_AND_FAST, 150),
             "exempts-the-first": (DEPOSED, 40),
