@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from protocols.kernel import Command, Json
+from protocols.kernel import Cluster, Command, Json, NodeId
 from protocols.membership import (
     MEMBERS,
     Configuration,
@@ -124,14 +124,16 @@ class NeedsNoWindow(MultiPaxos):
 class KeepsItsMandate(MultiPaxos):
     """K-3: promises that were given by the members of one time are taken for those of another."""
 
+    def __init__(self, id: NodeId, cluster: Cluster) -> None:
+        super().__init__(id, cluster)
+        if self.electorate is not None:
+            first = self.electorate._eras[0]
+            self.electorate = _Hasty(first.config, first.quorums, self.electorate.alpha)
+            self.quorums = self.electorate
+
     def horizon(self, lead: Office) -> int:
         lead.covered = FOREVER
         return super().horizon(lead)
-
-    def load(self, durable: Mapping[str, Json]) -> None:
-        super().load(durable)
-        assert self.electorate is not None
-        self.electorate.__class__ = _Hasty
 
 
 class _Hasty(Electorate):
