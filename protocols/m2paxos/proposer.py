@@ -233,19 +233,14 @@ class Proposer:
         return early
 
     def may_finish(self, forced: Proposal, place: Place) -> bool:
-        """What is known to be chosen is learnt. But who knew what that was may have lost its disk: so where disks
-        are lost it is proposed again, if it is the highest vote of a majority of whom none has executed it.
+        """What is known to be chosen is learnt. But who knew what that was may have forgotten it, since only votes
+        are on disk: so it is proposed again, if it is the highest vote of a majority of whom none has executed it.
         """
         found = self.ledger[place.key]
         if found.least <= place.position:
             return True
         vote = found.forced.get(place.position)
-        return (
-            self.replica.rejoining == "passive"
-            and self.reported[place.key] <= place.position
-            and vote is not None
-            and vote.same(forced)
-        )
+        return self.reported[place.key] <= place.position and vote is not None and vote.same(forced)
 
     # --- phase 1: the acquisition phase -----------------------------------------------------------
 
