@@ -173,7 +173,7 @@ def test_the_page_has_a_row_a_command_and_what_is_wrong():
     ("windows", "why", "words"),
     [
         (4, "it needs four.", "- abd/read-one stays large: it needs four.\n\nTo see one:"),
-        (4, "", "- abd/read-one stays large: nobody has said why.\n"),
+        (4, "", "- abd/read-one stays large: its time was over first.\n"),
         (3, "it needs four.", None),
     ],
 )

@@ -115,7 +115,7 @@ def _large(record: Record) -> str:
     """Why what was found is larger than a person can take in; nothing where it is not."""
     if record.size is None or record.size.small():
         return ""
-    return record.mutant.large or "nobody has said why."
+    return record.mutant.large or "its time was over first."
 
 
 def _options(mutant: Mutant) -> str:
