@@ -121,17 +121,18 @@ def kin(
     check: str,
     hunted: Mapping[str, tuple[Trial, int]],
     *,
+    family: str | None = None,
     costly: Mapping[str, float] = NOTHING,
     large: Mapping[str, str] = UNSAID,
 ) -> list[Mutant]:
     """The mutants of one protocol: for each its trial, and how many a hunt may take.
 
-    ``costly``: CPU seconds of those whose hunt is too long for every run of the tests. ``large``: why what
+    ``family`` is what they are called after where it is not the protocol. ``costly``: CPU seconds of those whose hunt is too long for every run of the tests. ``large``: why what
     is found of some does not get small.
     """
     return [
         Mutant(
-            name=f"{twin}/{name}",
+            name=f"{family or twin}/{name}",
             trial=replace(trial, protocol=f"{classes[name].__module__}:{classes[name].__name__}"),
             twin=twin,
             check=check,

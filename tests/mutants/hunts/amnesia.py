@@ -11,12 +11,13 @@ WIPES = replace(STORM, nemesis="partition-one,wipe", interval_ms=150, time_ms=4_
 """What one node has not heard another has, together with a third, which then forgets it."""
 
 ZOO = tuple(
-    replace(*kin(name, MUTANTS, check, {name: (WIPES, 100)}), name=f"amnesia/{name}")
+    mutant
     for name, check in (
         ("abd", "linearizable"),
         ("multipaxos", "agreement"),
         ("paxos", "agreement"),
     )
+    for mutant in kin(name, MUTANTS, check, {name: (WIPES, 100)}, family="amnesia")
 )
 
 __all__ = ["MUTANTS", "ZOO"]

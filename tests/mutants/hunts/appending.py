@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from tests.mutants.appending import MUTANTS
 from tests.mutants.trials import CALM, STORM, kin
@@ -51,30 +52,29 @@ LEASED = replace(
 )
 """Leases end again and again, which is what a leader of Raft has places for."""
 
-ZOO = tuple(
-    replace(mutant, name=f"appending/{mutant.name.partition('/')[2]}")
-    for mutant in (
-        *kin("multipaxos", MUTANTS, "linearizable", {"nay-is-no": (CROWDED, 40)}),
-        *kin("raft", MUTANTS, "linearizable", {"raft-nay-is-no": (CROWDED, 40)}),
-        *kin(
-            "multipaxos",
-            MUTANTS,
-            "liveness",
-            {"closes-the-window": (LATE, 20), "keeps-reservations": (CHANGING, 20)},
-        ),
-        *kin(
-            "raft",
-            MUTANTS,
-            "liveness",
-            {"raft-closes-the-window": (IN_THE_LOG, 60), "raft-keeps-reservations": (LEASED, 20)},
-        ),
-        *kin(
-            "multipaxos",
-            MUTANTS,
-            "agreement",
-            {"precedes-the-adopted": (TAKEOVER, 200)},
-        ),
-    )
+find = partial(kin, family="appending")
+
+ZOO = (
+    *find("multipaxos", MUTANTS, "linearizable", {"nay-is-no": (CROWDED, 40)}),
+    *find("raft", MUTANTS, "linearizable", {"raft-nay-is-no": (CROWDED, 40)}),
+    *find(
+        "multipaxos",
+        MUTANTS,
+        "liveness",
+        {"closes-the-window": (LATE, 20), "keeps-reservations": (CHANGING, 20)},
+    ),
+    *find(
+        "raft",
+        MUTANTS,
+        "liveness",
+        {"raft-closes-the-window": (IN_THE_LOG, 60), "raft-keeps-reservations": (LEASED, 20)},
+    ),
+    *find(
+        "multipaxos",
+        MUTANTS,
+        "agreement",
+        {"precedes-the-adopted": (TAKEOVER, 200)},
+    ),
 )
 
 __all__ = ["MUTANTS", "ZOO"]

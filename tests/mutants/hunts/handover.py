@@ -20,9 +20,6 @@ DEAF = replace(
 """A leader with a lease, that is long beside what messages take, hands over, as often as not without
 hearing of what comes next; and is asked to read."""
 
-ZOO = tuple(
-    replace(mutant, name=mutant.name.replace("raft/", "handover/"))
-    for mutant in kin("raft", MUTANTS, "linearizable", {"leads-on": (DEAF, 100)})
-)
+ZOO = tuple(kin("raft", MUTANTS, "linearizable", {"leads-on": (DEAF, 100)}, family="handover"))
 
 __all__ = ["MUTANTS", "ZOO"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from harness.zoo.mutant import Mutant
 from tests.mutants.leases import MUTANTS
@@ -24,9 +25,11 @@ CHANGES = replace(
 )
 """Leaders come and go, and some wake up late."""
 
-_FOUND = [
-    *kin("multipaxos", MUTANTS, "fenced", {"unfenced": (LOCK, 20), "counts-again": (LOCK, 20)}),
-    *kin(
+find = partial(kin, family="leases")
+
+ZOO: tuple[Mutant, ...] = (
+    *find("multipaxos", MUTANTS, "fenced", {"unfenced": (LOCK, 20), "counts-again": (LOCK, 20)}),
+    *find(
         "multipaxos",
         MUTANTS,
         "leases",
@@ -39,10 +42,6 @@ _FOUND = [
             "guesses-the-gap": (CHANGES, 100),
         },
     ),
-]
-
-ZOO: tuple[Mutant, ...] = tuple(
-    replace(mutant, name=mutant.name.replace("multipaxos/", "leases/")) for mutant in _FOUND
 )
 
 

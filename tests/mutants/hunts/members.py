@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from json import dumps
 
 from nemesis.actions import CLEAR, Cut, Fault, Join, Leave, Mend, Shape, Weather, Window
@@ -137,38 +138,37 @@ def short(options: Mapping[str, str]) -> dict[str, str]:
 FORGETFUL = replace(SNAPSHOTS, options=short({"members": "3"}))
 OF_ERAS = replace(SNAPSHOTS, options=short({"members": "3", "alpha": "4"}))
 
-ZOO = tuple(
-    replace(mutant, name=mutant.name.replace(mutant.twin, "members"))
-    for mutant in (
-        *kin(
-            "raft",
-            RAFT,
-            "agreement",
-            {
-                "counts-learner": (SLOW_LESSONS, 60),
-                "counts-the-gone": (OF_RAFT, 60),
-                "changes-twice-at-once": (SHRINKING, 60),
-                "needs-no-barrier": (VOTED_AND_GONE, 500),
-            },
-        ),
-        *kin(
-            "raft",
-            RAFT,
-            "membership",
-            {"forgets-members": (FORGETFUL, 20)},
-        ),
-        *kin(
-            "multipaxos",
-            MULTIPAXOS,
-            "agreement",
-            {
-                "anybody-votes": (COMING, 60),
-                "needs-no-window": (UNHEARD, 500),
-                "keeps-its-mandate": (UNHEARD, 500),
-            },
-        ),
-        *kin("multipaxos", MULTIPAXOS, "membership", {"forgets-eras": (OF_ERAS, 20)}),
-    )
+find = partial(kin, family="members")
+
+ZOO = (
+    *find(
+        "raft",
+        RAFT,
+        "agreement",
+        {
+            "counts-learner": (SLOW_LESSONS, 60),
+            "counts-the-gone": (OF_RAFT, 60),
+            "changes-twice-at-once": (SHRINKING, 60),
+            "needs-no-barrier": (VOTED_AND_GONE, 500),
+        },
+    ),
+    *find(
+        "raft",
+        RAFT,
+        "membership",
+        {"forgets-members": (FORGETFUL, 20)},
+    ),
+    *find(
+        "multipaxos",
+        MULTIPAXOS,
+        "agreement",
+        {
+            "anybody-votes": (COMING, 60),
+            "needs-no-window": (UNHEARD, 500),
+            "keeps-its-mandate": (UNHEARD, 500),
+        },
+    ),
+    *find("multipaxos", MULTIPAXOS, "membership", {"forgets-eras": (OF_ERAS, 20)}),
 )
 
 ELUSIVE = {

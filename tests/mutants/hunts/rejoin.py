@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from json import dumps
 
@@ -230,119 +231,97 @@ OWNERS = replace(
 ROBBED = replace(OWNERS, time_ms=870, plan=in_order(robbed()))
 """Several objects: who has helped to rob an owner comes back, and is asked by that owner."""
 
+find = partial(kin, family="rejoin")
+
 ZOO = (
-    tuple(
-        replace(mutant, name=mutant.name.replace("multipaxos/", "rejoin/"))
-        for mutant in kin(
-            "multipaxos",
-            MUTANTS,
-            "agreement",
-            {
-                "active-at-once": (SOON, 20),
-                "leaves-on-any-commit": (LATER, 40),
-                "skips-the-slots": (MET, 40),
-                "asks-and-goes-on": (LOGGED, 20),
-                "counts-old-promises": (FORMER_PROMISES, 300),
-                "counts-former-members": (IN_THE_LOG, 300),
-                "active-before-its-era": (HALF_KNOWN, 600),
-            },
-        )
-    )
-    + tuple(
-        replace(mutant, name=mutant.name.replace("raft/", "rejoin/"))
-        for mutant in kin(
-            "raft",
-            MUTANTS,
-            "agreement",
-            {
-                "raft-active-at-once": (SOON, 20),
-                "raft-votes-at-once": (SOON, 40),
-                "raft-skips-the-entries": (MET, 40),
-                "raft-asks-and-goes-on": (LOGGED, 20),
-                "raft-counts-copies": (FORMER_VOTES, 40),
-                "raft-believes-its-log": (
-                    replace(FORMER_VOTES, options={**OATHS, "members": "5"}),
-                    40,
-                ),
-            },
-        )
-    )
-    + tuple(
-        replace(mutant, name=mutant.name.replace("sdpaxos/", "rejoin/"))
-        for mutant in kin(
-            "sdpaxos",
-            MUTANTS,
-            "agreement",
-            {
-                "sdpaxos-active-at-once": (SOON, 20),
-                "sdpaxos-skips-the-rows": (SOON, 80),
-                "sdpaxos-forgets-its-row": (SOON, 40),
-            },
-        )
-    )
-    + tuple(
-        replace(mutant, name=mutant.name.replace("paxos/", "rejoin/"))
-        for mutant in kin(
-            "paxos",
-            MUTANTS,
-            "agreement",
-            {
-                "paxos-active-at-once": (ALONE, 20),
-                "paxos-skips-the-slots": (TOGETHER, 20),
-            },
-        )
-    )
-    + tuple(
-        replace(mutant, name=mutant.name.replace("wpaxos/", "rejoin/"))
-        for mutant in kin(
-            "wpaxos",
-            MUTANTS,
-            "agreement",
-            {
-                "wpaxos-active-at-once": (SOON, 20),
-                "wpaxos-skips-the-slots": (SOON, 40),
-                "wpaxos-forgets-its-promises": (ROBBED, 1_000),
-                "wpaxos-counts-old-votes": (OWNERS, 1_000),
-            },
-            costly={"wpaxos-forgets-its-promises": 5, "wpaxos-counts-old-votes": 15},
-        )
-    )
-    + tuple(
-        replace(mutant, name=mutant.name.replace("m2paxos/", "rejoin/"))
-        for mutant in kin(
-            "m2paxos",
-            MUTANTS,
-            "agreement",
-            {
-                "m2paxos-active-at-once": (ALONE, 20),
-                "m2paxos-skips-the-positions": (BRIDGED, 60),
-                "m2paxos-counts-old-votes": (OWNERS, 1_000),
-            },
-            costly={"m2paxos-counts-old-votes": 15},
-        )
-    )
-    + tuple(
-        replace(mutant, name=mutant.name.replace("mencius/", "rejoin/"))
-        for mutant in kin(
-            "mencius",
-            MUTANTS,
-            "agreement",
-            {"mencius-active-at-once": (SOON, 20), "mencius-skips-the-slots": (MET, 20)},
-        )
-    )
-    + tuple(
-        replace(mutant, name=mutant.name.replace("epaxos/", "rejoin/"))
-        for mutant in kin(
-            "epaxos",
-            MUTANTS,
-            "agreement",
-            {
-                "epaxos-active-at-once": (ASKED, 20),
-                "epaxos-skips-the-rows": (ASKED, 20),
-                "epaxos-uses-its-row-again": (OVERTAKEN, 80),
-            },
-        )
-    )
+    *find(
+        "multipaxos",
+        MUTANTS,
+        "agreement",
+        {
+            "active-at-once": (SOON, 20),
+            "leaves-on-any-commit": (LATER, 40),
+            "skips-the-slots": (MET, 40),
+            "asks-and-goes-on": (LOGGED, 20),
+            "counts-old-promises": (FORMER_PROMISES, 300),
+            "counts-former-members": (IN_THE_LOG, 300),
+            "active-before-its-era": (HALF_KNOWN, 600),
+        },
+    ),
+    *find(
+        "raft",
+        MUTANTS,
+        "agreement",
+        {
+            "raft-active-at-once": (SOON, 20),
+            "raft-votes-at-once": (SOON, 40),
+            "raft-skips-the-entries": (MET, 40),
+            "raft-asks-and-goes-on": (LOGGED, 20),
+            "raft-counts-copies": (FORMER_VOTES, 40),
+            "raft-believes-its-log": (
+                replace(FORMER_VOTES, options={**OATHS, "members": "5"}),
+                40,
+            ),
+        },
+    ),
+    *find(
+        "sdpaxos",
+        MUTANTS,
+        "agreement",
+        {
+            "sdpaxos-active-at-once": (SOON, 20),
+            "sdpaxos-skips-the-rows": (SOON, 80),
+            "sdpaxos-forgets-its-row": (SOON, 40),
+        },
+    ),
+    *find(
+        "paxos",
+        MUTANTS,
+        "agreement",
+        {
+            "paxos-active-at-once": (ALONE, 20),
+            "paxos-skips-the-slots": (TOGETHER, 20),
+        },
+    ),
+    *find(
+        "wpaxos",
+        MUTANTS,
+        "agreement",
+        {
+            "wpaxos-active-at-once": (SOON, 20),
+            "wpaxos-skips-the-slots": (SOON, 40),
+            "wpaxos-forgets-its-promises": (ROBBED, 1_000),
+            "wpaxos-counts-old-votes": (OWNERS, 1_000),
+        },
+        costly={"wpaxos-forgets-its-promises": 5, "wpaxos-counts-old-votes": 15},
+    ),
+    *find(
+        "m2paxos",
+        MUTANTS,
+        "agreement",
+        {
+            "m2paxos-active-at-once": (ALONE, 20),
+            "m2paxos-skips-the-positions": (BRIDGED, 60),
+            "m2paxos-counts-old-votes": (OWNERS, 1_000),
+        },
+        costly={"m2paxos-counts-old-votes": 15},
+    ),
+    *find(
+        "mencius",
+        MUTANTS,
+        "agreement",
+        {"mencius-active-at-once": (SOON, 20), "mencius-skips-the-slots": (MET, 20)},
+    ),
+    *find(
+        "epaxos",
+        MUTANTS,
+        "agreement",
+        {
+            "epaxos-active-at-once": (ASKED, 20),
+            "epaxos-skips-the-rows": (ASKED, 20),
+            "epaxos-uses-its-row-again": (OVERTAKEN, 80),
+        },
+    ),
 )
 
 ELUSIVE = {

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
 from tests.mutants.stopping import MUTANTS
 from tests.mutants.trials import STORM, kin
 
-ZOO = tuple(
-    replace(mutant, name=mutant.name.replace(mutant.twin, "stopping"))
-    for mutant in (
-        *kin("multipaxos", MUTANTS, "liveness", {"never-reelects": (STORM, 20)}),
-        *kin("abd", MUTANTS, "liveness", {"never-retransmits": (STORM, 40)}),
-    )
+find = partial(kin, family="stopping")
+
+ZOO = (
+    *find("multipaxos", MUTANTS, "liveness", {"never-reelects": (STORM, 20)}),
+    *find("abd", MUTANTS, "liveness", {"never-retransmits": (STORM, 40)}),
 )
 
 

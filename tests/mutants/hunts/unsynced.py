@@ -14,8 +14,9 @@ POWER_CUTS = replace(KILLS, nemesis="disk-power")
 """Where they are."""
 
 ZOO = tuple(
-    replace(*kin(name, MUTANTS, check, {name: (POWER_CUTS, 20)}), name=f"unsynced/{name}")
+    mutant
     for name, check in (("abd", "linearizable"), ("multipaxos", "agreement"), ("raft", "agreement"))
+    for mutant in kin(name, MUTANTS, check, {name: (POWER_CUTS, 20)}, family="unsynced")
 )
 
 __all__ = ["MUTANTS", "ZOO"]
