@@ -108,6 +108,15 @@ HEADINGS: Mapping[tuple[str, ...], str] = {
 }
 """Of the lines that are there for some faults."""
 
+FORCED: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("multipaxos", "raft", "sdpaxos", "paxos", "mencius", "wpaxos", "m2paxos"),
+        ("register", "append"),
+    ),
+    "epaxos": ("register",),  # a client may be told of another's append, in its own's place
+}
+"""The workloads that show what a node does that votes at once without its disk."""
+
 REJOINING: tuple[Line, ...] = (
     *(
         Line(name, {"rejoin": "passive"}, nemeses=LOSSES, workloads=("register", "append"), nodes=3)
@@ -137,24 +146,7 @@ REJOINING: tuple[Line, ...] = (
             workloads=workloads,
             nodes=3,
         )
-        for name, workloads in (
-            *(
-                (name, ("register", "append"))
-                for name in (
-                    "multipaxos",
-                    "raft",
-                    "sdpaxos",
-                    "paxos",
-                    "mencius",
-                    "wpaxos",
-                    "m2paxos",
-                )
-            ),
-            (
-                "epaxos",
-                ("register",),
-            ),  # a client may be told of another's append, in its own's place
-        )
+        for name, workloads in FORCED.items()
     ),
 )
 """With and without passive mode (``protocols.rejoining``)."""
