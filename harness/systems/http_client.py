@@ -37,6 +37,17 @@ Connect = Callable[[], Connection]
 """Opens a connection; raises OSError or RemoteError. Nothing is sent before it returns."""
 
 
+def receive(connection: Connection, size: int) -> bytes:
+    """Some bytes, so many at most. Raises TimeoutError where none came in time, ConnectionResetError at the end."""
+    try:
+        data = connection.recv(size)
+    except BlockingIOError as error:  # how SO_RCVTIMEO says that time is over
+        raise TimeoutError("no answer in time") from error
+    if not data:
+        raise ConnectionResetError("the server closed the connection")
+    return data
+
+
 class ResponseError(OSError):
     """What came back is no answer of a node."""
 

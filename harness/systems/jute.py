@@ -10,7 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.systems.http_client import Connect, Connection
+from harness.systems.http_client import Connect, Connection, receive
 
 SESSION_MS = 60_000
 NO_NODE, BAD_VERSION, NODE_EXISTS = -101, -103, -110
@@ -125,13 +125,7 @@ class Session:
     def _exactly(self, length: int) -> bytes:
         data = b""
         while len(data) < length:
-            try:
-                more = self._connection.recv(length - len(data))
-            except BlockingIOError as error:  # how SO_RCVTIMEO says that time is over
-                raise TimeoutError("no answer in time") from error
-            if not more:
-                raise ConnectionResetError("the server closed the connection")
-            data += more
+            data += receive(self._connection, length - len(data))
         return data
 
 

@@ -14,7 +14,7 @@ from pymysql import MySQLError
 from pymysql.connections import Connection as MySQL
 from pymysql.constants.CLIENT import FOUND_ROWS
 
-from harness.systems.http_client import Connect, Connection
+from harness.systems.http_client import Connect, Connection, receive
 
 NOT_READY = 1047
 """The server takes no commands: it has not begun with this one."""
@@ -84,10 +84,7 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        try:
-            data = self._connection.recv(len(buffer))
-        except BlockingIOError as error:  # how SO_RCVTIMEO says that time is over
-            raise TimeoutError("no answer in time") from error
+        data = receive(self._connection, len(buffer))
         buffer[: len(data)] = data
         return len(data)
 

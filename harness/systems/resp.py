@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from harness.systems.http_client import Connect, Connection
+from harness.systems.http_client import Connect, Connection, receive
 
 Reply: TypeAlias = "str | int | list[Reply] | None"
 
@@ -61,13 +61,7 @@ class Session:
         return text.decode()
 
     def _more(self) -> None:
-        try:
-            data = self._connection.recv(65536)
-        except BlockingIOError as error:  # how SO_RCVTIMEO says that time is over
-            raise TimeoutError("no answer in time") from error
-        if not data:
-            raise ConnectionResetError("the server closed the connection")
-        self._data += data
+        self._data += receive(self._connection, 65536)
 
 
 def _command(words: Sequence[str]) -> bytes:
