@@ -18,12 +18,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import RemoteError
 from harness.remote.seam import Remote
 from harness.systems import daemon, optimistic
 from harness.systems.http_client import Connect
 from harness.systems.mysql import DEADLOCK, LOCKED, NOT_READY, ServerError, Session
 from harness.systems.product import PROGRAM, Product
+from harness.systems.sessions import SessionClient
 from protocols.kernel import Command, Json
 from protocols.wire import dumps
 from workloads.kernel import Client, Refused
@@ -167,63 +167,42 @@ class Galera(Product):
         return "/usr" if PROGRAM in self.options else f"{self.home(node)}/program/usr"
 
 
-class GaleraClient:
+class GaleraClient(SessionClient[Session]):
     """Asks one node, for one process."""
 
     def __init__(self, connect: Connect, timeout_s: float, *, lock: bool) -> None:
-        self._connect, self._timeout_s = connect, timeout_s
+        super().__init__(lambda: Session(connect), timeout_s)
         self._look = f"SELECT k, v FROM {TABLE} WHERE k IN (%s)"  # noqa: S608  a name of ours
         if lock:
             self._look += " FOR UPDATE"
-        self._session: Session | None = None
 
-    def invoke(self, f: str, key: str, value: object) -> object:
-        """Raises Refused where nothing was changed; OSError where nobody knows."""
-        if self._session is None:
-            try:
-                self._session = Session(self._connect)
-            except (OSError, RemoteError) as error:
-                raise Refused(f"cannot connect: {error}") from error
-        try:
-            return self._invoke(self._session, f, key, value)
-        except OSError as error:
-            # A transaction that is open is undone with its session, unless it was being committed.
-            self.close()
-            if f in optimistic.READS or _undone(error):
-                raise Refused(str(error)) from error
-            raise
-
-    def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-
-    def _invoke(self, session: Session, f: str, key: str, value: Any) -> object:
+    def ask(self, f: str, key: str, value: Any) -> object:
         match f:
             case "read":
-                _, rows = session.ask(f"SELECT v FROM {TABLE} WHERE k = %s", [key])  # noqa: S608
+                _, rows = self.session.ask(f"SELECT v FROM {TABLE} WHERE k = %s", [key])  # noqa: S608
                 return json.loads(rows[0][0]) if rows else None
             case "write":
-                session.ask(*_put(key, value))
+                self.session.ask(*_put(key, value))
                 return value
             case "cas" if value[0] is not None:
                 statement = f"UPDATE {TABLE} SET v = %s WHERE k = %s AND v = %s"  # noqa: S608
                 old, new = map(dumps, value)
-                if not session.ask(statement, [new, key, old])[0]:
+                if not self.session.ask(statement, [new, key, old])[0]:
                     raise Refused("it was something else")
                 return value
         return optimistic.run(self, Command(f, key, value), self._timeout_s)
 
+    def undone(self, error: OSError) -> bool:
+        return isinstance(error, ServerError) and error.number in (NOT_READY, LOCKED, DEADLOCK)
+
     # --- as a store of harness.systems.optimistic -------------------------------------------------
 
     def look(self, keys: Sequence[str]) -> tuple[dict[str, Json], Session]:
-        session = self._session
-        assert session is not None
-        session.ask("START TRANSACTION")
+        self.session.ask("START TRANSACTION")
         marks = ", ".join(["%s"] * len(keys))
-        _, rows = session.ask(self._look % marks, keys)
+        _, rows = self.session.ask(self._look % marks, keys)
         found = {key: json.loads(text) for key, text in rows}
-        return {key: found.get(key) for key in keys}, session
+        return {key: found.get(key) for key in keys}, self.session
 
     def change(self, seen: Session, changed: Mapping[str, Json]) -> bool:
         try:
@@ -243,8 +222,3 @@ class GaleraClient:
 def _put(key: str, value: object) -> tuple[str, list[str]]:
     statement = f"INSERT INTO {TABLE} VALUES (%s, %s) ON DUPLICATE KEY UPDATE v = VALUES(v)"  # noqa: S608
     return statement, [key, dumps(value)]
-
-
-def _undone(error: OSError) -> bool:
-    """Whether the server says that nothing was changed."""
-    return isinstance(error, ServerError) and error.number in (NOT_READY, LOCKED, DEADLOCK)

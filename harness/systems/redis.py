@@ -21,6 +21,7 @@ from harness.systems import daemon, optimistic
 from harness.systems.http_client import Connect
 from harness.systems.product import Product
 from harness.systems.resp import ReplyError, Session
+from harness.systems.sessions import SessionClient
 from protocols.kernel import Command, Json
 from protocols.wire import dumps
 from workloads.kernel import Client, Refused
@@ -128,46 +129,32 @@ class Redis(Product):
         return f"{self.home(node)}-sentinel"
 
 
-class RedisClient:
-    """Asks whoever is master, for one process."""
+class RedisClient(SessionClient[Session]):
+    """Asks whoever is master, for one process. Whoever answers with an error may be no master any more."""
+
+    unopened = "no master is known"
 
     def __init__(self, find: Callable[[], Session], timeout_s: float, wait: int) -> None:
-        self._find, self._timeout_s, self._wait = find, timeout_s, wait
-        self._session: Session | None = None
+        super().__init__(find, timeout_s)
+        self._wait = wait
 
-    def invoke(self, f: str, key: str, value: object) -> object:
-        """Raises Refused where nothing was changed; OSError where nobody knows."""
-        if self._session is None:
-            try:
-                self._session = self._find()
-            except (OSError, RemoteError) as error:
-                raise Refused(f"no master is known: {error}") from error
-        try:
-            return self._invoke(self._session, f, key, value)
-        except OSError as error:
-            # Whoever answers with an error may be no master any more.
-            self.close()
-            undone = isinstance(error, ReplyError) and error.kind in _UNDONE
-            if undone or f in optimistic.READS:
-                raise Refused(str(error)) from error
-            raise
-
-    def _invoke(self, session: Session, f: str, key: str, value: Any) -> object:
+    def ask(self, f: str, key: str, value: Any) -> object:
         match f:
             case "read":
-                return _value(session.ask("GET", key))
+                return _value(self.session.ask("GET", key))
             case "write":
-                session.ask("SET", key, dumps(value))
-                self._copied(session)
+                self.session.ask("SET", key, dumps(value))
+                self._copied(self.session)
                 return value
         return optimistic.run(self, Command(f, key, value), self._timeout_s)
 
+    def undone(self, error: OSError) -> bool:
+        return isinstance(error, ReplyError) and error.kind in _UNDONE
+
     def look(self, keys: Sequence[str]) -> tuple[dict[str, Json], Session]:
-        session = self._session
-        assert session is not None
-        session.ask("WATCH", *keys)
-        found: Any = session.ask("MGET", *keys)
-        return {key: _value(text) for key, text in zip(keys, found, strict=True)}, session
+        self.session.ask("WATCH", *keys)
+        found: Any = self.session.ask("MGET", *keys)
+        return {key: _value(text) for key, text in zip(keys, found, strict=True)}, self.session
 
     def change(self, seen: Session, changed: Mapping[str, Json]) -> bool:
         seen.ask("MULTI")
@@ -180,11 +167,6 @@ class RedisClient:
 
     def leave(self, seen: Session) -> None:
         seen.ask("UNWATCH")
-
-    def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
 
     def _copied(self, session: Session) -> None:
         """Wait for as many replicas as asked. Raises TimeoutError where they did not say so."""

@@ -16,12 +16,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.errors import CapabilityError, RemoteError
+from harness.errors import CapabilityError
 from harness.remote.seam import Remote, on_all
 from harness.systems import debian, jute, optimistic
 from harness.systems.http_client import Connect
 from harness.systems.kernel import DataDirectory
 from harness.systems.product import PROGRAM, Product
+from harness.systems.sessions import SessionClient
 from protocols.kernel import Command, Json
 from protocols.wire import dumps
 from workloads.kernel import Client, Refused
@@ -124,50 +125,33 @@ Seen = Mapping[str, int | None]
 """The version of each key; None: there is none."""
 
 
-class ZooKeeperClient:
+class ZooKeeperClient(SessionClient[jute.Session]):
     """Asks one server, for one process."""
 
     def __init__(self, connect: Connect, timeout_s: float, reads: str) -> None:
-        self._connect, self._timeout_s, self._reads = connect, timeout_s, reads
-        self._open: jute.Session | None = None
+        super().__init__(lambda: jute.Session(connect), timeout_s)
+        self._reads = reads
 
-    def invoke(self, f: str, key: str, value: object) -> object:
-        """Raises Refused where nothing was changed; OSError where nobody knows."""
-        if self._open is None:
-            try:
-                self._open = jute.Session(self._connect)
-            except (OSError, RemoteError) as error:
-                raise Refused(f"cannot connect: {error}") from error
-        try:
-            match f:
-                case "read":
-                    return self.look([key])[0][key]
-                case "write":
-                    self._write(key, value)
-                    return value
-                case "cas":
-                    return self._cas(key, value)
-            return optimistic.run(self, Command(f, key, value), self._timeout_s)
-        except OSError as error:
-            self.close()
-            if f in optimistic.READS:
-                raise Refused(str(error)) from error
-            raise
-
-    def close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+    def ask(self, f: str, key: str, value: object) -> object:
+        match f:
+            case "read":
+                return self.look([key])[0][key]
+            case "write":
+                self._write(key, value)
+                return value
+            case "cas":
+                return self._cas(key, value)
+        return optimistic.run(self, Command(f, key, value), self._timeout_s)
 
     def _write(self, key: str, value: object) -> None:
         data = dumps(value).encode()
         try:
-            self._session.do(jute.set_data(_path(key), data, jute.ANY_VERSION))
+            self.session.do(jute.set_data(_path(key), data, jute.ANY_VERSION))
         except jute.ServerError as error:
             if error.code != jute.NO_NODE:
                 raise
             if not self._done(jute.create(_path(key), data)):
-                self._session.do(jute.set_data(_path(key), data, jute.ANY_VERSION))
+                self.session.do(jute.set_data(_path(key), data, jute.ANY_VERSION))
 
     def _cas(self, key: str, value: Any) -> object:
         old, new = value
@@ -182,10 +166,10 @@ class ZooKeeperClient:
 
     def look(self, keys: Sequence[str]) -> tuple[dict[str, Json], Seen]:
         if self._reads == SYNCED:
-            self._session.sync()
+            self.session.sync()
         elif self._reads == WRITTEN:
-            self._session.do(jute.set_data(BEFORE_READS, b"", jute.ANY_VERSION))
-        found = dict(zip(keys, self._session.get_all([_path(key) for key in keys]), strict=True))
+            self.session.do(jute.set_data(BEFORE_READS, b"", jute.ANY_VERSION))
+        found = dict(zip(keys, self.session.get_all([_path(key) for key in keys]), strict=True))
         values = {key: json.loads(node[0]) if node else None for key, node in found.items()}
         return values, {key: node[1] if node else None for key, node in found.items()}
 
@@ -195,14 +179,9 @@ class ZooKeeperClient:
     def leave(self, seen: Seen) -> None:
         """It holds nothing."""
 
-    @property
-    def _session(self) -> jute.Session:
-        assert self._open is not None
-        return self._open
-
     def _done(self, *ops: jute.Op) -> bool:
         try:
-            self._session.multi(ops)
+            self.session.multi(ops)
         except jute.ServerError as error:
             if error.code not in _LOST:
                 raise
