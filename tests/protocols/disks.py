@@ -39,3 +39,27 @@ def come_back(stage, node, *among):
         if stage.replicas[node].back is not None:
             stage.fire(node, "tick")
             stage.settle(*among)
+
+
+def carry(stage, *links):
+    """Deliver all that is under way on these links, one after the other, and what follows not."""
+    for src, dst in links:
+        for _ in range(len(stage.wires[src, dst])):
+            stage.deliver(src, dst)
+
+
+def alone(stage, *links):
+    """These links bring what is on them; all else is lost."""
+    carry(stage, *links)
+    stage.quiet()
+
+
+def both_answer(stage, ticks):
+    """To n2, which comes back. To each other n0 and n1 say nothing."""
+    for _ in range(ticks):
+        stage.fire(2, "tick")
+        for _ in range(6):
+            carry(stage, (2, 0), (2, 1), (0, 2), (1, 2))
+            stage.drop(0, 1)
+            stage.drop(1, 0)
+    stage.quiet()

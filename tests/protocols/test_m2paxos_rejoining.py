@@ -24,10 +24,9 @@ from tests.mutants.rejoin import (
     M2PaxosForgetsItsPromises,
     M2PaxosSkipsThePositions,
 )
-from tests.protocols.disks import PASSIVE, Disks, come_back
+from tests.protocols.disks import PASSIVE, Disks, alone, both_answer, carry, come_back
 from tests.protocols.test_m2paxos_paper import append, both
 from tests.protocols.test_m2paxos_random import Owners
-from tests.protocols.test_wpaxos_paper import carry
 from tests.protocols.wiping import Wiping
 
 KNOWN = Known("m2paxos-rejoining")
@@ -42,12 +41,6 @@ def staged(n=3, protocol=M2Paxos, **options):
 
 def values(stage, node, key="x"):
     return stage.replicas[node].store.values.get(key, [])
-
-
-def alone(stage, *links):
-    """These links bring what is on them; all else is lost."""
-    carry(stage, *links)
-    stage.quiet()
 
 
 def tick(stage, *nodes):
@@ -66,17 +59,6 @@ def acquire(stage, node, *keys):
         if isinstance(effect, Persist):
             stage.persist(node, effect)
         stage.carry_out(node, effect)
-
-
-def both_answer(stage, ticks):
-    """To n2, which comes back. To each other n0 and n1 say nothing."""
-    for _ in range(ticks):
-        stage.fire(2, "tick")
-        for _ in range(6):
-            carry(stage, (2, 0), (2, 1), (0, 2), (1, 2))
-            stage.drop(0, 1)
-            stage.drop(1, 0)
-    stage.quiet()
 
 
 # --- passive ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from protocols.wpaxos import WPaxos
 from protocols.wpaxos.grid import grid_of
 from protocols.wpaxos.messages import OBJECT, Digest, LeaderChange
 from tests.mutants.wpaxos import MUTANTS
+from tests.protocols.disks import carry
 from tests.transcript import Stage, assert_golden
 
 NINE = ("va", "va", "va", "or", "or", "or", "ir", "ir", "ir")
@@ -31,13 +32,6 @@ def tick(stage, *nodes, times=1):
     for _ in range(times):
         for node in nodes or list(stage.replicas):
             stage.fire(node, "tick")
-
-
-def carry(stage, *links):
-    """Deliver all that is under way on these links, one after the other, and what follows not."""
-    for src, dst in links:
-        for _ in range(len(stage.wires[src, dst])):
-            stage.deliver(src, dst)
 
 
 def steal(stage, node, *commands, key="x"):

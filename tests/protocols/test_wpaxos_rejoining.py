@@ -18,8 +18,8 @@ from tests.mutants.rejoin import (
     WPaxosForgetsItsPromises,
     WPaxosSkipsTheSlots,
 )
-from tests.protocols.disks import PASSIVE, Disks, come_back
-from tests.protocols.test_wpaxos_paper import NINE, append, carry, owners, steal, tick
+from tests.protocols.disks import PASSIVE, Disks, alone, both_answer, carry, come_back
+from tests.protocols.test_wpaxos_paper import NINE, append, owners, steal, tick
 from tests.protocols.test_wpaxos_random import SMALL, Objects
 from tests.protocols.wiping import Wiping
 from tests.transcript import assert_golden
@@ -47,25 +47,6 @@ def said(stage, node):
         stage.codec.decode(text) for (a, _), w in stage.wires.items() if a == node for text in w
     ]
     return [m.msg for m in found if isinstance(m, Wrapped)]
-
-
-def alone(stage, *links):
-    """These links bring what is on them; all else is lost."""
-    carry(stage, *links)
-    stage.quiet()
-
-
-def both_answer(stage, ticks):
-    """To n2, which comes back. To each other those two say nothing."""
-    lost, others = 2, (0, 1)
-    for _ in range(ticks):
-        stage.fire(lost, "tick")
-        for _ in range(6):
-            carry(stage, *((lost, node) for node in others), *((node, lost) for node in others))
-            for a in others:
-                for b in others:
-                    stage.drop(a, b)
-    stage.quiet()
 
 
 # --- passive ---------------------------------------------------------------------------------------
