@@ -10,5 +10,5 @@ The modules at the top, by what they are for; each of the folders says so in its
     many                  crew (who plays them), workers (what these do first), soak, lines (what is kept of them)
     the command line      cli, doctor, interrupts, errors, commit
     measured              footprint
-    for programs          client (of a running cluster)
+    for programs          client (of a running cluster), testing (trials in a test suite)
 """
