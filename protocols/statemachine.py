@@ -172,6 +172,13 @@ class KeyValue:
         last = self._answers.get(home_of(command), {}).get(command.session)
         return last is not None and last[0] >= command.serial
 
+    def take(self, key: str, other: KeyValue) -> None:
+        """Have this key as another store has it, which has run all its updates that were run here."""
+        if key in other.values:
+            self.values[key] = other.values[key]
+        if key in other._answers:
+            self._answers[key] = dict(other._answers[key])
+
     def snapshot(self) -> Json:
         """The whole state as JSON, sessions included: without them a retry would run twice."""
         sessions = {k: [[s, *a] for s, a in v.items()] for k, v in self._answers.items()}

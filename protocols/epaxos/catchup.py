@@ -4,6 +4,22 @@ Commits are not acknowledged. A replica finds what it lacks by gaps in the rows,
 stay open and by the others' ``Frontier``, and asks one replica at a time for a batch. Executed
 instances are forgotten once a checkpoint has them and all replicas have executed them, or when they
 are too many; who still lacks one of those is given the whole state (``Install``).
+
+**Two states are joined key by key**, since of two replicas each may be ahead of the other in some row, and
+have forgotten what the other lacks: neither state would do, and neither can name the instances. What is
+joined is each key's value and the answers that are kept under it, which is all that the state is made of.
+
+1. *On one key, one of the two has executed all updates that the other has.* Updates of a key interfere, so
+   all replicas execute them in one order. Each has executed a first part of it, and the shorter is a part
+   of the longer. How many they are (``Done.updates``) says which is the longer. (The highest numbers do not:
+   with ``toq`` an owner's commands may run in another order than that of their numbers.)
+2. *Each key as the one has it who is ahead on it: that is the state after all that either has executed.* A
+   command of several keys that was executed here, and not there, is in this one's part of each of its keys and not
+   in that one's. So this one is ahead on all of them, and its effects are taken whole or not at all.
+3. *What either has executed is enough to go on from*: whatever comes before a command of it, that one had
+   executed, too.
+4. *It ends what it was asked for.* The sender has forgotten the instance, so its prefix of that row reaches
+   beyond the receiver's, which now jumps there.
 """
 
 from __future__ import annotations
@@ -12,7 +28,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from protocols.epaxos.instances import AHEAD, COMMITTED, EXECUTED, Instance
+from protocols.epaxos.instances import COMMITTED, EXECUTED, Instance
 from protocols.epaxos.messages import (
     Ask,
     Commit,
@@ -44,10 +60,6 @@ RARELY = 10
 CHECKPOINT_EVERY = 512
 RETAIN = 4096
 """Executed instances: between two checkpoints, and kept of each row for those who lag behind."""
-RETAIN_REJOINING = 16 * AHEAD
-"""At least so many, where each loss of a disk leaves ``AHEAD`` no-ops in a row: they are executed at once, and of two
-replicas that are each ahead of the other in some row none can take over the other's state.
-"""
 
 
 class CatchUp:
@@ -58,8 +70,6 @@ class CatchUp:
         options = replica.cluster.options
         self.checkpoint_every = int(str(options.get("checkpoint_every", CHECKPOINT_EVERY)))
         self.retain = int(str(options.get("retain", RETAIN)))
-        if replica.rejoining == "passive":
-            self.retain = max(self.retain, RETAIN_REJOINING)
         self.frontiers: dict[NodeId, Frontier] = {}
         self.most: Deps = replica.instances.none
         """The highest of the others' committed frontiers, row by row."""
@@ -236,25 +246,20 @@ class CatchUp:
         r.send(dst, Install(self.state(), tuple(entries)))
 
     def on_install(self, msg: Install) -> None:
-        """Take over a state that has executed all that this replica has, and more."""
+        """Go on from what the sender and this replica have executed, if the sender is ahead in some row."""
         r = self.replica
         saved = cast("Mapping[str, Any]", msg.checkpoint)
         rows = r.instances.rows
-        beyond = {(e.row, e.number): e for e in msg.beyond}
-        if not all(n >= row.executed for n, row in zip(saved["executed"], rows, strict=True)):
-            return
         if not any(n > row.executed for n, row in zip(saved["executed"], rows, strict=True)):
-            return
-        mine = [iid for iid in self.beyond() if iid[1] > saved["executed"][iid[0]]]
-        if any(iid not in beyond for iid in mine):
             return
         r.note("sometimes", INSTALLED)
         r.executor = r.make_executor()  # nobody waits any more, until all is in its place
         self._forget_covered(saved["executed"])
-        r.store = KeyValue.restore(saved["store"])
-        r.instances.known.merge(saved["known"])
-        r.instances.done.merge(saved["done"])
-        for iid, entry in beyond.items():
+        self._join(saved)
+        for entry in msg.beyond:
+            iid = entry.row, entry.number
+            if r.instances.forgotten(iid):
+                continue
             instance = r.instances.touch(iid)
             if instance.phase < COMMITTED:
                 r.record_commit(iid, instance, entry.command, entry.deps)
@@ -264,6 +269,15 @@ class CatchUp:
             mark.jump(number)
         self.checkpoint()
         r.after_install()
+
+    def _join(self, saved: Mapping[str, Any]) -> None:
+        """Of each key, have the state of the one who has executed more of its updates."""
+        r = self.replica
+        mine, r.store = r.store, KeyValue.restore(saved["store"])
+        for key in r.instances.done.ahead_of(saved["done"]):
+            r.store.take(key, mine)
+        r.instances.known.merge(saved["known"])
+        r.instances.done.merge(saved["done"])
 
     def _forget_covered(self, executed: list[int]) -> None:
         r = self.replica

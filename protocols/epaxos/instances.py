@@ -163,6 +163,35 @@ class Conflicts:
                 mine[:] = map(max, mine, theirs)
 
 
+class Done(Conflicts):
+    """The same of what was executed; and how many ``updates`` of each key that was, with retries."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(rows)
+        self.updates: dict[str, int] = {}
+
+    def add(self, row: int, number: int, command: Command) -> None:
+        super().add(row, number, command)
+        if command.f not in READING:
+            for key in concerned(command):
+                self.updates[key] = self.updates.get(key, 0) + 1
+
+    def snapshot(self) -> Json:
+        return {"highest": super().snapshot(), "updates": dict(self.updates)}
+
+    def merge(self, snapshot: Json) -> None:
+        """Of each key the greater number: one of the two has executed all updates that the other has."""
+        saved = cast("dict[str, Any]", snapshot)
+        super().merge(saved["highest"])
+        for key, count in saved["updates"].items():
+            self.updates[key] = max(count, self.updates.get(key, 0))
+
+    def ahead_of(self, snapshot: Json) -> list[str]:
+        """The keys of which more updates were executed than the snapshot tells."""
+        theirs = cast("dict[str, Any]", snapshot)["updates"]
+        return [key for key, count in self.updates.items() if count > theirs.get(key, 0)]
+
+
 class Instances:
     """All rows. ``known`` counts every command heard of, ``done`` only those that were executed.
 
@@ -173,7 +202,7 @@ class Instances:
     def __init__(self, rows: int) -> None:
         self.rows = [Row() for _ in range(rows)]
         self.known = Conflicts(rows)
-        self.done = Conflicts(rows)
+        self.done = Done(rows)
         self.live: dict[str, list[list[int]]] = {}
         self.none: Deps = (0,) * rows
         self.floor: Deps = self.none

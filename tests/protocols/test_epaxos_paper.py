@@ -283,6 +283,45 @@ def test_a_replica_that_was_away_is_given_the_state():
     assert stage.replies[request].ok
 
 
+def each_ahead_of_the_other(protocol=EPaxos, **options) -> Stage:
+    """n0 has run commands on x, n1 others on y, each with n2 alone, which is dead by now; both have forgotten what they ran.
+
+    Then n0 and n1 are connected for some time.
+    """
+    stage = Stage(protocol, options={"checkpoint_every": 2, "retain": 0} | options)
+    stage.start()
+    for serial in range(1, 5):
+        for node, key in ((0, "x"), (1, "y")):
+            stage.request(node, Command("append", key, serial, f"c{node}", serial))
+            stage.drop(node, 1 - node)
+            while stage.wires[node, 2]:
+                stage.deliver(node, 2)
+            stage.deliver(2, node)
+            stage.wires.clear()
+    for node in (0, 1):
+        ticks(stage, node, 40)  # it hears nobody, and makes its checkpoint
+    stage.wires.clear()
+    stage.kill(2)
+    for _ in range(60):
+        for node in (0, 1):
+            ticks(stage, node, 1)
+            stage.settle(0, 1)
+    return stage
+
+
+def test_two_that_are_each_ahead_of_the_other_have_what_both_have_run():
+    """Neither can name the other what it has forgotten: their states are joined, key by key."""
+    stage = each_ahead_of_the_other()
+    replicas = [stage.replicas[node] for node in (0, 1)]
+    assert all(r.instances.rows[row].forgotten == 4 for row, r in enumerate(replicas))
+    assert [r.store.values for r in replicas] == [{"x": [1, 2, 3, 4], "y": [1, 2, 3, 4]}] * 2
+    assert replicas[0].catchup.frontier() == replicas[1].catchup.frontier()
+    request = stage.request(1, Command("append", "x", 4, "c0", 4))
+    stage.settle(0, 1)
+    assert stage.replies[request].value == 4
+    assert replicas[0].store.values["x"] == [1, 2, 3, 4], "the sessions were joined, too"
+
+
 @pytest.mark.parametrize("node", [0, 1, 2])
 def test_a_restarted_replica_has_what_it_had(node):
     """Restart restores instances, executes them again in the same order, and goes on."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from protocols.epaxos import EPaxos
+from protocols.epaxos.messages import Commit, Frontier, Install, Learned
 from protocols.kernel import Command
 from tests.schedules import KEY, Asked, Chance
 
@@ -71,3 +72,52 @@ def test_any_schedule_is_linearizable_and_ends_in_agreement(n, seed):
 @pytest.mark.parametrize("seed", range(10))
 def test_without_crashes_every_schedule_is_linearizable_too(seed):
     Leaderless(EPaxos, seed, 4, crashes=False).play(1000)
+
+
+@dataclass
+class Crossed(Leaderless):
+    """Other keys are written, too, and nobody keeps what it has executed: states are all that is left to give."""
+
+    options: dict[str, object] = field(default_factory=lambda: {"checkpoint_every": 1, "retain": 0})
+    others: list[int] = field(default_factory=list)
+
+    def ask(self, node: int) -> None:
+        key = self.random.choices([KEY, f"y{node}", "both"], (2, 20, 1))[0]
+        if key == KEY:
+            super().ask(node)
+            return
+        self.serial += 1
+        keys = sorted(f"y{n}" for n in range(self.n)) if key == "both" else [key]
+        appends = [["append", k, self.serial] for k in keys]
+        command = Command("txn", "", appends, f"c{self.serial}", 1)
+        self.others.append(self.stage.request(node, command))
+
+    def carry(self, src: int, dst: int) -> None:
+        """Whoever has committed something is mostly the only one who knows."""
+        wire = self.stage.wires[src, dst]
+        told = isinstance(self.stage.codec.decode(wire[0]), Commit | Learned | Frontier | Install)
+        if told and self.random.randrange(10):
+            del wire[0]
+        else:
+            super().carry(src, dst)
+
+    def recover(self) -> None:
+        self.stage.quiet()
+        super().recover()
+
+    def look(self) -> None:
+        """Of what is asked of other keys only the end is looked at."""
+        for request in self.others:
+            self.stage.replies.pop(request, None)
+        super().look()
+
+
+@pytest.mark.parametrize("seed", range(10, 20))
+@pytest.mark.parametrize("toq", ["false", "true"])
+def test_whoever_is_ahead_of_whom_all_end_in_one_state(seed, toq):
+    """Two that are each ahead of the other in some row join their states."""
+    chance = Crossed(EPaxos, seed, 3 + seed % 2 * 2)
+    chance.options["toq"] = toq
+    chance.play(1500)
+    for values in chance.stage.replicas[0].store.values.values():
+        assert len(set(values)) == len(values)
