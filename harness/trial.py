@@ -16,11 +16,11 @@ from harness.options_asked import unknown_options
 from harness.systems import PRODUCTS
 from harness.systems.product import Product
 from harness.tables import find, nearest
-from nemesis import FAULTS, OF_ZONES
+from nemesis import FAULTS, OF_ZONES, SCENARIOS
 from nemesis.actions import Corrupt, Fault, Plan, Restore, Window, Wipe
 from nemesis.membership import LEAST
 from nemesis.plan import lanes, make_plan, plan_from_json, plan_to_json, validate
-from nemesis.resolution import resolve
+from nemesis.resolution import played_out, resolve
 from protocols import PROTOCOLS
 from protocols.kernel import Cluster, Replica
 from protocols.membership import first_members
@@ -171,8 +171,9 @@ class Trial:
         """The names given to ``--nemesis``, checked. Raises UsageError for an unknown one."""
         names = tuple(n for n in self.nemesis.split(",") if n and n != NO_FAULTS)
         for name in names:
-            if name not in FAULTS and ":" not in name:
-                raise UsageError(f"no fault is called {name!r}{nearest(name, FAULTS)}")
+            if name not in FAULTS and name not in SCENARIOS and ":" not in name:
+                known = [*FAULTS, *SCENARIOS]
+                raise UsageError(f"no fault is called {name!r}{nearest(name, known)}")
         return names
 
     def windows(self) -> Plan:
@@ -182,7 +183,7 @@ class Trial:
         """
         if self.plan is not None:
             try:
-                plan = plan_from_json(json.loads(self.plan))
+                plan = self._played_out(plan_from_json(json.loads(self.plan)))
                 validate(plan, range(self.nodes), self.places())
             except ValueError as error:
                 raise UsageError(f"--plan: {error}") from error
@@ -204,8 +205,15 @@ class Trial:
             self.time_ms - self.calm_ms,
             interval_ms=self.interval_ms,
         )
+        try:
+            plan = self._played_out(plan)
+        except ValueError as error:
+            raise UsageError(f"--nemesis: {error}") from error
         self.refuse_unservable(plan)
         return plan
+
+    def _played_out(self, plan: Plan) -> Plan:
+        return played_out(plan, self.seed, range(self.nodes), self.rtt_ms)
 
     def refuse_unservable(self, plan: Plan) -> None:
         """Raises UsageError for faults that cannot be done to a product, and for changes of members

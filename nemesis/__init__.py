@@ -69,6 +69,20 @@ FAULTS: Mapping[str, str] = {
     "aimed-cut-healed": "nemesis.aimed:cut_healed",
 }
 
+SCENARIOS: Mapping[str, str] = {
+    "relay-kill": "nemesis.scenario:relay_kill",
+    "relay-wipe": "nemesis.scenario:relay_wipe",
+    "voice-kill": "nemesis.scenario:voice_kill",
+    "voice-wipe": "nemesis.scenario:voice_wipe",
+    "echo-kill": "nemesis.scenario:echo_kill",
+    "echo-wipe": "nemesis.scenario:echo_wipe",
+    "bridge-kill": "nemesis.scenario:bridge_kill",
+    "bridge-wipe": "nemesis.scenario:bridge_wipe",
+    "slow-then-cut": "nemesis.scenario:slow_then_cut",
+    "gap": "nemesis.scenario:gap",
+}
+"""Names that ``--nemesis`` knows as well, each of several windows: ``(random, nodes, stage) -> windows``."""
+
 OF_ZONES = ("partition-zone", "kill-zone")
 """Faults that need to know the nodes' zones."""
 

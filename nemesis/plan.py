@@ -51,7 +51,8 @@ from nemesis.encoding import (
     plan_from_json,
     plan_to_json,
 )
-from nemesis.resolution import factory, resolve
+from nemesis.resolution import factory, is_scenario, resolve, scenario
+from nemesis.scenario import Stage
 
 __all__ = [
     "action_to_json", "actions_to_json", "factory", "fault_to_json", "lane_of", "lanes", "make_plan",
@@ -105,7 +106,11 @@ def lanes(fault: Fault | str) -> tuple[str, ...]:
 
 @cache
 def _lanes_of_name(name: str) -> tuple[str, ...]:
-    return lanes(resolve(name, Random(0), range(5), zones=_ANY_ZONES))
+    if not is_scenario(name):
+        return lanes(resolve(name, Random(0), range(5), zones=_ANY_ZONES))
+    windows = scenario(name, Random(0), range(5), Stage(0, 1_000, 10))
+    found = {lane for window in windows for lane in lanes(window.fault)}
+    return tuple(lane for lane in LANES if lane in found)
 
 
 def make_plan(

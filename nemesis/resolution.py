@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 import inspect
 import pkgutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from random import Random
 from typing import TypeAlias, cast
 
-from nemesis import FAULTS
-from nemesis.actions import Fault
+from nemesis import FAULTS, SCENARIOS
+from nemesis.actions import Fault, Plan, Window
+from nemesis.scenario import Stage
 
-Factory: TypeAlias = Callable[..., Fault]
+Factory: TypeAlias = Callable[..., object]
 """``(random, nodes, leaders) -> Fault``: ``leaders`` are the nodes that believe to lead, if any.
 
 One that has more parameters, by these names, is given the ``zones`` of the nodes, by their numbers, the
@@ -35,9 +36,9 @@ def factory(name: str) -> Factory:
     Traceback (most recent call last):
     ValueError: no fault is called 'partiton-halves': did you mean partition-halves?
     """
-    place = FAULTS.get(name, name)
+    place = FAULTS.get(name) or SCENARIOS.get(name, name)
     if ":" not in place:
-        near = difflib.get_close_matches(name, FAULTS, n=3, cutoff=0.8)
+        near = difflib.get_close_matches(name, [*FAULTS, *SCENARIOS], n=3, cutoff=0.8)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(FAULTS)}"
         raise ValueError(f"no fault is called {name!r}: {hint}")
     try:
@@ -66,6 +67,8 @@ def resolve(
     ``nodes`` or their zones are too few for the fault.
     """
     make = factory(name)
+    if is_scenario(name):
+        raise NotAFault(f"{name} is a scenario, of several windows: it is for a plan (--nemesis)")
     told = (random, tuple(sorted(nodes)), tuple(sorted(leaders)))
     more: dict[str, tuple[object, ...]] = {
         "zones": tuple(zones),
@@ -92,3 +95,38 @@ def by_members(name: str) -> bool:
     (True, False)
     """
     return "members" in parameters(name)
+
+
+def is_scenario(name: str) -> bool:
+    """Whether it stands for several windows, which are played in a ``stage``.
+
+    >>> is_scenario("relay-kill"), is_scenario("kill-one")
+    (True, False)
+    """
+    return "stage" in parameters(name)
+
+
+def played_out(plan: Plan, seed: str, nodes: Sequence[int], rtt_ms: int) -> Plan:
+    """The plan with each window of a scenario in the place of that name, sorted by time.
+
+    What a scenario draws depends on the ``seed`` and on when it begins, and on nothing else in the plan. Raises
+    ValueError for an unknown name, and for too few nodes.
+    """
+    if not any(isinstance(w.fault, str) and is_scenario(w.fault) for w in plan):
+        return plan
+    windows: list[Window] = []
+    for window in plan:
+        if isinstance(window.fault, str) and is_scenario(window.fault):
+            stage = Stage(window.at_ms, window.for_ms, rtt_ms)
+            windows += scenario(
+                window.fault, Random(f"{seed}/scenario/{window.at_ms}"), nodes, stage
+            )
+        else:
+            windows.append(window)
+    return tuple(sorted(windows, key=lambda window: window.at_ms))
+
+
+def scenario(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Sequence[Window]:
+    """The windows of a scenario, by time. Raises ValueError for too few nodes."""
+    windows = factory(name)(random, tuple(sorted(nodes)), stage)
+    return sorted(cast("Iterable[Window]", windows), key=lambda window: window.at_ms)

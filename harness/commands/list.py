@@ -9,17 +9,23 @@ import click
 
 from harness.report.progress import to_stdout
 from harness.systems import PRODUCTS
-from nemesis import FAULTS
+from nemesis import FAULTS, SCENARIOS
 from protocols import PROTOCOLS
 from workloads import WORKLOADS
 
-TABLES = {"protocols": PROTOCOLS, "systems": PRODUCTS, "workloads": WORKLOADS, "faults": FAULTS}
+TABLES = {
+    "protocols": PROTOCOLS,
+    "systems": PRODUCTS,
+    "workloads": WORKLOADS,
+    "faults": FAULTS,
+    "scenarios": SCENARIOS,
+}
 
 
 @click.command("list")
 @click.argument("what", required=False, type=click.Choice(sorted(TABLES)))
 def command(what: str | None) -> None:
-    """List protocols, workloads and faults, each with what it is.
+    """List protocols, workloads, faults and scenarios of several faults, each with what it is.
 
     \b
     Examples:

@@ -79,7 +79,8 @@ _PROTOCOL = click.option(
 _OPTIONS = [
     click.option("--workload", "-w", default="register", show_default=True, help="What clients do."),
     click.option(
-        "--nemesis", default="none", show_default=True, help="Faults, by comma: partition,kill,..."
+        "--nemesis", default="none", show_default=True,
+        help="Faults and scenarios, by comma: partition,kill,relay-kill,... (see `harness list`)",
     ),
     click.option(
         "--time", "--time-limit", "time_ms", type=Duration(), default="60", show_default=True,
