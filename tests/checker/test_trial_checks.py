@@ -68,6 +68,42 @@ def test_statistics_count_and_time_from_when_ops_should_have_begun() -> None:
     assert verdict.details["throughput"] == pytest.approx(99 / 1.01, abs=0.001)
 
 
+@pytest.mark.parametrize(
+    ("others", "failed", "ops", "outcome"),
+    [
+        (100, 9, 1, Outcome.VALID),  # trial 9661 of Dynamo's ten thousand (docs/search.md)
+        (100, 9, 2, Outcome.VACUOUS),
+        (100, 0, 1, Outcome.VACUOUS),
+        (1000, 1, 1, Outcome.VACUOUS),
+        (100, 50, 4, Outcome.VALID),
+        (100, 50, 5, Outcome.VACUOUS),
+        (100, 99, 4, Outcome.VALID),
+        (100, 99, 5, Outcome.VACUOUS),
+        (0, 0, 1, Outcome.VACUOUS),
+    ],
+)
+def test_what_failed_always_is_vacuous_unless_it_was_asked_so_seldom_that_it_may_be_chance(
+    others: int, failed: int, ops: int, outcome: Outcome
+) -> None:
+    rows = history(
+        *(op(10 * i, 2, FAIL if i < failed else OK) for i in range(others)),
+        *(op(10 * (others + i), 2, FAIL, f="delete") for i in range(ops)),
+    )
+    verdict = stats.check(rows)
+    assert verdict.outcome is outcome
+    assert "no delete succeeded" in verdict.summary, "it is said in either case"
+    assert verdict.explanation == (f"of {ops} delete ops, {ops} failed and 0 are unknown",)
+
+
+def test_chance_excuses_nobody_where_nothing_succeeded() -> None:
+    rows = history(op(10, 2, FAIL), op(20, 2, FAIL, f="delete"))
+    verdict = stats.check(rows)
+    assert (verdict.outcome, verdict.summary) == (
+        Outcome.VACUOUS,
+        "no read and no delete succeeded",
+    )
+
+
 def test_no_ops_are_vacuous() -> None:
     assert stats.check(History.of([])).outcome is Outcome.VACUOUS
 
