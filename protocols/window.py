@@ -72,7 +72,7 @@ class Line:
 
     At most a ``window`` of batches of at most ``batch`` commands is under way; what comes meanwhile waits and
     makes up the next batch, so that batches grow with the load and only then. At most ``capacity`` commands
-    wait. ``first`` are first in line.
+    wait, and the leader's own besides: what fills the line may be waiting for just these. ``first`` are first in line.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Line:
         if name(command) in self._names:
             return True
         queue = self.own if own and self.window.reserve else self.queue
-        if len(queue) >= self._capacity:
+        if len(queue) >= self._capacity and not own:
             return False
         queue.append(command)
         self._names[name(command)] = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import ClassVar, assert_never
 
 from protocols.appending import Appending, Forward, Nay, retry_of
@@ -49,9 +49,6 @@ from protocols.window import window_of
 HEARD_IN_PASSING = (Accept, Commit, Missing, Chosen, Snapshot, Answered, Known, Nay)
 """What a passive replica listens to (``protocols.rejoining``)."""
 
-OWN = frozenset({*CHANGES, RENEW, EXPIRE})
-"""Commands that places may be reserved for (``protocols.window``)."""
-
 READ_MODES = ("log", "leader", "quorum", "any")
 """Reads take a slot; or are answered by the leader, which has a lease (``multipaxos.leases``); or by who
 is asked, with a quorum's help (``multipaxos.reads``), or as it is, which is *not linearizable*."""
@@ -70,13 +67,15 @@ class MultiPaxos(Appending, Verifier):
 
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
-    nothing; ``executed`` and ``restored`` tell what has become of it.
+    nothing; ``executed`` and ``restored`` tell what has become of it. ``urgent`` are those that others wait
+    for: as many as there are may wait in the leader's line, and places may be reserved for them (``protocols.window``).
     """
 
     messages = MESSAGES
     commands = tuple(sorted(TIMED_COMMANDS))
     multi_key = True
     changes_members = True
+    urgent: Container[str] = frozenset({*CHANGES, RENEW, EXPIRE})
     sometimes = (CONTESTED, CAUGHT_UP, FILLED, INSTALLED)
     choices: ClassVar[Mapping[str, tuple[int, ...]]] = {
         "batch": (1, 2, 8, 32),
@@ -311,7 +310,7 @@ class MultiPaxos(Appending, Verifier):
                 refused.append(command)
             elif command.f in self.reads or not self.store.ran(command):
                 asked = self.timekeeper.stamp(command) if command.f in self.timed else command
-                if not lead.enqueue(asked, own=command.f in OWN):
+                if not lead.enqueue(asked, own=command.f in self.urgent):
                     refused.append(command)
         return refused
 

@@ -114,7 +114,7 @@ class Group(MultiPaxos):
     """
 
     changes_members = False
-    own: Container[str] = (GRANT, RELEASE, DELIVERED)
+    urgent: Container[str] = (GRANT, RELEASE, DELIVERED)
     """What tokens, and not clients, ask for."""
     brings: str = GRANT
     """The one of these that brings a token here."""
@@ -129,7 +129,7 @@ class Group(MultiPaxos):
             super().note(kind, value)
 
     def executed(self, command: Command, answer: Answer) -> None:
-        if command.f in self.own:
+        if command.f in self.urgent:
             self.moved[command.key] = self.moved.get(command.key, False) or (
                 command.f == self.brings
             )

@@ -174,7 +174,7 @@ class Table:
 class Master(Group):
     """Multi-Paxos on the token table. Options: ``policy``, ``threshold``."""
 
-    own: Container[str] = (TAKEN, RETURN)
+    urgent: Container[str] = (TAKEN, RETURN)
     brings: str = RETURN
     served: Container[str] = (SERVE, TAKEN, RETURN)
     reads: Container[str] = ()

@@ -278,6 +278,19 @@ def test_places_are_reserved_for_the_leaders_own_entries():
     assert propose(leadership, 2) == ["b"]
 
 
+@pytest.mark.parametrize("reserve", [0, 1])
+def test_a_full_line_takes_in_the_leaders_own_entries(reserve):
+    """They may be what the others wait for."""
+    leadership = lead(Window(2, reserve, adaptive=False, size=2))
+    while leadership.enqueue(command(f"c{len(leadership.queue)}")):
+        pass
+    full = len(leadership.queue)
+    assert [leadership.enqueue(command(f"own{i}"), own=True) for i in range(2 * full)] == [
+        True
+    ] * 2 * full
+    assert not leadership.enqueue(command("one more"))
+
+
 def test_nothing_goes_before_what_was_adopted():
     leadership = lead(Window(2, 1, adaptive=False, size=2), [command("a"), command("b")])
     leadership.enqueue(command("own"), own=True)

@@ -128,6 +128,15 @@ def test_a_read_needs_the_token(moved):
     assert moved.holders() == [0], "and is here: to wait for it is half of asking twice"
 
 
+def test_a_token_comes_back_though_the_master_has_no_room_for_those_who_wait_for_it():
+    """Found by a swarm: with a line of four, that were always full when the token's zone asked, nothing was answered
+    for 20 s. Method: node 0's clients fill the line, and are refused; then the zones' commands come."""
+    master = Zones(batch=1, pipeline=1).replicas[0].master
+    taken_in = [not master.take_in([serve(read(session=f"r{i}"), 0)]) for i in range(9)]
+    assert taken_in == [True] * 5 + [False] * 4, "one is under way, four wait"
+    assert master.take_in([give_back("x", 1, Cell().snapshot()), taken("y", 1)]) == []
+
+
 def test_the_mutant_that_reads_locally_is_seen():
     stage = Zones(ReadsLocally)
     for serial in (1, 2, 3):
