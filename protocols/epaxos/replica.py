@@ -425,11 +425,14 @@ class EPaxos(Returning):
 
     def after_install(self) -> None:
         """A state was taken over: answer what it has run of ours, go on with what it has not."""
+        reads: list[Asked] = []
         for iid in [i for i in self.requests if self._covered(i)]:
             for request, command in self.requests.pop(iid):
-                # A read runs on a state that has executed it, so on one later than its request. An
-                # update's answer is in the sessions, or lost; then the client never hears.
-                if command.f in READS or self.store.ran(command):
+                # An update's answer is in the sessions, or lost; then the client never hears. A read leaves
+                # nothing: it may have become a no-op, and this be a state older than what it must see.
+                if command.f in READS:
+                    reads.append((request, command))
+                elif self.store.ran(command):
                     answer = self.store.run(command)
                     if answer is not OUTDATED:
                         self.reply(request, answer.value, ok=answer.ok)
@@ -438,6 +441,8 @@ class EPaxos(Returning):
         for row, mark in enumerate(self.instances.rows):
             for number in [n for n, i in mark.instances.items() if i.phase == COMMITTED]:
                 self.executor.visit((row, number))
+        if reads:
+            self.propose_again(tuple(reads))
 
     def _covered(self, iid: InstanceId) -> bool:
         instance = self.instances.get(iid)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from protocols.epaxos import EPaxos
-from protocols.epaxos.messages import Accept, Commit, PreAccept, Recover
+from protocols.epaxos.messages import Accept, Commit, Install, PreAccept, Recover
 from protocols.kernel import Command, Persist, Requested, Send, effects_of
 from tests.mutants.epaxos import OneBallot
 from tests.transcript import Stage, assert_golden
@@ -320,6 +320,27 @@ def test_two_that_are_each_ahead_of_the_other_have_what_both_have_run():
     stage.settle(0, 1)
     assert stage.replies[request].value == 4
     assert replicas[0].store.values["x"] == [1, 2, 3, 4], "the sessions were joined, too"
+
+
+def test_a_read_that_became_a_no_op_elsewhere_is_not_answered_from_a_state_that_covers_it():
+    """The state has executed its instance, as nothing: what it depends on may not be there."""
+    stage = Stage(EPaxos)
+    stage.start()
+    done = stage.request(0, A)
+    stage.deliver(0, 2)
+    stage.deliver(2, 0)
+    assert stage.replies[done].ok
+    stage.quiet()
+    read = stage.request(1, Command("read", "x"))
+    covers = stage.replicas[2].catchup.state() | {"executed": [0, 1, 0]}
+    stage.tell(2, 1, Install(covers, ()))
+    assert stage.replicas[1].instances.rows[1].forgotten == 1
+    assert read not in stage.replies
+    for _ in range(20):
+        for node in range(3):
+            ticks(stage, node, 1)
+        stage.settle()
+    assert stage.replies[read].value == ["a"]
 
 
 @pytest.mark.parametrize("node", [0, 1, 2])
