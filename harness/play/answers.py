@@ -40,6 +40,7 @@ def about(session: Session, step: int) -> Record:
         "keys": [f"r{i}" for i in range(trial.keys)],
         "commands": commands,
         "messages": [cls.__name__ for cls in replica.messages],
+        "hands_over": replica.hands_over(trial.cluster()),
         "initial": [one["fields"] for one in _nodes(session.timeline.moment(0))],
         "about": described(trial.protocol, replica),
         **changed(session, step),

@@ -7,6 +7,7 @@ runs the tests. ``apt-get install --no-install-recommends chromium`` brings one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,37 @@ def test_a_node_is_killed_paused_and_comes_back(browse: Callable[[Trial], Browse
     browser.wait("document.querySelectorAll('#stage .node.down').length === 0")
     browser.press(" ", "Space")
     assert browser.run("document.querySelectorAll('.card.down').length") == 0
+
+
+LEADER = "document.querySelector('#stage .node.leader')?.dataset.node"
+
+
+def test_leadership_is_handed_over(browse: Callable[[Trial], Browser]) -> None:
+    """By the button and by the key; where nobody hands over there is neither."""
+    browser = browse(BY_HAND)
+    go(browser, 60)
+    leader = int(browser.run(LEADER))
+    heir = (leader + 1) % 3
+    browser.press(str(heir + 1), f"Digit{heir + 1}")
+    browser.click("#tools .keys button[title$='(l)']")
+    browser.wait(f"document.querySelector('#faults').textContent.includes('n{heir + 1}')")
+    browser.click("#run")
+    browser.wait(LEADER, lambda node: node == str(heir))
+    browser.click("#run")
+    browser.press(str(leader + 1), f"Digit{leader + 1}")
+    browser.press("l", "KeyL")
+    browser.wait(MARKS, lambda marks: marks >= 2)
+    browser.click("#run")
+    browser.wait(LEADER, lambda node: node == str(leader))
+    browser.click("#run")
+
+    leaderless = browse(replace(BY_HAND, protocol="abd", workload="register"))
+    leaderless.press("1", "Digit1")
+    leaderless.wait("document.querySelectorAll('#tools .keys button').length")
+    assert leaderless.run("document.querySelectorAll(\"#tools button[title$='(l)']\").length") == 0
+    leaderless.press("l", "KeyL")
+    leaderless.press("k", "KeyK")
+    leaderless.wait(MARKS, lambda marks: marks == 1)
 
 
 def test_what_is_wrong_is_red(browse: Callable[[Trial], Browser]) -> None:

@@ -78,6 +78,7 @@ def test_a_session_over_http(serve: Serve, tmp_path: Path) -> None:
     about = get(server, "/api/about")
     assert (about["version"], about["moments"][0]["step"]) == (0, 0)
     assert about["commands"] == ["read", "write"]
+    assert not about["hands_over"], "it has no leader"
     told = act(server, 0, 0, do="ask", f="write", key="r0", value=5, node=1)
     assert told["version"] == 1
     moments = get(server, "/api/moments?version=1&from=1&count=20&have=0")

@@ -179,7 +179,7 @@ function tab(chosen) {
 
 const DOES = {
   " ": toggle, n: skip, s: save, t: theme, "?": () => help(player), e: () => player.act({ do: "finish" }),
-  k: () => tools.kill(), p: () => tools.pause(), c: () => tools.cut(), o: () => tools.focusForm(),
+  k: () => tools.kill(), p: () => tools.pause(), c: () => tools.cut(), l: () => tools.lead(), o: () => tools.focusForm(),
   Home: () => player.goTo(0), Escape: () => tools.choose({}),
 };
 

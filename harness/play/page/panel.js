@@ -82,7 +82,7 @@ export const KEYS = [
   ["space", "run, or pause"], ["→  ←", "one event on, one back"], ["shift → ←", "ten of them"], ["n", "on to what next happens to a client"],
   ["Home", "to the beginning"], ["1 … 9", "choose a node; with shift also another"], ["Esc", "choose nothing"],
   ["k", "kill or restart the chosen nodes"], ["p", "pause or resume them"], ["c", "cut them off, or the chosen link; mend it"],
-  ["o", "ask the chosen node something"], ["e", "the clients stop, all is healed, final reads"], ["s", "save it as a run"], ["t", "dark or light"], ["?", "this"],
+  ["l", "have the chosen node lead, where leaders hand over"], ["o", "ask the chosen node something"], ["e", "the clients stop, all is healed, final reads"], ["s", "save it as a run"], ["t", "dark or light"], ["?", "this"],
 ];
 
 export function help(player) {

@@ -68,6 +68,12 @@ export class Tools {
     }));
   }
 
+  /** Whoever leads is asked to let the chosen node lead. */
+  lead() {
+    const [node] = this.chosen.nodes;
+    return this.chosen.nodes.length === 1 && this.player.about.hands_over ? this.act({ do: "lead", node }) : undefined;
+  }
+
   links() {
     const { nodes, link } = this.chosen;
     return link ? between([link[0]], [link[1]]) : between(nodes, allOthers(this.player.about.nodes, nodes));
@@ -116,6 +122,7 @@ export class Tools {
       el("div", { class: "keys" },
         this.key(isDown ? "Restart" : "Kill", () => this.kill(), isDown, "kill -9: what was not persisted is gone (k)"),
         this.key(isPaused ? "Resume" : "Pause", () => this.pause(), isPaused, "SIGSTOP: it stands still (p)"),
+        this.player.about.hands_over && !isDown ? this.key("Have it lead", () => this.lead(), undefined, "Whoever leads is asked to hand over to it (l)") : null,
         this.key(isCut ? "Mend its links" : "Cut off", () => this.cut(), isCut, "Nothing reaches it, and it reaches nobody (c)"),
         isDown ? null : this.key("Power cut", () => this.act({ do: "lose-unsynced", node }), undefined, "As a kill, and what was not synced is lost"),
         this.key(isSlow ? "Disk as ever" : "Slow disk", toggle(isSlow, { do: "slow-disk", node, ms: 100 }), isSlow, "Each sync takes 100 ms longer"),
