@@ -8,7 +8,7 @@ from typing import Protocol
 from checker.garbage import no_garbage_yet
 from checker.history import History
 from checker.transactional.graph import Edges, cycles, process_edges, realtime_edges
-from checker.transactional.report import Anomalies, judge
+from checker.transactional.report import MISANSWERED, Anomalies, judge, told_another
 from checker.transactional.transactions import Transactions, transactions
 from checker.verdict import Verdict
 
@@ -35,6 +35,8 @@ def decide(
     """Whether a history keeps to ``model``. Raises Malformed for what are no such transactions."""
     found = transactions(history)
     work = inference(found)
+    for txn in found.misanswered:
+        work.anomalies.add(MISANSWERED, [txn], told_another(history, txn))
     work.run()
     process_edges(found.txns, work.edges)
     realtime_edges(found.txns, work.edges)

@@ -3,7 +3,8 @@
 The names and the relations are Elle's (its ``consistency_model`` and ``txn`` sources), which are
 those of Adya, Liskov, O'Neil, "Generalized Isolation Level Definitions", ICDE 2000; Cerone,
 Bernardi, Gotsman, "A Framework for Transactional Consistency Models", CONCUR 2015; Bailis et al.,
-"Highly Available Transactions", VLDB 2014.
+"Highly Available Transactions", VLDB 2014. Only ``misanswered`` is ours: no model lets a client be told of another
+transaction than its own.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def _implied() -> dict[str, tuple[str, ...]]:
 IMPLIED_ANOMALIES: Mapping[str, tuple[str, ...]] = _implied()
 
 PROSCRIBED: Mapping[str, tuple[str, ...]] = {
-    "read-uncommitted": ("G0", "duplicate-elements", "cyclic-versions"),
+    "read-uncommitted": ("G0", "duplicate-elements", "cyclic-versions", "misanswered"),
     "read-committed": ("G1",),
     "cursor-stability": ("G1", "lost-update"),
     "consistent-view": ("G1", "G-single"),

@@ -15,7 +15,7 @@ from itertools import pairwise
 from checker.history import History
 from checker.phrases import plural, show
 from checker.shapes import Malformed, answer_row, answers
-from checker.transactional.report import name_txn
+from checker.transactional.report import name_txn, told_another
 from checker.transactional.transactions import READ, Transactions, Txn, transactions
 from checker.values import Json, identity
 from checker.verdict import Outcome, Verdict
@@ -27,12 +27,19 @@ _Read = tuple[frozenset[Hashable], Txn]
 @answers
 def check(history: History) -> Verdict:
     """*Invalid* where two reads of the same keys each saw a write that the other did not, or where
-    a read saw a value that nobody wrote.
+    a read saw a value that nobody wrote; or where an answer is none to what was asked.
 
     *Vacuous* where no two transactions read the same two keys or more, *unknown* where a key is
     written twice. ``details``: ``groups`` of keys, ``reads``, ``forks``.
     """
     found = transactions(history)
+    for txn in found.misanswered:
+        return Verdict(
+            outcome=Outcome.INVALID,
+            summary="an answer is none to what was asked",
+            evidence=(txn.op.invoked, answer_row(txn.op)),
+            explanation=(told_another(history, txn),),
+        )
     written = _written(found)
     groups: defaultdict[frozenset[Hashable], list[_Read]] = defaultdict(list)
     for txn in found.txns:

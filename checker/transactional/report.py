@@ -13,6 +13,8 @@ from checker.transactional.transactions import Transactions, Txn
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
 
+MISANSWERED = "misanswered"
+"""Not Elle's, which looks at answers alone: an answer that is none to what was asked."""
 _MOST_EXAMPLES = 8
 _LONGEST = 12
 
@@ -34,6 +36,13 @@ class Anomalies:
 def name_txn(txn: Txn) -> str:
     row = txn.op.invoked if txn.op.completed is None else txn.op.completed
     return f"T{txn.op.invoked} (process {txn.op.process}, row {row})"
+
+
+def told_another(history: History, txn: Txn) -> str:
+    """In words, that the answer is none to what was asked."""
+    assert txn.op.completed is not None
+    answer = show(history.value[txn.op.completed])
+    return f"{name_txn(txn)} asked for {show(txn.op.argument)}, and was answered with {answer}"
 
 
 def judge(

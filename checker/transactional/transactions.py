@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from checker.history import FAIL, OK, History, Op
+from checker.history import FAIL, INFO, OK, History, Op
 from checker.shapes import Malformed
 from checker.values import Json, identity
 
@@ -41,14 +41,19 @@ class Transactions:
     txns: list[Txn]
     failed: list[Txn]
     keys: dict[Hashable, Json]
+    misanswered: list[Txn]
+    """Those of ``txns`` whose client was answered with another transaction than it had asked for. What
+    became of its own nobody knows: it is INFO there."""
 
 
 def transactions(history: History) -> Transactions:
     """Raises Malformed, naming the row, for what is no transaction. Reads of unanswered ones are
-    left out, since nobody knows what they saw.
+    left out, since nobody knows what they saw. An answer is of the question if it has the same
+    micro-operations, but for what was read; where the question is not told, any is.
     """
     txns: list[Txn] = []
     failed: list[Txn] = []
+    misanswered: list[Txn] = []
     keys: dict[Hashable, Json] = {}
     for op in history.ops():
         if op.f not in _NAMES:
@@ -57,9 +62,30 @@ def transactions(history: History) -> Transactions:
         mops = _mops(op, value, keys)
         if op.type == FAIL:
             failed.append(Txn(-1, op, mops))
+            continue
+        if op.type == OK and not _is_of(value, op.argument):
+            op = op._replace(type=INFO, result=None)  # noqa: PLW2901
+            misanswered.append(Txn(len(txns), op, _mops(op, op.argument, keys)))
+            txns.append(misanswered[-1])
         else:
             txns.append(Txn(len(txns), op, mops))
-    return Transactions(txns, failed, keys)
+    return Transactions(txns, failed, keys, misanswered)
+
+
+def _is_of(answer: Json, question: Json) -> bool:
+    """Whether what was answered, which is a transaction, is the one that was asked for, done."""
+    if not isinstance(question, (list, tuple)):
+        return True
+    told, asked = cast("Sequence[Mop]", answer), cast("Sequence[Mop]", question)
+    try:
+        for (f, key, value), (g, other, wanted) in zip(told, asked, strict=True):
+            if f != g or (key != other and identity(key) != identity(other)):
+                return False
+            if f != READ and value != wanted and identity(value) != identity(wanted):
+                return False
+    except (TypeError, ValueError):  # more, or fewer; or the question is none
+        return False
+    return True
 
 
 def _mops(op: Op, value: Json, keys: dict[Hashable, Json]) -> Sequence[Mop]:

@@ -108,13 +108,10 @@ HEADINGS: Mapping[tuple[str, ...], str] = {
 }
 """Of the lines that are there for some faults."""
 
-FORCED: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("multipaxos", "raft", "sdpaxos", "paxos", "mencius", "wpaxos", "m2paxos"),
-        ("register", "append"),
-    ),
-    "epaxos": ("register",),  # a client may be told of another's append, in its own's place
-}
+FORCED: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+    ("multipaxos", "raft", "sdpaxos", "paxos", "mencius", "wpaxos", "m2paxos", "epaxos"),
+    ("register", "append"),
+)
 """The workloads that show what a node does that votes at once without its disk."""
 
 REJOINING: tuple[Line, ...] = (

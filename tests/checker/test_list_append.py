@@ -108,10 +108,70 @@ def test_bad_transactions_are_unknown_and_the_row_is_named() -> None:
     assert odd.summary.startswith("row 1: a micro-operation is")
 
 
+def answered(asked: list[object], said: list[object]) -> History:
+    """Two clients each ask for a transaction at once; the first, for this, is told that. A third reads."""
+    other = [["append", "x", 2]]
+    last = [["r", "x", [2]], ["r", "y", []]]
+    rows = [
+        Row(0, 0, INVOKE, "txn", None, asked),
+        Row(1, 1, INVOKE, "txn", None, other),
+        Row(2, 1, OK, "txn", None, other),
+        Row(3, 0, OK, "txn", None, said),
+        Row(4, 2, INVOKE, "txn", None, [["r", "x", None], ["r", "y", None]]),
+        Row(5, 2, OK, "txn", None, last),
+    ]
+    return History.of(rows)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ([["append", "y", 1]], [["append", "x", 2]]),  # the other's, to the letter
+        ([["append", "y", 1]], [["append", "y", 3]]),
+        ([["append", "y", 1]], [["append", "x", 1]]),
+        ([["append", "y", 1]], [["r", "y", []]]),
+        ([["append", "y", 1]], []),
+        ([["r", "y", None]], [["r", "x", [2]]]),
+        ([["r", "y", None]], [["r", "y", []], ["r", "x", []]]),
+    ],
+)
+def test_an_answer_to_another_question_is_invalid_whatever_the_model(asked, said) -> None:
+    for model in WEAKER:
+        verdict = check(answered(asked, said), model=model)
+        assert verdict.outcome is Outcome.INVALID
+        assert verdict.details["anomalies"] == {"misanswered": 1}
+        assert verdict.evidence == (0, 3)
+        assert "asked for" in verdict.explanation[0]
+    told = 'T0 (process 0, row 3) asked for [["append","y",1]], and was answered with [["append","x",2]]'
+    if said == [["append", "x", 2]]:
+        assert verdict.explanation == (told,)
+
+
+def test_what_was_asked_may_have_been_done_whatever_was_answered() -> None:
+    """The one that was misanswered is as one without an answer: its append may be read, or not."""
+    rows = list(answered([["append", "y", 1]], [["append", "x", 2]]).rows)
+    rows[-1] = rows[-1]._replace(value=[["r", "x", [2]], ["r", "y", [1]]])
+    assert check(History.of(rows)).details["anomalies"] == {"misanswered": 1}
+
+
+@pytest.mark.parametrize("asked", [None, "add 1 to y", 3])
+def test_where_the_question_is_not_told_any_answer_is_one(asked: object) -> None:
+    assert check(answered(asked, [["r", "x", [2]]])).outcome is Outcome.VALID  # type: ignore[arg-type]
+
+
+def test_a_question_that_is_no_transaction_is_no_violation() -> None:
+    assert check(answered([3], [["r", "x", [2]]])).outcome is Outcome.UNKNOWN
+
+
 def test_the_lattice_is_closed() -> None:
     assert all(weak in WEAKER for some in WEAKER.values() for weak in some)
     assert all(model in WEAKER for model in PROSCRIBED)
-    known = set(IMPLIED_ANOMALIES) | {"internal", "duplicate-elements", "cyclic-versions"}
+    known = set(IMPLIED_ANOMALIES) | {
+        "internal",
+        "duplicate-elements",
+        "cyclic-versions",
+        "misanswered",
+    }
     assert all(a in known for some in PROSCRIBED.values() for a in some)
     assert all(a in IMPLIED_ANOMALIES for some in IMPLIED_ANOMALIES.values() for a in some)
     assert set(refuted(["G0"])) == set(WEAKER)

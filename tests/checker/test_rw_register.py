@@ -66,6 +66,20 @@ def test_claims_about_keys_order_more_versions() -> None:
     assert "G-single-item-realtime" in verdict.details["anomalies"]
 
 
+def test_an_answer_to_another_question_is_invalid() -> None:
+    """By registers, and as a long fork."""
+    rows = [
+        Row(0, 0, INVOKE, "txn", None, [["w", "x", 1]]),
+        Row(1, 0, OK, "txn", None, [["w", "y", 1]]),
+    ]
+    verdict = check(History.of(rows))
+    assert (verdict.outcome, verdict.evidence) == (Outcome.INVALID, (0, 1))
+    assert verdict.summary == "not strict-serializable: misanswered"
+    forked = long_fork.check(History.of(rows))
+    assert (forked.outcome, forked.evidence) == (Outcome.INVALID, (0, 1))
+    assert forked.explanation == verdict.explanation
+
+
 def test_values_must_be_unique() -> None:
     verdict = check(txns((0, 0, 1, "w x 1"), (0, 2, 3, "w x 1")))
     assert verdict.outcome is Outcome.UNKNOWN
