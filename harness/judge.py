@@ -54,13 +54,19 @@ class Results:
 
 
 def judge(
-    history: History, checks: Mapping[str, Check], *, faults: bool, rtt_ms: int = liveness.RTT_MS
+    history: History,
+    checks: Mapping[str, Check],
+    *,
+    faults: bool,
+    rtt_ms: int = liveness.RTT_MS,
+    only: str | None = None,
 ) -> Results:
     """Hold a history to its workload's ``checks``, and to what every trial is held to.
 
     ``faults``: whether any were asked for; then a trial in which none met an op is vacuous, one in
     which a fault did not bite or heal is the harness' own failure, and the system must have come
     back after each, in a time that is a multiple of ``rtt_ms``. What was to stand is to be proved, too.
+    ``only``: nothing is asked but the check of that name, if the trial is held to it.
     """
     general: dict[str, Check] = {
         "agreement": agreement.check,
@@ -82,7 +88,8 @@ def judge(
     verdicts: dict[str, Verdict] = {}
     interrupted = False
     seconds: dict[str, float] = {}
-    for name, check in (*checks.items(), *general.items()):
+    asked = [(n, c) for n, c in (*checks.items(), *general.items()) if only in (None, n)]
+    for name, check in asked:
         began = time.process_time()
         verdicts[name] = _NOT_BEGUN if interrupted else guarded(name, check, history)
         interrupted = interrupted or verdicts[name].details.get(STOPPED) == INTERRUPTED

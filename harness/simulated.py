@@ -67,15 +67,23 @@ class Played:
     judging_s: float
 
 
-def play(trial: Trial, observer: Observer | None = None, watch: Watch | None = None) -> Played:
-    """Simulate a trial and judge its history."""
+def play(
+    trial: Trial,
+    observer: Observer | None = None,
+    watch: Watch | None = None,
+    *,
+    only: str | None = None,
+) -> Played:
+    """Simulate a trial and judge its history, by all checks or by the one of this name."""
     began = time.process_time()
     online = Online() if trial.stop_on_anomaly else None
     setup = setup_of(trial, online)
     run = simulate(setup, observer=observer, watch=watch)
     simulated = time.process_time()
     history = History.of(run.rows)
-    results = judge(history, setup.workload.checks, faults=bool(run.plan), rtt_ms=trial.rtt_ms)
+    results = judge(
+        history, setup.workload.checks, faults=bool(run.plan), rtt_ms=trial.rtt_ms, only=only
+    )
     return Played(
         run=run,
         history=history,

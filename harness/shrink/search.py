@@ -56,7 +56,7 @@ def fails_in(trial: Trial, check: str, sound: str | None = None) -> bool:
 def said_of(trial: Trial, check: str) -> Outcome | None:
     """What this check says of this trial; None where it says nothing."""
     try:
-        verdict = play(trial).results.checks.get(check)
+        verdict = play(trial, only=check).results.checks.get(check)
     except UsageError:
         return None
     except Exception:  # noqa: BLE001  whatever a replica under test may raise
@@ -112,8 +112,8 @@ class Search:
             self._pool.shutdown(cancel_futures=True)
 
     def look(self) -> Played:
-        """Play the best trial so far, to see what it does."""
-        return play(self.best)
+        """Play the best trial so far, to see what it does, as the search's check sees it."""
+        return play(self.best, only=self.check)
 
     def attempt(
         self, candidates: Sequence[Trial], seeds: Sequence[str] | None = None

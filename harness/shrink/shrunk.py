@@ -12,7 +12,7 @@ from harness.shrink.freeze import freeze, with_faults
 from harness.shrink.reductions import reduce
 from harness.shrink.search import Bounds, Search
 from harness.shrink.size import Size, size_of
-from harness.simulated import Played
+from harness.simulated import Played, play
 from harness.trial import Trial
 
 
@@ -62,10 +62,10 @@ def shrink(
                 f"played again, the trial does not fail in {check}: no two runs are alike"
             )
         try:
-            reduce(search)
+            reduce(search, trial)
         except KeyboardInterrupt:
             interrupted = True
-        best = search.look()
+        best = play(search.best)
     return Shrunk(
         trial=search.best,
         played=best,

@@ -36,7 +36,7 @@ def smallest_of(hunt: Hunt, cpu_s: float) -> Smallest:
 
     def heard(search: Search) -> None:
         spent = time.process_time() - began + POLISH_S
-        if spent < search.bounds.seconds and size_of(search.best, search.look().run).small():
+        if spent < search.bounds.seconds and _small(search):
             search.bounds = replace(search.bounds, seconds=spent)
 
     bounds = Bounds(trials=TRIALS, seconds=cpu_s, clock=time.process_time)
@@ -47,6 +47,11 @@ def smallest_of(hunt: Hunt, cpu_s: float) -> Smallest:
     except UsageError:
         return Smallest(size=None, command="")
     return Smallest(size=found.after, command=found.trial.command("sim"))
+
+
+def _small(search: Search) -> bool:
+    """Whether the best trial is; it is played only where it may be."""
+    return size_of(search.best).small() and size_of(search.best, search.look().run).small()
 
 
 def _with_hunt(hunt: Hunt, cpu_s: float) -> tuple[Hunt, Smallest]:
