@@ -23,8 +23,9 @@ from harness.shrink import search as search_module
 from harness.shrink.draws import draws
 from harness.shrink.drift import neighbour
 from harness.shrink.finals import final_as_ops
+from harness.shrink.leaving import leave_out
 from harness.shrink.merging import compound
-from harness.shrink.reductions import leave_out, merged_windows
+from harness.shrink.reductions import merged_windows
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS
 from harness.shrink.targets import only, renumbered, targets_of
 from harness.simulated import play

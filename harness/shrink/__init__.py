@@ -2,7 +2,9 @@
 
 A failing trial becomes data first: its faults resolved, its clients' ops written down. Then parts of
 that are left out, or made smaller, again and again, as long as the same check says *invalid*. After
-Zeller, Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28(2), 2002.
+Zeller, Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28(2), 2002. Where
+that ends with a large trial, it is luck that is missing: what was asked for is hunted again, in less
+(``again``), small trials are drawn (``draws``), and neighbours are tried (``drift``), by turns.
 """
 
 from harness.shrink.freeze import freeze

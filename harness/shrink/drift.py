@@ -19,6 +19,7 @@ from harness.shrink.merging import compound, together
 from harness.shrink.search import Search
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS
 from harness.shrink.targets import renumbered
+from harness.shrink.times import PAUSES_RTT, last_begin_ms, squeezed
 from harness.trial import Trial
 from nemesis.actions import Window
 from workloads.script import MS, ScriptedOp
@@ -77,21 +78,22 @@ def neighbour(
     for _ in range(random.choice((0, 1, 1, 2, 3))):
         windows, fewer = random.choice(CHANGES)(random, windows, fewer, trial)
     windows.sort(key=lambda w: w.at_ms)
-    ends = [w.at_ms + 1 for w in windows] + [op.at_ns // MS + 1 for op in fewer]
     changed = replace(
         with_faults(trial, windows),
-        time_ms=_until_ms(random, trial, ends),
+        time_ms=_until_ms(
+            random, trial, last_begin_ms(trial.windows(), ops), last_begin_ms(windows, fewer)
+        ),
         seed=str(random.getrandbits(32)) if random.random() < 0.6 else trial.seed,
         network=Trial.network if random.random() < 0.3 else trial.network,
     )
     return with_script(changed, fewer)
 
 
-def _until_ms(random: Random, trial: Trial, ends: Sequence[int]) -> int:
-    """When it ends: as it did, if that is late enough; at times soon after all is over."""
-    if ends and random.random() < 0.2:
-        return max(ends) + random.choice((4, 20, 60)) * trial.rtt_ms
-    return max(trial.time_ms, *ends) if ends else trial.time_ms
+def _until_ms(random: Random, trial: Trial, before_ms: int, last_ms: int) -> int:
+    """When it ends: as long after the last thing as it did; at times soon after."""
+    if random.random() < 0.2:
+        return max(1, last_ms) + random.choice((4, 20, 60)) * trial.rtt_ms
+    return max(1, last_ms + trial.time_ms - before_ms)
 
 
 def _without_one(random: Random, windows: list[Window]) -> list[Window]:
@@ -104,7 +106,8 @@ def _without_one(random: Random, windows: list[Window]) -> list[Window]:
         if both is None and len(windows) > MOST_WINDOWS:
             both = compound(windows[gone], rest[other])
         if both is not None:
-            rest[other] = both
+            when = random.choice((both, windows[gone], rest[other]))
+            rest[other] = replace(both, at_ms=when.at_ms, for_ms=when.for_ms)
     return rest
 
 
@@ -172,6 +175,23 @@ def _aimed(random: Random, window: Window, trial: Trial) -> Window:  # noqa: ARG
     return aimed(window)
 
 
+def _as_another(
+    random: Random,
+    windows: list[Window],
+    ops: list[ScriptedOp],
+    trial: Trial,  # noqa: ARG001  a Change's signature
+) -> Parts:
+    """One begins, or ends, when another does; or both. What is on together can be one fault."""
+    if len(windows) < 2:
+        return windows, ops
+    n, other = random.sample(range(len(windows)), 2)
+    like, window = windows[other], windows[n]
+    at_ms = random.choice((window.at_ms, like.at_ms))
+    until_ms = max(at_ms + 1, random.choice([w.at_ms + w.for_ms for w in (window, like)]))
+    moved = replace(window, at_ms=at_ms, for_ms=until_ms - at_ms)
+    return [*windows[:n], moved, *windows[n + 1 :]], ops
+
+
 def _all_from_then_on(
     random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
 ) -> Parts:
@@ -187,6 +207,13 @@ def _all_from_then_on(
             for op in ops
         ],
     )
+
+
+def _shorter_pauses(
+    random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial
+) -> Parts:
+    """What happens does so closer together."""
+    return squeezed(windows, ops, random.choice(PAUSES_RTT) * trial.rtt_ms)
 
 
 def _op_moves(random: Random, windows: list[Window], ops: list[ScriptedOp], trial: Trial) -> Parts:
@@ -232,7 +259,9 @@ CHANGES = (
     _one_window(_moves),
     _one_window(_lasts),
     _one_window(_elsewhere),
+    _as_another,
     _all_from_then_on,
+    _shorter_pauses,
     _op_moves,
     _op_elsewhere,
 )

@@ -17,8 +17,8 @@ from typing import TypeAlias
 from harness.errors import HarnessError
 from harness.shrink.chance import Rate
 from harness.shrink.freeze import with_faults
+from harness.shrink.leaving import leave_out
 from harness.shrink.ledger import HUNT, MEASURE, Ledger
-from harness.shrink.reductions import leave_out
 from harness.shrink.search import Bounds, Spent
 from harness.trial import Trial
 

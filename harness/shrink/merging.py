@@ -1,35 +1,35 @@
 """Two windows made one: from the first's begin to the last's end, on both's targets.
 
-Two of the same fault are that fault of more nodes or links. Two that do different things to different
-nodes or links are one compound fault, which begins with both and ends with both: as a power cut takes a
-node and a link with it. It says more than either, so that it is only for those who have too many windows.
+Two of the same fault are that fault of more nodes or links. Two that do different things are one
+compound fault, which begins with both and ends with both: as a power cut takes a node and a link with
+it. It says more than either, so that it is only for those who have too many windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
+from harness.shrink.targets import Target
 from nemesis.actions import (
     Action,
     Cut,
     Fault,
-    Kill,
+    Join,
+    Leave,
     Link,
+    MemberAction,
     Mend,
-    Pause,
-    Resume,
     Shape,
-    Start,
-    Weather,
     Window,
 )
-from nemesis.plan import touched
+from nemesis.plan import lane_of
+
+Merge: TypeAlias = Callable[[Window, Window], Window | None]
 
 
-def merged(
-    plan: Sequence[Window], *, by: Callable[[Window, Window], Window | None] | None = None
-) -> Iterator[list[Window]]:
+def merged(plan: Sequence[Window], *, by: Merge | None = None) -> Iterator[list[Window]]:
     """Plans with one window less: each two that can be are one, by :func:`together` unless said otherwise.
 
     A pause in between goes, so that more may be hit for longer: what is left is to be reduced again.
@@ -48,18 +48,22 @@ def merged(
 
 
 def together(one: Window, other: Window) -> Window | None:
-    """Both as one; None where they do different things, or what they do cannot be added up."""
+    """Both as one; None where they do different things, or different ones to the same.
+
+    >>> leave = Window(5, 9, Fault("leave", (Leave(0),), (Join(0),)))
+    >>> join = Window(20, 9, Fault("join", (Join(3),), (Leave(3),)))
+    >>> together(leave, join).fault.begin, together(leave, join).fault.end
+    ((Leave(node=0), Join(node=3)), (Leave(node=3), Join(node=0)))
+    """
     if isinstance(one.fault, str) or isinstance(other.fault, str):
         return None
-    begin = _union(one.fault.begin, other.fault.begin)
-    end = _union(one.fault.end, other.fault.end)
-    if begin is None or end is None:
+    if _sorts(one.fault) != _sorts(other.fault):
         return None
-    return replace(_span(one, other), fault=Fault(one.fault.name, begin, end))
+    return _both(one, other, one.fault.name)
 
 
 def compound(one: Window, other: Window) -> Window | None:
-    """Both as one fault that does both; None where they touch the same, or one is only named.
+    """Both as one fault that does both; None where they do different things to the same, or one is only named.
 
     >>> from nemesis.process import kill_nodes, pause_nodes
     >>> both = compound(Window(5, 9, kill_nodes("kill", [0])), Window(8, 9, pause_nodes("pause", [1])))
@@ -68,45 +72,71 @@ def compound(one: Window, other: Window) -> Window | None:
     """
     if isinstance(one.fault, str) or isinstance(other.fault, str):
         return None
-    first, second = touched(one.fault), touched(other.fault)
-    if first is None or second is None or first & second:
-        return None
     names = dict.fromkeys([*one.fault.name.split("+"), *other.fault.name.split("+")])
-    fault = Fault(
-        "+".join(names), one.fault.begin + other.fault.begin, one.fault.end + other.fault.end
-    )
-    return replace(_span(one, other), fault=fault)
+    return _both(one, other, "+".join(names))
 
 
-def _span(one: Window, other: Window) -> Window:
+def _sorts(fault: Fault) -> set[object]:
+    """What it does, whatever it does it to. A member joins as it leaves: the other way round."""
+    return {
+        action.weather
+        if isinstance(action, Shape)
+        else MemberAction
+        if isinstance(action, MemberAction)
+        else type(action)
+        for action in fault.begin
+    }
+
+
+def _both(one: Window, other: Window, name: str) -> Window | None:
     """From when the first begins to when the last ends."""
+    if isinstance(one.fault, str) or isinstance(other.fault, str):
+        return None
+    begin = _union(one.fault.begin, other.fault.begin)
+    end = _union(one.fault.end, other.fault.end)
+    if begin is None or end is None:
+        return None
+    undone = [_undone(a) for a in begin[::-1] if isinstance(a, MemberAction)]
+    end = (*(a for a in end if not isinstance(a, MemberAction)), *undone)
     at_ms = min(one.at_ms, other.at_ms)
     until_ms = max(one.at_ms + one.for_ms, other.at_ms + other.for_ms)
-    return replace(one, at_ms=at_ms, for_ms=until_ms - at_ms)
+    return Window(at_ms, until_ms - at_ms, Fault(name, begin, end))
+
+
+def _undone(action: MemberAction) -> MemberAction:
+    return Leave(action.node) if isinstance(action, Join) else Join(action.node)
 
 
 def _union(one: Sequence[Action], other: Sequence[Action]) -> tuple[Action, ...] | None:
-    """What both do, where all of it is of one kind."""
-    actions = (*one, *other)
-    if len({type(action) for action in actions}) > 1:
-        return None
-    if all(isinstance(action, Kill | Start | Pause | Resume) for action in actions):
-        return tuple(dict.fromkeys(actions))
-    links: dict[Link, None] = {}
-    weathers: set[Weather] = set()
-    for action in actions:
-        if not isinstance(action, Cut | Mend | Shape):
+    """What both do; None where that is something else to the same. Of a member the latest word counts."""
+    first, second = _by_target(one), _by_target(other)
+    for place in first.keys() & second.keys():
+        if place[0] != lane_of(Join(0)) and first[place] != second[place]:
             return None
-        links |= dict.fromkeys(action.links)
-        if isinstance(action, Shape):
-            weathers.add(action.weather)
-    if len(weathers) > 1:
-        return None
-    both = tuple(sorted(links))
-    return (
-        Shape(both, *weathers)
-        if weathers
-        else Cut(both)
-        if isinstance(actions[0], Cut)
-        else Mend(both),
-    )
+    links: dict[Cut | Mend | Shape, dict[Link, None]] = {}
+    members: dict[int, Action] = {}
+    others: dict[Action, None] = {}
+    for action in (*one, *other):
+        match action:
+            case Cut(some) | Mend(some) | Shape(some):
+                links.setdefault(replace(action, links=()), {}).update(dict.fromkeys(some))
+            case Join(node) | Leave(node):
+                members.pop(node, None)
+                members[node] = action
+            case _:
+                others[action] = None
+    of_links = [replace(action, links=tuple(sorted(some))) for action, some in links.items()]
+    return (*of_links, *others, *members.values())
+
+
+def _by_target(actions: Sequence[Action]) -> Mapping[tuple[str, Target], list[Action]]:
+    """What is done to each node or link, of each lane."""
+    done: dict[tuple[str, Target], list[Action]] = {}
+    for action in actions:
+        match action:
+            case Cut(links) | Mend(links) | Shape(links):
+                for link in links:
+                    done.setdefault((lane_of(action), link), []).append(replace(action, links=()))
+            case _:
+                done.setdefault((lane_of(action), action.node), []).append(action)
+    return done

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import combinations
-from typing import Protocol, TypeVar
+from math import inf
 
 from checker.history import Row
+from harness.shrink.again import Again
 from harness.shrink.draws import draw
 from harness.shrink.drift import drift, excess_of
 from harness.shrink.finals import final_as_ops
 from harness.shrink.freeze import script_of, with_faults, with_script
+from harness.shrink.leaving import leave_out
 from harness.shrink.merging import compound, merged
 from harness.shrink.milder import milder
+from harness.shrink.objects import fewer_objects
 from harness.shrink.search import Search, Spent
-from harness.shrink.size import MOST_WINDOWS, size_of
+from harness.shrink.size import MOST_OPS, MOST_WINDOWS, size_of
 from harness.shrink.targets import only, renumbered, targets_of
 from harness.shrink.times import REDUCTIONS as OF_TIME
+from harness.shrink.times import shorter_pauses
 from harness.trial import Trial
 from nemesis.actions import Window
 from workloads.script import MS, ScriptedOp
-
-T = TypeVar("T")
 
 OTHER_SEEDS = 0, 4, 24
 """How many each candidate is tried with, one round after the other: what is left out changes what
 chance does, and another draw may do as well. The later rounds have shorter trials to play."""
 
-DRAWS, DRIFTS, TURNS = 400, 200, 100
+DRAWS, DRIFTS, TURNS = 200, 200, 1_000
 """Where leaving out ends with a large trial, so many trials are drawn and so many neighbours tried, by turns."""
+
+FAR = 3 * MOST_OPS
+"""A trial that is further from small than this is looked for again, in less, before it is reduced."""
 
 MANY_OPS, OPS_PARTS = 48, 16
 """Of more ops than these no single ones are tried before small trials have been drawn: what needs most of a
@@ -47,14 +52,20 @@ FEW = 8
 """Up to so many nodes or clients all pairs or sets of them are tried."""
 
 
-def reduce(search: Search) -> None:
-    """Make the best trial smaller until nothing can go, or the bounds of the search are reached."""
+def reduce(search: Search, asked: Trial | None = None) -> None:
+    """Make the best trial smaller until nothing can go, or the bounds of the search are reached.
+
+    ``asked``: what was asked for, where the best trial is what came of that.
+    """
+    again = None if asked is None else Again(search, asked)
     with suppress(Spent):  # what was found until then is kept in search.best
+        begin(search, again)
         for count in OTHER_SEEDS:
             search.seeds = tuple(str(number) for number in range(count))
             until_nothing_goes(search, OF_PARTS)
             if not count:
-                become_small(search)
+                become_small(search, again)
+            smaller_faults(search, most=len(search.best.windows()))
             search.seeds = search.seeds[: OTHER_SEEDS[1]] if count == OTHER_SEEDS[-1] else ()
             for reduction in OF_TIME:
                 reduction(search)
@@ -63,19 +74,49 @@ def reduce(search: Search) -> None:
         until_nothing_goes(search, (*OF_PARTS, *OF_TIME))
 
 
-def become_small(search: Search) -> None:
+def begin(search: Search, again: Again | None) -> None:
+    """With what comes before the end of the evidence; where that is much, with what is found again in less."""
+    for reduction in (final_as_ops, over_with_the_evidence):
+        reduction(search)
+    if again is not None and _far(search.best) > FAR:
+        with unless_larger(search):
+            if again.finds():
+                over_with_the_evidence(search)
+                search.first = search.best
+
+
+def become_small(search: Search, again: Again | None) -> None:
     """By chance, where leaving out parts ended with more than a person can take in.
 
-    A drawn trial is small at once and seldom fails; of neighbours many fail, and few are smaller. Which
-    gets there first is not known beforehand, so they take turns.
+    A drawn trial is small at once and seldom fails; of neighbours many fail, and few are smaller; and what
+    is found again may be left with less. Which gets there first is not known beforehand, so they take turns.
     """
     for turn in range(TURNS):
         if not excess_of(search.best):
             return
-        if draw(search, DRAWS, turn):
+        if again is not None:
+            with unless_larger(search):
+                if again.finds():
+                    until_nothing_goes(search, OF_PARTS)
+        if excess_of(search.best) and draw(search, DRAWS, turn):
             until_nothing_goes(search, OF_PARTS)
-        else:
-            drift(search, DRIFTS, turn)
+        drift(search, DRIFTS, turn)
+
+
+@contextmanager
+def unless_larger(search: Search) -> Iterator[None]:
+    """What is taken meanwhile stays the best, unless what was is nearer to being small."""
+    before = search.best
+    try:
+        yield
+    finally:
+        if _far(search.best) > _far(before):
+            search.best = before
+
+
+def _far(trial: Trial) -> float:
+    """How far from small; without end for one whose ops are not written down."""
+    return inf if trial.ops is None else excess_of(trial)
 
 
 def until_nothing_goes(search: Search, reductions: Sequence[Callable[[Search], None]]) -> None:
@@ -85,42 +126,6 @@ def until_nothing_goes(search: Search, reductions: Sequence[Callable[[Search], N
         before = now
         for reduction in reductions:
             reduction(search)
-
-
-class Taker(Protocol):
-    """What tries candidates in batches of at most ``jobs``: the place of the one taken, or None."""
-
-    jobs: int
-
-    def attempt(self, candidates: Sequence[Trial]) -> int | None: ...
-
-
-def leave_out(
-    search: Taker,
-    items: Callable[[], list[T]],
-    build: Callable[[list[T]], Trial],
-    *,
-    parts: int = 0,
-) -> None:
-    """Delta debugging: try without halves, quarters ... and single ones of the items, from the end.
-
-    ``items`` gives those of the best trial, ``build`` makes a trial of some of them. With ``parts``
-    none that is smaller than one of so many.
-    """
-    if items() and search.attempt([build([])]) is not None:
-        return
-    size = max(1, len(items()) // 2)
-    least = len(items()) // parts if parts else 1
-    while items():
-        end = len(items())
-        while end > 0:
-            left = items()
-            ends = range(end, 0, -size)[: search.jobs]
-            place = search.attempt([build(left[: max(0, at - size)] + left[at:]) for at in ends])
-            end = ends[-1 if place is None else place] - size
-        size //= 2
-        if size < least or size == 0:
-            return
 
 
 # --- clients and their ops ------------------------------------------------------------------------
@@ -328,8 +333,12 @@ def merged_windows(search: Search) -> None:
             return
 
 
-def smaller_faults(search: Search) -> None:
-    """Each window hits fewer nodes or links; and does less to those."""
+def smaller_faults(search: Search, *, most: int = FEW) -> None:
+    """Each window hits fewer nodes or links; and does less to those. Not with more than ``most``
+    windows: some of them will go, or their luck will.
+    """
+    if len(search.best.windows()) > most:
+        return
     for number in reversed(range(len(search.best.windows()))):
 
         def targets(number: int = number) -> list[object]:
@@ -412,16 +421,19 @@ OF_PARTS: tuple[Callable[[Search], None], ...] = (
     ops_that_matter,
     shorter_history,
     large_parts,
+    shorter_pauses,
     fewer_windows,
     kinder_world,
     smaller_options,
     evidence_close_together,
     fewer_ops,
+    shorter_pauses,
     fewer_windows,
     merged_windows,
     smaller_faults,
     fewer_clients,
     fewer_nodes,
+    fewer_objects,
     fewer_keys,
     plainer_values,
 )

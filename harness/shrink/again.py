@@ -1,0 +1,93 @@
+"""Hunting again, in less: what was asked for, with half of the time, of the ops, of the faults, and other seeds.
+
+Leaving out parts of one trial keeps its luck, and ends where that is needed. What is asked for is no luck:
+so as long as a smaller hunt finds the bug too, the search begins with what that found. It is what people
+do by hand; and each finding is another beginning, of which some end smaller than others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.shrink.freeze import freeze, with_faults
+from harness.shrink.search import Search
+from harness.shrink.size import MOST_OPS, MOST_WINDOWS, size_of
+from harness.trial import Trial
+
+TRIALS = 150
+"""A hunt in less takes about as long as so many trials of what was asked for."""
+
+MOST_SEEDS = 200
+
+FEW_OPS = 4 * MOST_OPS
+"""With so few ops, and no more windows than a person can take in, the rest is left to the other reductions."""
+
+
+class Again:
+    """Other findings of what was ``asked`` for: each time that it :meth:`finds`, the search has another."""
+
+    def __init__(self, search: Search, asked: Trial) -> None:
+        self._search, self._asked = search, asked
+        self.least: Trial | None = None
+        """The least of what was asked for in which the check still fails; None: nobody has tried."""
+        self._turn = 0
+
+    def finds(self) -> bool:
+        """Whether there is one. It is data: its faults are resolved and its ops written down."""
+        if self.least is None:
+            self.least = hunt_in_less(self._search, self._asked)
+            return self.least != self._asked and self._as_data()
+        self._turn += 1
+        trials = _seeded(self._asked, [self.least], self._turn)
+        return self._search.attempt(trials, ()) is not None and self._as_data()
+
+    def _as_data(self) -> bool:
+        best, run = self._search.best, self._search.look().run
+        drawn = with_faults(best, run.plan)
+        return self._search.attempt([freeze(best, run), drawn], ()) is not None
+
+
+def hunt_in_less(search: Search, asked: Trial) -> Trial:
+    """The least of what was ``asked`` for in which the check still fails; the search has what failed.
+
+    Of a trial that is data already nothing is drawn: it is given back as it is.
+    """
+    least = asked
+    while asked.ops is None and not _few(least):
+        less = list(_halved(least))
+        trials = _seeded(asked, less, 0)
+        place = search.attempt(trials, ())
+        if place is None:
+            break
+        least = replace(trials[place], seed=asked.seed)
+    return least
+
+
+def _few(trial: Trial) -> bool:
+    size = size_of(trial)
+    return size.windows <= MOST_WINDOWS and trial.rate * trial.time_ms <= FEW_OPS * 1000
+
+
+def _seeded(asked: Trial, less: Sequence[Trial], turn: int) -> list[Trial]:
+    """These with other seeds, by turns: which of them fails often is not known beforehand."""
+    each_ms = sum(trial.time_ms for trial in less)
+    number = min(MOST_SEEDS, TRIALS * asked.time_ms // max(1, each_ms))
+    return [replace(t, seed=f"{asked.seed}/{turn}/{n}") for n in range(number) for t in less]
+
+
+def _halved(trial: Trial) -> Iterator[Trial]:
+    """The same without what is asked at the end; in half of the time; with half of the ops; without one of the faults."""
+    if trial.final:
+        yield replace(trial, final=False)
+    time_ms = trial.time_ms // 2
+    if time_ms > trial.calm_ms:
+        shorter = replace(trial, time_ms=time_ms)
+        if trial.plan is not None:
+            shorter = with_faults(shorter, [w for w in trial.windows() if w.at_ms < time_ms])
+        yield shorter
+    if trial.rate > 1:
+        yield replace(trial, rate=trial.rate // 2)
+    names = trial.faults
+    for gone in names if len(names) > 1 else ():
+        yield replace(trial, nemesis=",".join(name for name in names if name != gone))

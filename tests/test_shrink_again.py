@@ -1,0 +1,122 @@
+"""Hunting again in less: halves of what was asked for, with other seeds; what is larger is not kept."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from harness.shrink import Bounds, Search, fails_in, freeze
+from harness.shrink.again import MOST_SEEDS, Again, hunt_in_less
+from harness.shrink.reductions import unless_larger
+from harness.shrink.search import Spent
+from harness.simulated import play
+from harness.trial import Trial
+
+LOCAL = Trial(
+    protocol="tests.mutants.multipaxos:ReadsLocally",
+    nemesis="partition,kill", nodes=3, threads=6, time_ms=4_000, seed="1",
+)  # fmt: skip
+
+
+def search_of(trial, check="linearizable", **bounds):
+    return Search(freeze(trial, play(trial).run), check, bounds=Bounds(**bounds))
+
+
+class Asks:
+    """A search that notes what it is to try, and in which those fail that ``fails`` says do."""
+
+    def __init__(self, best, fails):
+        self.best, self.fails, self.tried = best, fails, []
+
+    def attempt(self, candidates, seeds=None):
+        assert seeds == ()
+        for place, candidate in enumerate(candidates):
+            self.tried.append(candidate)
+            if self.fails(candidate):
+                self.best = candidate
+                return place
+        return None
+
+
+def test_what_is_asked_for_is_halved_as_long_as_it_fails():
+    search = search_of(LOCAL)
+    with search:
+        least = hunt_in_less(search, LOCAL)
+
+        assert least.time_ms * least.rate < LOCAL.time_ms * LOCAL.rate / 4
+        assert least.ops is None
+        assert search.best.seed != LOCAL.seed
+        assert fails_in(search.best, "linearizable")
+        assert replace(search.best, seed=LOCAL.seed) == least
+
+
+@pytest.mark.parametrize(
+    ("needed", "left"),
+    [
+        (lambda t: t.time_ms >= 2_000, {"time_ms": 2_000}),
+        (lambda t: t.time_ms >= 4_000 and t.rate >= 50, {"rate": 50}),
+        (lambda t: t.time_ms >= 4_000 and "kill" in t.nemesis, {"nemesis": "kill"}),
+        (lambda t: t.final, {"final": True}),
+    ],
+)
+def test_what_the_failure_needs_is_left_of_what_was_asked_for(needed, left):
+    least = hunt_in_less(Asks(LOCAL, needed), LOCAL)
+
+    assert needed(least)
+    for name, value in left.items():
+        assert getattr(least, name) == value
+
+
+def test_plans_of_ones_own_lose_what_comes_later():
+    planned = replace(LOCAL, nemesis="none").with_plan(LOCAL.windows())
+    least = hunt_in_less(Asks(planned, lambda t: t.time_ms >= 2_000), planned)
+
+    assert 0 < len(least.windows()) < len(planned.windows())
+    assert all(w.at_ms < least.time_ms for w in least.windows())
+
+
+def test_a_hunt_in_less_is_bounded_and_tries_each_half_by_turns():
+    search = Asks(LOCAL, lambda _: False)
+
+    assert hunt_in_less(search, LOCAL) == LOCAL
+    kinds = [(t.final, t.time_ms, t.rate, t.nemesis) for t in search.tried]
+    assert len(set(kinds[:5])) == 5
+    assert kinds[:5] == kinds[5:10]
+    assert len({t.seed for t in search.tried}) == len(kinds) // 5 <= MOST_SEEDS
+    assert sum(t.time_ms for t in search.tried) <= 150 * LOCAL.time_ms
+
+
+def test_of_a_trial_that_is_data_nothing_is_drawn():
+    frozen = freeze(LOCAL, play(LOCAL).run)
+    search = Asks(frozen, lambda _: True)
+
+    assert hunt_in_less(search, frozen) == frozen
+    assert search.tried == []
+
+
+def test_what_is_found_again_is_another_trial_each_time_and_data():
+    with search_of(LOCAL) as search:
+        again, found = Again(search, LOCAL), []
+        for _ in range(3):
+            assert again.finds()
+            found.append(search.best)
+            assert search.best.ops is not None
+            assert fails_in(search.best, "linearizable")
+
+    assert len({trial.seed for trial in found}) == 3
+    assert {trial.time_ms for trial in found} == {again.least.time_ms}
+
+
+@pytest.mark.parametrize("ended", [None, Spent])
+def test_what_is_larger_is_not_kept_even_at_the_end(ended):
+    few = LOCAL.with_ops(freeze(LOCAL, play(LOCAL).run).script()[:13])
+    many = LOCAL.with_ops(freeze(LOCAL, play(LOCAL).run).script()[:20])
+    for before, after in ((few, many), (few, LOCAL), (many, few)):
+        search = Asks(before, None)
+        with suppress(Spent), unless_larger(search):
+            search.best = after
+            if ended:
+                raise ended
+        assert search.best == few
