@@ -44,4 +44,5 @@ CHECKS = {
     "membership": "checker.membership:check",
     "handover": "checker.handover:check",
     "crashes": "checker.crashes:check",
+    "disk-full": "checker.full:check",
 }

@@ -2,7 +2,7 @@
 
 The heal at the end of a trial on hosts starts whatever does not run, and its row says so:
 ``{"phase": "heal", "proof": [{"action": {"do": "start", "node": 2}, ...}, ...]}``. A node that no
-fault had killed should not have needed it. What the clients saw may be right all the same, since
+fault had killed, or given a full disk, should not have needed it. What the clients saw may be right all the same, since
 the others carried on: but the system did not keep running, and that is never *valid*.
 
 The simulator sees the failure itself, and notes ``crashed`` with its text.
@@ -35,7 +35,8 @@ def check(history: History) -> Verdict:
                 for node in _nodes([probe.get("action")], "start"):
                     if node not in killed:
                         crashed.setdefault(node, row)
-        killed.update(_nodes(value.get("actions"), "kill"))
+        for do in ("kill", "fill-disk"):  # a node whose disk is full may end, and had better
+            killed.update(_nodes(value.get("actions"), do))
         killed.difference_update(_nodes(value.get("actions"), "start"))
     if not crashed:
         return Verdict(outcome=Outcome.VALID, summary="no node ended by itself")

@@ -7,13 +7,13 @@ of itself that it leads, after another had (``proof`` of the nemesis' rows).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from checker.history import History
 from checker.phrases import of_node, plural
 from checker.values import Json
 from checker.verdict import Outcome, Verdict
-from checker.windows import actions_of, nemesis_rows
+from checker.windows import actions_of, nemesis_rows, proofs_of
 
 LEAD = "lead"
 
@@ -28,10 +28,8 @@ def check(history: History) -> Verdict:
     wanted = list(_wanted(history))
     seen = 0
     for _, value in nemesis_rows(history):
-        proofs = value.get("proof")
-        for proof in proofs if isinstance(proofs, (list, tuple)) else ():
-            action = proof.get("action") if isinstance(proof, Mapping) else None
-            if isinstance(action, Mapping) and action.get("do") == LEAD:
+        for action, proof in proofs_of(value):
+            if action.get("do") == LEAD:
                 seen += proof.get("bit") is True
     details: dict[str, Json] = {"asked": len(wanted), "seen": seen}
     if not seen:

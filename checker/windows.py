@@ -77,6 +77,17 @@ def actions_of(value: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
             yield action
 
 
+def proofs_of(
+    value: Mapping[str, Json],
+) -> Iterator[tuple[Mapping[str, Json], Mapping[str, Json]]]:
+    """What a row of the nemesis says that was seen: the action, and the whole proof."""
+    proofs = value.get("proof")
+    for proof in proofs if isinstance(proofs, (list, tuple)) else ():
+        action = proof.get("action") if isinstance(proof, Mapping) else None
+        if isinstance(action, Mapping):
+            yield action, proof
+
+
 @once
 def excused(history: History) -> list[int]:
     """The nodes that need not answer when all is over: left dead, or no members any more.

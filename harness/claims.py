@@ -20,7 +20,9 @@ from workloads.kernel import Check
 Checks: TypeAlias = Mapping[str, Check]
 
 LINEARIZABLE = "linearizable"
-_GENERAL = frozenset({"agreement", "availability", "vacuity", "proofs", "stats", "crashes"})
+_GENERAL = frozenset(
+    {"agreement", "availability", "vacuity", "proofs", "stats", "crashes", "disk-full"}
+)
 """Checks of a trial rather than of an object: :mod:`harness.judge` applies them."""
 
 _OBSERVE, _LEVEL = "observe_failed_cas", "model"

@@ -12,6 +12,7 @@ from checker import (
     agreement,
     availability,
     crashes,
+    full,
     handover,
     liveness,
     membership,
@@ -85,6 +86,8 @@ def judge(
         general["membership"] = membership.check
     if handover.asked(history):
         general["handover"] = handover.check
+    if full.asked(history):
+        general["disk-full"] = full.check
     verdicts: dict[str, Verdict] = {}
     interrupted = False
     seconds: dict[str, float] = {}

@@ -229,7 +229,7 @@ class Trial:
             if inside := [f for f in map(self._resolved, plan) if _knows_files(f)]:
                 raise UsageError(
                     f"--nemesis: {inside[0].name} must know the files of {self.protocol}, and does not;"
-                    " disk-slow, disk-power, disk-lose and disk-torn need not"
+                    " disk-slow, disk-power, disk-lose, disk-torn and disk-full need not"
                 )
         if any("leadership" in lanes(window.fault) for window in plan):
             self.refuse_handover()

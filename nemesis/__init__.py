@@ -45,6 +45,11 @@ FAULTS: Mapping[str, str] = {
     "disk-lose": "nemesis.disk:lose",
     "disk-torn": "nemesis.disk:torn",
     "disk-corrupt": "nemesis.disk:corrupt",
+    "disk-full": "nemesis.disk:full",
+    "disk-full-minority": "nemesis.disk:full_minority",
+    "disk-full-majority": "nemesis.disk:full_majority",
+    "disk-full-all": "nemesis.disk:full_all",
+    "disk-full-leader": "nemesis.disk:full_leader",
     "wipe": "nemesis.disk:wipe",
     "wipe-leader": "nemesis.disk:wipe_leader",
     "wipe-majority": "nemesis.disk:wipe_majority",
@@ -88,6 +93,11 @@ OF_ZONES = ("partition-zone", "kill-zone")
 
 BY_NAME = (
     *OF_ZONES,
+    "disk-full",
+    "disk-full-minority",
+    "disk-full-majority",
+    "disk-full-all",
+    "disk-full-leader",
     "wipe",
     "wipe-leader",
     "wipe-majority",
@@ -95,8 +105,8 @@ BY_NAME = (
     "handover",
     "handover-deaf",
 )
-"""Faults that are of no group: those of zones, those that few protocols can come back from or serve, and those
-that are aimed at leases."""
+"""Faults that are of no group: those of zones, those that few protocols can come back from or serve, those
+that are aimed at leases, and those of full disks, which came when the plans of ``disk`` had their seeds."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     group: tuple(n for n in FAULTS if n.startswith(group + "-") and n not in BY_NAME)

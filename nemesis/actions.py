@@ -109,6 +109,24 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True)
+class FillDisk:
+    """There are ``left_bytes`` more, and then every write fails (ENOSPC): the one that meets the end is half there.
+
+    A node ends by that, if it is right: it cannot keep what it would promise. It may be started, and ends again.
+    """
+
+    node: int
+    left_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FreeDisk:
+    """There is space again. Nobody is started by that."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wipe:
     """The disk is gone, and an empty one in its place. The node dies, if it lives.
 
@@ -186,7 +204,7 @@ class Lead:
 
 LinkAction: TypeAlias = Cut | Mend | Shape
 ProcessAction: TypeAlias = Kill | Start | Pause | Resume
-DiskAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore | Wipe
+DiskAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore | FillDisk | FreeDisk | Wipe
 ClockAction: TypeAlias = BumpClock | StrobeClock | SetDrift | ResetClock
 MemberAction: TypeAlias = Join | Leave
 NodeAction: TypeAlias = ProcessAction | DiskAction | ClockAction | MemberAction | Lead

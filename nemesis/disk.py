@@ -1,8 +1,10 @@
-"""Disk faults: syncs that take their time, power cuts that forget what was not synced, damaged records.
+"""Disk faults: syncs that take their time, power cuts that forget what was not synced, damaged records, no space.
 
 What a correct system survives: it tells nobody of what is not synced yet, drops a torn last record,
 and refuses to serve from a disk that lost what was durable (Alagappan et al., "Protocol-Aware Recovery
-for Consensus-Based Storage", FAST 2018; Ramos et al., LazyFS, VLDB 2024).
+for Consensus-Based Storage", FAST 2018; Ramos et al., LazyFS, VLDB 2024). It goes on from no write that
+failed: it ends, and recovers from what is there (Rebello et al., "Can Applications Recover from fsync
+Failures?", ATC 2020).
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from nemesis.actions import (
     Corrupt,
     Cut,
     Fault,
+    FillDisk,
+    FreeDisk,
     Kill,
     LoseUnsynced,
     Mend,
@@ -87,6 +91,52 @@ ALL_KINDS = (slow, power, lose, torn, corrupt)
 def any_kind(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
     """Any of the kinds of disk fault below, each in its turn."""
     return random.choice(ALL_KINDS)(random, nodes, leaders)
+
+
+# --- no space: asked for by name, so that plans of ``disk`` are what they were ----------------------
+
+_LEFT_BYTES = (0, 0, 20, 40)
+"""Less than a node's first record of an incarnation: who is started meanwhile ends again."""
+
+
+def _full(
+    name: str, target: str, random: Random, nodes: Sequence[int], leaders: Sequence[int]
+) -> Fault:
+    some, left_bytes = pick(target, random, nodes, leaders), random.choice(_LEFT_BYTES)
+    killed = some if random.choice((True, False)) else ()
+    return Fault(
+        name,
+        begin=tuple(FillDisk(node, left_bytes) for node in some),
+        end=(*map(Kill, killed), *map(FreeDisk, some), *map(Start, some)),
+    )
+
+
+def full(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """One node's disk is full: no write succeeds until the window ends. Then it is started, if it ended.
+
+    As often as not it is killed before: what it told of in between is on the disk, or it is lost.
+    """
+    return _full("disk-full", "one", random, nodes, leaders)
+
+
+def full_minority(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """The disks of some nodes, fewer than half, are full at once: the others go on."""
+    return _full("disk-full-minority", "minority", random, nodes, leaders)
+
+
+def full_majority(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """The disks of more than half of the nodes are full at once: nothing can be decided."""
+    return _full("disk-full-majority", "majority", random, nodes, leaders)
+
+
+def full_all(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """All disks are full at once, as where one log fills them all: nothing can be persisted."""
+    return _full("disk-full-all", "all", random, nodes, leaders)
+
+
+def full_leader(random: Random, nodes: Sequence[int], leaders: Sequence[int]) -> Fault:
+    """The disk of a node that believes to lead is full (of any node, where nobody does)."""
+    return _full("disk-full-leader", "leader", random, nodes, leaders)
 
 
 # --- a disk that is gone for good: asked for by name, since few protocols live without it ----------

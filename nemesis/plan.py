@@ -20,6 +20,8 @@ from nemesis.actions import (
     Corrupt,
     Cut,
     Fault,
+    FillDisk,
+    FreeDisk,
     Join,
     Kill,
     Lead,
@@ -84,7 +86,7 @@ def lane_of(action: Action) -> str:
             return "process"
         case Shape():
             return "packet"
-        case SlowDisk() | LoseUnsynced() | Corrupt() | Restore() | Wipe():
+        case SlowDisk() | LoseUnsynced() | Corrupt() | Restore() | FillDisk() | FreeDisk() | Wipe():
             return "disk"
         case BumpClock() | StrobeClock() | SetDrift() | ResetClock():
             return "clock"
@@ -252,6 +254,8 @@ def _validate_amount(action: NodeAction) -> None:
     match action:
         case SlowDisk(_, ms) if ms < 0:
             raise ValueError(f"a sync that takes {ms} ms longer")
+        case FillDisk(_, left_bytes) if left_bytes < 0:
+            raise ValueError(f"a full disk with {left_bytes} bytes left")
         case StrobeClock(_, _, period_ms) if period_ms <= 0:
             raise ValueError(f"a clock that jumps every {period_ms} ms")
         case SetDrift(_, ppm) if abs(ppm) > MOST_PPM:
@@ -314,6 +318,10 @@ def _left_open(fault: Fault) -> Iterator[str]:
                 broken["corrupt", node] = f"node {node}'s disk corrupt"
             case Restore(node):
                 broken.pop(("corrupt", node), None)
+            case FillDisk(node):
+                broken["full", node] = f"node {node}'s disk full"
+            case FreeDisk(node):
+                broken.pop(("full", node), None)
             case BumpClock(node) | StrobeClock(node) | SetDrift(node):
                 broken["clock", node] = f"node {node}'s clock wrong"
             case ResetClock(node):

@@ -30,6 +30,8 @@ from nemesis.actions import (
     BumpClock,
     Corrupt,
     Cut,
+    FillDisk,
+    FreeDisk,
     Join,
     Kill,
     Lead,
@@ -91,6 +93,8 @@ def commands(action: Action, facts: Facts) -> list[Command]:
             | LoseUnsynced()
             | Corrupt()
             | Restore()
+            | FillDisk()
+            | FreeDisk()
             | Wipe()
             | Join()
             | Leave()

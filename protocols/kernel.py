@@ -264,6 +264,10 @@ class Replica(ABC, Generic[Message]):
     synced: ClassVar[bool] = True
     """Whether what it persists is durable, whatever happens to its machine, before anything leaves. False
     leaves out the sync, as many a database's option does: a process that is killed loses nothing, yet."""
+    heedful: ClassVar[bool] = True
+    """Whether it ends when what it persists cannot be written, so that nobody hears of that, and starts again
+    from what is on the disk: the one sound answer, since nobody else knows what that is (Rebello et al., "Can
+    Applications Recover from fsync Failures?", ATC 2020). False goes on as if it had been written."""
     changes_members: ClassVar[bool] = False
     """Whether it serves ``join`` and ``leave`` (see ``protocols.membership``)."""
 

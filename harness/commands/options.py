@@ -80,7 +80,7 @@ _OPTIONS = [
     click.option("--workload", "-w", default="register", show_default=True, help="What clients do."),
     click.option(
         "--nemesis", default="none", show_default=True,
-        help="Faults and scenarios, by comma: partition,kill,relay-kill,... (see `harness list`)",
+        help="Faults and scenarios, by comma: partition,kill,disk-full,relay-kill,... (see `harness list`)",
     ),
     click.option(
         "--time", "--time-limit", "time_ms", type=Duration(), default="60", show_default=True,

@@ -16,6 +16,8 @@ from nemesis.actions import (
     Corrupt,
     Cut,
     Fault,
+    FillDisk,
+    FreeDisk,
     Join,
     Kill,
     Lead,
@@ -72,7 +74,7 @@ def fault_of(act: Mapping[str, Json]) -> Fault:
         name = f"{weather_words(action.weather)} on {links_words(action.links)}"
     else:
         name = action_words(action_to_json(action))
-    return Fault(name, (action,), () if isinstance(action, Lead) else (cure_of(action),))
+    return Fault(name, (action,), () if isinstance(action, Lead) else cures_of(action))
 
 
 def links_words(links: Sequence[Link]) -> str:
@@ -94,30 +96,45 @@ def links_words(links: Sequence[Link]) -> str:
     return " ".join(said)
 
 
-def cure_of(action: Action) -> Action:
-    """What undoes it. Raises UsageError for what is a cure itself."""
+def cures_of(action: Action) -> tuple[Action, ...]:
+    """What undoes it: for most an action. Raises UsageError for what is a cure itself.
+
+    >>> cures_of(FillDisk(0, 0))
+    (FreeDisk(node=0), Start(node=0))
+    """
     match action:
         case Cut(links):
-            return Mend(links)
+            return (Mend(links),)
         case Shape(links, weather) if weather != CLEAR:
-            return Shape(links, CLEAR)
+            return (Shape(links, CLEAR),)
         case Kill(node) | LoseUnsynced(node) | Wipe(node):
-            return Start(node)
+            return (Start(node),)
         case Pause(node):
-            return Resume(node)
+            return (Resume(node),)
         case SlowDisk(node, ms) if ms:
-            return SlowDisk(node, 0)
+            return (SlowDisk(node, 0),)
         case Corrupt(node):
-            return Restore(node)
+            return (Restore(node),)
+        case FillDisk(node):
+            return FreeDisk(node), Start(node)
         case BumpClock(node) | StrobeClock(node) | SetDrift(node):
-            return ResetClock(node)
+            return (ResetClock(node),)
         case Join(node):
-            return Leave(node)
+            return (Leave(node),)
         case Leave(node):
-            return Join(node)
+            return (Join(node),)
         case Lead():
             raise UsageError("a handover has no cure: it breaks nothing")
-        case Mend() | Shape() | Start() | Resume() | SlowDisk() | Restore() | ResetClock():
+        case (
+            Mend()
+            | Shape()
+            | Start()
+            | Resume()
+            | SlowDisk()
+            | Restore()
+            | FreeDisk()
+            | ResetClock()
+        ):
             raise UsageError("that ends a fault: the act for it is cure")
         case _:
             assert_never(action)

@@ -21,6 +21,8 @@ from nemesis.actions import (
     BumpClock,
     Cut,
     Fault,
+    FillDisk,
+    FreeDisk,
     Kill,
     Link,
     Mend,
@@ -77,6 +79,9 @@ def _cured(ending: Action, others: Sequence[Fault]) -> Iterator[Action]:
         case SlowDisk(node):
             held = [a for a in begun if isinstance(a, SlowDisk) and a.node == node]
             yield held[-1] if held else ending
+        case FreeDisk(node):
+            if not any(isinstance(a, FillDisk) and a.node == node for a in begun):
+                yield ending
         case _:
             yield ending
 

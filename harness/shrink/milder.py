@@ -11,6 +11,7 @@ from nemesis.actions import (
     BumpClock,
     Corrupt,
     Fault,
+    FillDisk,
     LoseUnsynced,
     SetDrift,
     Shape,
@@ -21,7 +22,13 @@ from nemesis.actions import (
 )
 from nemesis.process import kill_nodes
 
-_AMOUNTS = {SlowDisk: "ms", BumpClock: "ms", StrobeClock: "ms", SetDrift: "ppm"}
+_AMOUNTS = {
+    SlowDisk: "ms",
+    FillDisk: "left_bytes",
+    BumpClock: "ms",
+    StrobeClock: "ms",
+    SetDrift: "ppm",
+}
 _PROPERTIES = "reorder_permille", "duplicate_permille", "loss_permille", "jitter_ms"
 
 
@@ -42,7 +49,7 @@ def milder(window: Window) -> list[Window]:
 def _plain_kill(fault: Fault) -> Iterator[Fault]:
     """A kill and a restart, without what was done to the disk."""
     actions = (*fault.begin, *fault.end)
-    hit = [a.node for a in actions if isinstance(a, LoseUnsynced | Corrupt | Wipe)]
+    hit = [a.node for a in actions if isinstance(a, LoseUnsynced | Corrupt | FillDisk | Wipe)]
     if hit:
         yield kill_nodes("kill", sorted(set(hit)))
 

@@ -10,6 +10,8 @@ all those durable that were waiting when it began.
 - A *power cut* forgets those too, or all but some and tears the next: recovery drops that (``torn``).
   What a protocol that leaves out its syncs (``Replica.synced``) has persisted since it started is all of that kind.
 - A *damaged* record with good ones behind it was durable once: recovery refuses to start upon it.
+- A *full* disk takes some bytes more. The step whose record meets the end is the node's last: nothing of it leaves,
+  and what was written of the record is torn. (``Replica.heedful`` False cuts that off, and goes on.)
 
 Syncs take time under ``SlowDisk``. Else a disk has its own small time (``Network.sync_us``) only around
 the moments when windows open or close, since a sync that nothing interrupts is nothing but a delay,
@@ -29,7 +31,13 @@ from harness.sim.jsonable import plain
 from harness.sim.network import DELAY_BITS, MS, US
 from harness.sim.node import Node
 from harness.sim.setup import Setup
+from nemesis.actions import FreeDisk
+from nemesis.encoding import action_to_json
 from protocols.kernel import CANCEL_TIMER, NOTE, PERSIST, REPLY, SEND, SET_TIMER, Said
+from protocols.wire import dumps
+
+_BEGUN_BYTES = 64
+"""About what a node writes down when it starts: who it is, and how often it did."""
 
 
 @dataclass(slots=True)
@@ -49,7 +57,9 @@ class Late:
 
 
 class Disks:
-    """``release`` carries out effects, all but ``Persist``, of a step of a node."""
+    """``release`` carries out effects, all but ``Persist``, of a step of a node; ``end`` ends one that could
+    not write.
+    """
 
     def __init__(
         self,
@@ -57,15 +67,18 @@ class Disks:
         agenda: Agenda,
         nodes: list[Node],
         release: Callable[[Node, list[Said]], None],
+        end: Callable[[Node], None],
     ) -> None:
-        self._agenda, self._nodes, self._release = agenda, nodes, release
+        self._agenda, self._nodes, self._release, self._end = agenda, nodes, release, end
         least, most = setup.network.sync_us
         assert 0 <= least <= most
         self._least_ns, self._span_ns = least * US, (most - least) * US + 1
         self._slow_ns = [0] * len(nodes)
+        self._left: dict[int, int] = {}
+        self._refused: dict[int, int] = {}
         self._draw = [Random(f"{setup.seed}/disk/{node.id}") for node in nodes]
         self._until_ns = -1
-        self._synced = setup.protocol.synced
+        self._synced, self._heedful = setup.protocol.synced, setup.protocol.heedful
         if not self._synced:
             for node in nodes:
                 node.late = Late()
@@ -91,6 +104,54 @@ class Disks:
     def is_slow(self, node: Node) -> bool:
         return self._slow_ns[node.id] > 0
 
+    # --- no space ---------------------------------------------------------------------------------
+
+    def fill(self, node: Node, left_bytes: int) -> None:
+        """From now on there is so much space left."""
+        self._left[node.id], self._refused[node.id] = left_bytes, 0
+        if node.late is None:
+            node.late = Late()
+
+    def free(self, node: Node) -> None:
+        self._left.pop(node.id, None)
+
+    def is_full(self, node: Node) -> bool:
+        return node.id in self._left
+
+    def begins(self, node: Node) -> bool:
+        """Whether a node that starts can write that down."""
+        if self._left.get(node.id, _BEGUN_BYTES) >= _BEGUN_BYTES:
+            return True
+        self._refused[node.id] += 1
+        return False
+
+    def proof(self, action: FreeDisk) -> dict[str, object]:
+        """What was seen by the end of the window, as proofs on hosts say it."""
+        saw = {"refused": self._refused.get(action.node, 0)}
+        return {"action": action_to_json(action), "probe": "disk", "saw": saw, "bit": True}
+
+    def _written(self, node: Node, late: Late, first: int = 0) -> bool:
+        """Write what waits, from the ``first`` on; or the node ends, with what there was space for on its disk."""
+        queue = list(late.queue)
+        for number, held in enumerate(queue):
+            if number < first or not held.record:
+                continue
+            size, left = len(dumps(held.record)), self._left[node.id]
+            if size <= left:
+                self._left[node.id] = left - size
+                continue
+            self._refused[node.id] += 1
+            if not self._heedful:
+                held.record = {}
+                continue
+            self._left[node.id] = 0
+            node.cached = [each.record for each in queue[:number] if each.record]
+            node.torn = left > 0
+            node.late = Late()
+            self._end(node)
+            return False
+        return True
+
     # --- steps ------------------------------------------------------------------------------------
 
     def take(self, node: Node, effects: list[Said]) -> None:
@@ -101,6 +162,8 @@ class Disks:
         if not self._synced:
             if record:
                 late.queue.append(Held(record, []))
+                if node.id in self._left and not self._written(node, late, len(late.queue) - 1):
+                    return
             self._release(node, [e for e in effects if e[0] != PERSIST])
             return
         if not late.queue and not (record and self._takes_time(node)):
@@ -131,9 +194,16 @@ class Disks:
                 yield NOTE, a, plain(b)
 
     def _takes_time(self, node: Node) -> bool:
-        return self._slow_ns[node.id] > 0 or self._agenda.now_ns <= self._until_ns
+        return (
+            self._slow_ns[node.id] > 0
+            or self._agenda.now_ns <= self._until_ns
+            or node.id in self._left
+        )
 
     def _sync(self, node: Node, late: Late) -> None:
+        """Begin to write and to sync what waits, unless that fails."""
+        if node.id in self._left and not self._written(node, late):
+            return
         late.syncing = len(late.queue)
         took_ns = self._slow_ns[node.id]
         if self._agenda.now_ns <= self._until_ns or took_ns:

@@ -20,6 +20,8 @@ from nemesis.actions import (
     BumpClock,
     Corrupt,
     Cut,
+    FillDisk,
+    FreeDisk,
     Join,
     Kill,
     Lead,
@@ -76,6 +78,8 @@ class FaultyStage(Stage):
     def _cures(self, node: Node) -> Iterator[Action]:
         if self.disks.is_slow(node):
             yield SlowDisk(node.id, 0)
+        if self.disks.is_full(node):
+            yield FreeDisk(node.id)
         if self.clocks.wrong(node.id):
             yield ResetClock(node.id)
         if node.damaged:
@@ -106,6 +110,7 @@ class FaultyStage(Stage):
             self._act(fault.end)
             leads = [action for action in fault.begin if isinstance(action, Lead)]
             proofs = [self.handovers.proof(action, self.nodes) for action in leads]
+            proofs += [self.disks.proof(a) for a in fault.end if isinstance(a, FreeDisk)]
             more = {"proof": proofs} if proofs else {}
             self.windows.record(fault.name, "end", index, fault.end, **more)
 
@@ -142,6 +147,10 @@ class FaultyStage(Stage):
                     self.nodes[i].damaged = bool(self.nodes[i].disk)
                 case Restore(i):
                     self.nodes[i].damaged = False
+                case FillDisk(i, left_bytes):
+                    self.disks.fill(self.nodes[i], left_bytes)
+                case FreeDisk(i):
+                    self.disks.free(self.nodes[i])
                 case BumpClock(i, ms):
                     self.clocks.bump(i, ms)
                 case StrobeClock(i, ms, period_ms):

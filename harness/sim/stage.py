@@ -39,6 +39,9 @@ TO_ITSELF_NS = 100 * US
 
 COUNTERS = ("lost", "duplicated", "cut", "to_dead", "refused", "timeouts", "crashed")
 
+DISK_FULL = "disk-full"
+"""The note of a node that could not write."""
+
 NAMES = {
     TIMER: "timer", TO_ITSELF: "<- itself", REQUEST: "request", WINDOW: "nemesis", ANSWER: "reply"
 }  # fmt: skip
@@ -62,7 +65,7 @@ class Stage:
             options=setup.protocol_options,
         )
         self.nodes = [Node(i, setup) for i in range(options.nodes)]
-        self.disks = Disks(setup, self.agenda, self.nodes, self._release)
+        self.disks = Disks(setup, self.agenda, self.nodes, self._release, self._no_space)
         self.clocks = Clocks(self.agenda, self.nodes)
         self.clients = Clients(setup, self.agenda, self.rows)
         self.to_itself = Random(f"{setup.seed}/to-itself").getrandbits
@@ -181,11 +184,19 @@ class Stage:
             self.clients.complete(call, INFO, error="connection lost")
         self.clients.poll()
 
+    def _no_space(self, node: Node) -> None:
+        """A write has failed: the process ends, as one on a host does."""
+        self._note(node, DISK_FULL, "a write failed, so it ends")
+        self._kill(node)
+
     def _start(self, node: Node) -> None:
         if node.replica is not None:
             return
         if node.damaged:
             self._note(node, "refused", "a durable record is damaged, but good ones follow")
+            return
+        if not self.disks.begins(node):
+            self._note(node, DISK_FULL, "it cannot write that it starts")
             return
         if node.torn:
             self._note(node, "torn", "dropped a torn record at the end of the journal")

@@ -21,6 +21,7 @@ from tests.mutants.hunts import (
     fpaxos,
     groups,
     handover,
+    heedless,
     hpaxos,
     kpaxos,
     leases,
@@ -67,6 +68,7 @@ MODULES: Mapping[str, ModuleType] = {
     "appending": appending,
     "verifying": verifying,
     "unsynced": unsynced,
+    "heedless": heedless,
 }
 
 ZOO: tuple[Mutant, ...] = tuple(mutant for module in MODULES.values() for mutant in module.ZOO)

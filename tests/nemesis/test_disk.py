@@ -6,10 +6,12 @@ from random import Random
 
 import pytest
 
-from nemesis import KINDS
+from nemesis import FAULTS, KINDS
 from nemesis.actions import (
     Corrupt,
     Fault,
+    FillDisk,
+    FreeDisk,
     Kill,
     LoseUnsynced,
     Restore,
@@ -53,6 +55,40 @@ def test_a_majority_is_never_corrupt() -> None:
             Kill(fault.begin[0].node), Corrupt(fault.begin[0].node), Start(fault.begin[0].node)
         )  # fmt: skip
         assert sum(isinstance(action, Restore) for action in fault.end) <= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "how_many"),
+    [
+        ("disk-full", {1}),
+        ("disk-full-minority", {1, 2}),
+        ("disk-full-majority", {3, 4}),
+        ("disk-full-all", {5}),
+        ("disk-full-leader", {1}),
+    ],
+)
+def test_a_full_disk_has_space_again_before_its_node_is_started(name, how_many) -> None:
+    seen, killed, left = set(), set(), set()
+    for seed in SEEDS:
+        fault = resolve(name, Random(seed), range(5), (3,))
+        validate([Window(0, 5, fault)], range(5))
+        nodes = [action.node for action in fault.begin]
+        assert fault.begin == tuple(FillDisk(node, fault.begin[0].left_bytes) for node in nodes)
+        kills = [Kill(node) for node in nodes] if isinstance(fault.end[0], Kill) else []
+        assert fault.end == (*kills, *map(FreeDisk, nodes), *map(Start, nodes))
+        seen.add(len(nodes))
+        killed.add(bool(kills))
+        left.add(fault.begin[0].left_bytes)
+        assert name != "disk-full-leader" or nodes == [3]
+    assert (seen, killed) == (how_many, {True, False})
+    assert 0 in left
+    assert max(left) < 51, "a node that starts writes more than that"
+
+
+def test_full_disks_are_asked_for_by_name_so_that_seeds_of_disk_mean_what_they_did() -> None:
+    assert [n for n in FAULTS if n.startswith("disk-") and n not in KINDS["disk"]] == [
+        "disk-full", "disk-full-minority", "disk-full-majority", "disk-full-all", "disk-full-leader",
+    ]  # fmt: skip
 
 
 def test_a_wipe_is_of_one_node_the_same_each_time_unless_the_leader_is_asked_for() -> None:

@@ -18,6 +18,8 @@ from nemesis.actions import (
     Corrupt,
     Cut,
     Fault,
+    FillDisk,
+    FreeDisk,
     Kill,
     LoseUnsynced,
     Mend,
@@ -46,8 +48,11 @@ WEATHER = st.just(CLEAR) | st.builds(
 ACTION = st.one_of(
     *(st.builds(cls, LINKS) for cls in (Cut, Mend)),
     st.builds(Shape, LINKS, WEATHER),
-    *(st.builds(cls, NODE) for cls in (Kill, Start, Pause, Resume, Corrupt, Restore, ResetClock)),
-    *(st.builds(cls, NODE, st.integers()) for cls in (SlowDisk, BumpClock, SetDrift)),
+    *(
+        st.builds(cls, NODE)
+        for cls in (Kill, Start, Pause, Resume, Corrupt, Restore, FreeDisk, ResetClock)
+    ),
+    *(st.builds(cls, NODE, st.integers()) for cls in (SlowDisk, FillDisk, BumpClock, SetDrift)),
     st.builds(LoseUnsynced, NODE, st.booleans()),
     st.builds(StrobeClock, NODE, st.integers(), st.integers()),
 )

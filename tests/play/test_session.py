@@ -19,6 +19,7 @@ from harness.replay import load_simulated, replay
 from harness.sim import simulate
 from harness.simulated import keep, play, setup_of
 from harness.trial import Trial
+from nemesis.actions import Fault, FillDisk, FreeDisk, Start
 from protocols import PROTOCOLS
 
 BY_HAND = Trial(protocol="multipaxos", workload="cas", nodes=3, threads=6, seed="7", ops="[]")
@@ -208,6 +209,13 @@ def test_a_cut_stops_messages_and_is_mended() -> None:
         tuple(k) for k in links
     }
     assert fault_of({"do": "cut", "links": links}).name.startswith("cut ")
+
+
+def test_who_ended_for_lack_of_space_is_started_when_there_is_some() -> None:
+    full = fault_of({"do": "fill-disk", "node": 1, "left_bytes": 0})
+    assert full == Fault("fill-disk n2", (FillDisk(1, 0),), (FreeDisk(1), Start(1)))
+    with pytest.raises(UsageError, match="the act for it is cure"):
+        fault_of({"do": "free-disk", "node": 1})
 
 
 def test_doing_something_else_forgets_what_came_after() -> None:

@@ -18,6 +18,8 @@ from nemesis.actions import (
     BumpClock,
     Cut,
     Fault,
+    FillDisk,
+    FreeDisk,
     Kill,
     Link,
     Mend,
@@ -142,6 +144,14 @@ def test_a_fault_with_a_time_ends_by_itself_and_says_so() -> None:
 def test_a_fault_that_is_not_open_cannot_be_ended() -> None:
     with pytest.raises(UsageError, match="no open fault 7"):
         OpenFaults(World().perform, list, lambda _: None).end(7)
+
+
+def test_a_disk_that_another_fault_keeps_full_stays_so() -> None:
+    end = (FreeDisk(1), FreeDisk(2))
+    ended = cure(
+        Fault("full", (FillDisk(1, 0), FillDisk(2, 0)), end), [Fault("b", (FillDisk(2, 9),), ())]
+    )
+    assert ended == (FreeDisk(1),)
 
 
 def test_a_clock_that_another_fault_holds_is_wrong_by_that_alone() -> None:

@@ -18,6 +18,8 @@ from harness.zoo.hunt import judged
 from nemesis.actions import (
     Action,
     Corrupt,
+    FillDisk,
+    FreeDisk,
     Kill,
     LoseUnsynced,
     Pause,
@@ -30,9 +32,10 @@ from nemesis.actions import (
 from nemesis.resolution import resolve
 from protocols.abd import ABD, REGISTER, Store
 from protocols.kernel import Command, Json, NodeId, Replica, RequestId, record
+from tests.mutants.heedless import HeedlessABD
 from tests.mutants.hunts.unsynced import KILLS
 from tests.mutants.unsynced import UnsyncedABD
-from tests.sim.probe import MS, ends, play, setup, window
+from tests.sim.probe import MS, Probe, ends, play, setup, window
 from workloads.kernel import Options
 from workloads.register import workload as register
 
@@ -214,6 +217,124 @@ def test_an_empty_disk_has_no_record_to_damage() -> None:
     assert simulator.nodes[0].replica is not None
 
 
+# --- no space ---------------------------------------------------------------------------------------
+
+
+def full(at_ms: int, for_ms: int, left_bytes: int = 0, end: tuple[Action, ...] = ()):
+    return window(at_ms, for_ms, [FillDisk(0, left_bytes)], [*end, FreeDisk(0), Start(0)])
+
+
+def noted(run, *kinds: str) -> list[tuple[str, int, int]]:
+    return [(r.f, r.node, r.time_ns // MS) for r in run.rows if r.f in kinds]
+
+
+def refused(run) -> list[int]:
+    """How often there was no space, by window."""
+    proofs = [
+        r.value.get("proof", ()) for r in run.rows if r.f == "fault" and r.value["phase"] == "end"
+    ]
+    return [proof["saw"]["refused"] for some in proofs for proof in some]
+
+
+FULL = [(100, 0, "set", 5), (150, 2, "get", None), (400, 0, "get", None)]
+
+
+def test_who_cannot_write_ends_and_tells_nobody_and_is_started_when_there_is_space() -> None:
+    run = play([(20, 0, "set", 4), *FULL], full(50, 250))
+
+    assert [error for *_, error in ends(run)] == [
+        None,
+        "connection lost",
+        "connection refused",
+        None,
+    ]
+    assert answered(run)[-1][1] == [None, 4, 2], "what was durable is there, and nothing else"
+    assert noted(run, "disk-full", "torn") == [("disk-full", 0, 100)]
+    assert refused(run) == [1]
+
+
+def test_who_writes_nothing_serves_on() -> None:
+    run = play([(150, 0, "get", None), (200, 0, "echo", 1)], full(50, 250))
+
+    assert len(answered(run)) == 2
+    assert noted(run, "disk-full", "booted") == [("booted", 0, 0), ("booted", 1, 0)]
+    assert refused(run) == [0]
+
+
+def test_a_record_that_meets_the_end_is_torn_and_one_that_fits_is_durable() -> None:
+    size = len('{"memory":5}')
+    lines = [(100, 0, "set", 5), (110, 0, "set", 6), (400, 0, "get", None)]
+    for left, has, torn in ((size - 1, None, True), (size, 5, False), (size + 1, 5, True)):
+        run = play(lines, full(50, 250, left))
+        assert answered(run)[-1][1][1] == has, left
+        assert [f for f, *_ in noted(run, "torn")] == ["torn"] * torn, left
+        assert len(answered(run)) == (1 if has is None else 2)
+
+
+def test_who_is_started_meanwhile_cannot_write_even_that() -> None:
+    restart = window(120, 50, [Start(0)])
+    run = play(FULL, full(50, 250), restart)
+
+    assert noted(run, "disk-full") == [("disk-full", 0, 100), ("disk-full", 0, 120)]
+    assert [at for _, node, at in noted(run, "booted") if node == 0] == [0, 300]
+    assert refused(run) == [2]
+    begun = play(FULL, full(50, 250, 64), restart)
+    assert [at for _, node, at in noted(begun, "booted") if node == 0] == [0]
+
+
+def test_what_was_written_when_the_disk_filled_is_synced_and_what_is_not_yet_must_fit() -> None:
+    lines = [(100, 0, "set", 1), (110, 2, "set", 2), (400, 0, "get", None)]
+    for left, has in ((0, 1), (12, 2)):
+        run = play(lines, slow(50, 200, 50), full(105, 160, left, (Kill(0),)))
+        assert [at for f, _, at in answered(run) if f == "set"] == [150, 200][:has]
+        assert answered(run)[-1][1][1] == has
+        assert refused(run) == [2 - has]
+
+
+def test_of_what_waits_as_much_is_there_as_fits_though_nobody_was_told() -> None:
+    """The last three are of one sync: the first of them fits, of the second a part."""
+    lines = [(at, thread, "set", thread) for thread, at in enumerate((100, 110, 112, 114))]
+    run = play([*lines, (500, 0, "get", None)], slow(50, 200, 50), full(105, 160, 15), nodes=1)
+    assert [at for f, _, at in answered(run) if f == "set"] == [150]
+    assert answered(run)[-1][1][1] == 1
+    assert [f for f, *_ in noted(run, "torn")] == ["torn"]
+
+
+def test_a_disk_that_is_full_at_the_end_is_healed() -> None:
+    never_over = window(50, 5_000, [FillDisk(0, 0)], [FreeDisk(0), Start(0)])
+    run = play([(100, 0, "set", 5), (900, 2, "echo", 1)], never_over)
+
+    assert noted(run, "booted")[-1][:2] == ("booted", 0)
+    simulator = Simulator(setup([]))
+    simulator._act([FillDisk(1, 0)])
+    assert FreeDisk(1) in list(simulator._cures(simulator.nodes[1]))
+
+
+class Heedless(Probe):
+    heedful = False
+
+
+class Unsynced(Probe):
+    synced = False
+
+
+def test_who_does_not_look_goes_on_until_it_is_asked_what_it_has_on_disk() -> None:
+    lines = [(20, 0, "set", 4), *FULL[:2], (200, 0, "set", 6), (400, 0, "get", None)]
+    for end, has in (((), [6, None, 1]), ((Kill(0),), [None, 4, 2])):
+        run = simulate(replace(setup(lines, full(50, 250, 5, end)), protocol=Heedless))
+        assert [f for f, *_ in answered(run)] == ["set", "set", "get", "set", "get"]
+        assert answered(run)[-1][1] == has
+        assert refused(run) == [2]
+        assert noted(run, "disk-full", "torn") == []
+
+
+def test_who_does_not_sync_is_refused_all_the_same_and_keeps_what_it_wrote_before() -> None:
+    run = simulate(replace(setup([(20, 0, "set", 4), *FULL], full(50, 250)), protocol=Unsynced))
+
+    assert answered(run)[-1][1] == [None, 4, 2]
+    assert [error for *_, error in ends(run)][1] == "connection lost"
+
+
 # --- twins: the right replica beside a wrong one ----------------------------------------------------
 
 
@@ -252,6 +373,10 @@ def storm(fault: str, protocol: type[Replica], seed: int) -> Outcome:
             [a for n in range(3) for a in (Kill(n), LoseUnsynced(n))],
             [Start(n) for n in range(3)],
         ),
+        "full": (
+            [FillDisk(node, 0) for node in range(2)],
+            [a for n in range(2) for a in (Kill(n), FreeDisk(n), Start(n))],
+        ),
         "torn": (
             [SlowDisk(node, 20) for node in range(3)],
             [a for n in range(3)
@@ -270,6 +395,11 @@ def storm(fault: str, protocol: type[Replica], seed: int) -> Outcome:
 def test_a_replica_that_acknowledges_what_is_not_durable_loses_it(fault) -> None:
     assert [storm(fault, ABD, seed) for seed in range(3)] == [Outcome.VALID] * 3
     assert Outcome.INVALID in [storm(fault, AcksFirst, seed) for seed in range(3)]
+
+
+def test_a_replica_that_does_not_look_whether_it_was_written_loses_it() -> None:
+    assert [storm("full", ABD, seed) for seed in range(3)] == [Outcome.VALID] * 3
+    assert Outcome.INVALID in [storm("full", HeedlessABD, seed) for seed in range(3)]
 
 
 @record

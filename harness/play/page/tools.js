@@ -116,7 +116,7 @@ export class Tools {
 
   forNode(node, held) {
     const isDown = this.ofNode(node, "kill", "loseunsynced"), isPaused = this.ofNode(node, "pause");
-    const isSlow = this.ofNode(node, "slowdisk"), isWrong = this.ofNode(node, "bumpclock"), isCut = this.ofLinks(this.links(), "cut").length;
+    const isSlow = this.ofNode(node, "slowdisk"), isFull = this.ofNode(node, "filldisk"), isWrong = this.ofNode(node, "bumpclock"), isCut = this.ofLinks(this.links(), "cut").length;
     const toggle = (on, act) => () => (on ? this.cure(on) : this.act(act));
     return [this.title(name(node)),
       el("div", { class: "keys" },
@@ -126,6 +126,7 @@ export class Tools {
         this.key(isCut ? "Mend its links" : "Cut off", () => this.cut(), isCut, "Nothing reaches it, and it reaches nobody (c)"),
         isDown ? null : this.key("Power cut", () => this.act({ do: "lose-unsynced", node }), undefined, "As a kill, and what was not synced is lost"),
         this.key(isSlow ? "Disk as ever" : "Slow disk", toggle(isSlow, { do: "slow-disk", node, ms: 100 }), isSlow, "Each sync takes 100 ms longer"),
+        this.key(isFull ? "Space again" : "Full disk", toggle(isFull, { do: "fill-disk", node, left_bytes: 0 }), isFull, "Its next write fails, and it ends by that"),
         this.key(isWrong ? "Clock right" : "Clock +1 s", toggle(isWrong, { do: "bump-clock", node, ms: 1000 }), isWrong, "Its wall clock jumps"),
         this.key("Slow links", () => this.weather({ delay_ms: 40, jitter_ms: 10 }), undefined, "40 ms more to and from it")),
       this.form(node, held)];
