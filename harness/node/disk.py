@@ -1,4 +1,4 @@
-"""The disk below a node's journal: slow, or forgetful of what was not synced, if a fault says so.
+"""The disk below a node's journal: slow, full, or forgetful of what was not synced, if a fault says so.
 
 A process that is killed loses nothing that it wrote: the page cache outlives it. What a machine loses when
 its power fails is what was not *synced*, and only the process knows how far it has come with that. So it
@@ -6,16 +6,20 @@ notes it in a *page*, a small file that it maps, and whoever plays the power cut
 dead process off there. The words of the page are of 8 bytes, little-endian:
 
 === =========== ===================================================================================
-0   slow        by how many ms a sync is to take longer; the only word that is not the node's
+0   slow        by how many ms a sync is to take longer; this and ``full`` are the words that are not the node's
 1   inode       of the journal that the next word is about: a compacted one is another file
 2   synced      how many of its bytes are known to be durable
 3   syncs       how many there were
 4   took        how long the last of them took, in us
 5   slowed      and by how much that was too long, in us
+6   full        0, or the count of ``written`` at which the disk is full, and one
+7   written     how many bytes have been, since there is this page
+8   refused     how often there was no space
 === =========== ===================================================================================
 
 Beside it, this file is the program that breaks the disk, on the node's host: ``python3 -m harness.node.disk
-HOME slow MS``, ``look``, and for a node that is dead ``lose``, ``tear``, ``corrupt`` and ``restore``.
+HOME slow MS``, ``fill BYTES`` (so many are left), ``free``, ``look``, and for a node that is dead ``lose``,
+``tear``, ``corrupt`` and ``restore``.
 It says in JSON what it found and did. Only the bytes of the journal are lost, no names of files.
 """
 
@@ -34,12 +38,12 @@ from pathlib import Path
 
 from harness.node.records import ends
 
-PAGE_BYTES = 64
-_SLOW, _INODE, _SYNCED, _SYNCS, _TOOK, _SLOWED = range(6)
+PAGE_BYTES = 128
+_SLOW, _INODE, _SYNCED, _SYNCS, _TOOK, _SLOWED, _FULL, _WRITTEN, _REFUSED = range(9)
 
 
 class Disk:
-    """How a journal is synced. ``page``: a path; empty: nobody will ever break this disk.
+    """How a journal is written and synced. ``page``: a path; empty: nobody will ever break this disk.
 
     Raises OSError where the page cannot be mapped.
     """
@@ -53,6 +57,18 @@ class Disk:
         words[_SYNCED] = 0  # whoever reads meanwhile takes nothing of the new file for durable
         words[_INODE] = os.fstat(fd).st_ino
         words[_SYNCED] = size
+
+    def write(self, fd: int, data: bytes) -> int:
+        """Append as much of it as there is space for; how much that was. Raises OSError where there is none."""
+        words = self._words
+        if words[_FULL]:
+            data = data[: max(0, words[_FULL] - 1 - words[_WRITTEN])]
+            if not data:
+                words[_REFUSED] += 1
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = os.write(fd, data)
+        words[_WRITTEN] += written
+        return written
 
     def sync(self, fd: int, size: int) -> None:
         """Make the journal durable, all ``size`` bytes of it. Raises OSError."""
@@ -91,12 +107,22 @@ class Broken:
         self._words = _mapped(f"{home}/disk")
 
     def look(self) -> dict[str, object]:
-        names = ("slow_ms", "syncs", "took_us", "slowed_us")
-        places = (_SLOW, _SYNCS, _TOOK, _SLOWED)
-        return {name: self._words[place] for name, place in zip(names, places, strict=True)}
+        names = ("slow_ms", "syncs", "took_us", "slowed_us", "refused")
+        places = (_SLOW, _SYNCS, _TOOK, _SLOWED, _REFUSED)
+        said = {name: self._words[place] for name, place in zip(names, places, strict=True)}
+        return {**said, "full": self._words[_FULL] > 0}
 
     def slow(self, ms: str) -> dict[str, object]:
         self._words[_SLOW] = int(ms)
+        return self.look()
+
+    def fill(self, left_bytes: str) -> dict[str, object]:
+        """There is space for so many bytes more. (A write that is under way may not see it.)"""
+        self._words[_FULL] = self._words[_WRITTEN] + int(left_bytes) + 1
+        return self.look()
+
+    def free(self) -> dict[str, object]:
+        self._words[_FULL] = 0
         return self.look()
 
     def lose(self) -> dict[str, object]:
@@ -180,7 +206,7 @@ class Broken:
             os.close(lock)
 
 
-VERBS = ("look", "slow", "lose", "tear", "corrupt", "restore")
+VERBS = ("look", "slow", "fill", "free", "lose", "tear", "corrupt", "restore")
 
 
 def main(home: str, verb: str, *amounts: str) -> int:

@@ -5,7 +5,7 @@ key. A turn is one record, so it is durable as a whole or not at all.
 
 Since each record is synced before the next is written, only the last one can be torn by a crash.
 So a bad record that no good one follows is a torn tail, which nobody was told of: it is dropped with
-a warning. A bad record that a good one follows was durable once: the disk lost what we promised to
+a warning. (A disk that is full leaves such a one as well, and its node ends by that.) A bad record that a good one follows was durable once: the disk lost what we promised to
 keep, and the node refuses to start. (Decay of the very last record cannot be told from a torn one.)
 
 When the file has grown to several times what is alive, the live keys are written to a new file,
@@ -40,7 +40,7 @@ class Journal:
     """The durable map of the node that runs in ``directory``; creates both where they are missing.
 
     ``synced`` False: what is committed is left to the operating system, which keeps it when the process
-    dies, and not when the power fails. Raises JournalError where another process uses the directory or a
+    dies, and not when the power fails. ``heedful`` False: what cannot be written is taken for written. Raises JournalError where another process uses the directory or a
     durable record is damaged.
     """
 
@@ -52,13 +52,14 @@ class Journal:
         compact_bytes: int = COMPACT_BYTES,
         disk: Disk | None = None,
         synced: bool = True,
+        heedful: bool = True,
     ) -> None:
         self.directory = Path(directory)
         self.path = self.directory / "journal"
         self.compactions = 0
         self._new = self.directory / "journal.new"
         self._compact_bytes = compact_bytes
-        self._disk, self._synced = disk or Disk(), synced
+        self._disk, self._synced, self._heedful = disk or Disk(), synced, heedful
         self._live: dict[str, str] = {}
         self._live_bytes = 0
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -85,9 +86,16 @@ class Journal:
         Values are JSON text; ``null`` forgets a key. Raises OSError if they may not have become
         durable; the journal is not to be used after that.
         """
-        self._append(self._fd, record(texts))
-        if self._synced:
-            self._disk.sync(self._fd, self._size)
+        had = self._size
+        try:
+            self._append(self._fd, record(texts))
+            if self._synced:
+                self._disk.sync(self._fd, self._size)
+        except OSError:
+            if self._heedful:
+                raise
+            os.ftruncate(self._fd, had)
+            self._size = had
         self._apply(texts)
         if self._size > max(self._compact_bytes, COMPACT_RATIO * self._live_bytes):
             self._compact()
@@ -128,7 +136,9 @@ class Journal:
 
     def _append(self, fd: int, data: bytes) -> None:
         self._size += len(data)
-        while (written := os.write(fd, data)) < len(data):  # the disk is full: the rest will say so
+        while (written := self._disk.write(fd, data)) < len(
+            data
+        ):  # the disk is full: the rest will say so
             data = data[written:]
 
     def _compact(self) -> None:

@@ -49,7 +49,13 @@ class Node:
         replica = replica_class(config.protocol)
         data = Path(config.data)
         self.clock = Clock(config.clock)
-        self._journal = Journal(data, log.warning, disk=Disk(config.disk), synced=replica.synced)
+        self._journal = Journal(
+            data,
+            log.warning,
+            disk=Disk(config.disk),
+            synced=replica.synced,
+            heedful=replica.heedful,
+        )
         self._notes = Notes(data / "notes.jsonl", config.id)
         self.engine = Engine(
             replica,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from pathlib import Path
@@ -23,11 +24,8 @@ class Home:
         self.warnings: list[str] = []
         Path(self.page).write_bytes(bytes(PAGE_BYTES))
 
-    def open(self, *, synced: bool = True, compact_bytes: int = 1 << 20) -> Journal:
-        return Journal(
-            self.path / "data", self.warnings.append, disk=Disk(self.page), synced=synced,
-            compact_bytes=compact_bytes,
-        )  # fmt: skip
+    def open(self, **how) -> Journal:
+        return Journal(self.path / "data", self.warnings.append, disk=Disk(self.page), **how)
 
     def durable(self) -> dict[str, object]:
         journal = self.open()
@@ -128,6 +126,75 @@ def test_a_slow_disk_is_as_slow_as_told_and_says_so(home) -> None:
     journal.close()
 
 
+def refused(home: Home) -> int:
+    return home.broken().look()["refused"]
+
+
+def test_a_full_disk_refuses_and_what_was_written_before_is_there(home) -> None:
+    journal = home.open()
+    journal.commit({"a": "1"})
+    home.broken().fill("0")
+    for attempt in (1, 2):
+        with pytest.raises(OSError) as caught:
+            journal.commit({"b": "2"})
+        assert caught.value.errno == errno.ENOSPC
+        assert refused(home) == attempt
+    journal.close()
+    assert home.durable() == {"a": 1}
+    assert home.warnings == []
+    home.broken().free()
+    written(home, range(1))
+    assert home.durable() == {"a": 1, "k0": 0}
+    assert home.broken().look()["full"] is False
+
+
+def test_a_record_that_meets_the_end_is_half_there_and_one_that_fits_is_whole(home) -> None:
+    journal = home.open()
+    home.broken().fill("40")
+    journal.commit({"a": "1"})
+    with pytest.raises(OSError, match="No space left on device"):
+        journal.commit({"b": json.dumps("2" * 60)})
+    journal.close()
+    assert (home.path / "data" / "journal").stat().st_size == 40
+    assert home.durable() == {"a": 1}
+    assert ["torn record" in warning for warning in home.warnings] == [True]
+
+
+def test_what_is_left_is_not_there_again_for_the_next_process(home) -> None:
+    home.broken().fill("40")
+    written(home, range(2))
+    with pytest.raises(OSError, match="No space left on device"):
+        written(home, range(2, 4))
+    assert refused(home) == 1
+
+
+def test_a_journal_without_space_to_compact_is_whole_where_it_was(home) -> None:
+    journal = home.open(compact_bytes=200)
+    while journal._size <= 190:
+        journal.commit({"k": "10"})
+    home.broken().fill("30")
+    with pytest.raises(OSError, match="No space left on device"):
+        journal.commit({"k": "11"})
+    assert journal.compactions == 0
+    journal.close()
+    home.broken().free()
+    assert home.durable() == {"k": 11}
+
+
+def test_who_does_not_heed_takes_it_for_written_and_has_lost_it_later(home) -> None:
+    journal = home.open(heedful=False)
+    journal.commit({"a": "1"})
+    home.broken().fill("5")
+    journal.commit({"a": "2"})
+    assert journal.get("a") == 2
+    home.broken().free()
+    journal.commit({"b": "3"})
+    journal.close()
+    assert home.durable() == {"a": 1, "b": 3}
+    assert refused(home) == 1
+    assert home.warnings == [], "the half record was cut off"
+
+
 def test_damage_is_found_and_can_be_undone(home) -> None:
     written(home, range(5))
     good = (home.path / "data" / "journal").read_bytes()
@@ -166,5 +233,5 @@ def test_the_disk_of_who_lives_is_left_alone(home, capsys) -> None:
     assert json.loads(capsys.readouterr().out)["slow_ms"] == 7
     journal.close()
     (home.path / "short").write_bytes(b"x")
-    with pytest.raises(OSError, match="a page has 64 bytes"):
+    with pytest.raises(OSError, match="a page has 128 bytes"):
         Disk(str(home.path / "short"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.node import config
+from harness.node import config, disk
 from harness.node.frames import Hello, frame, hello_frame
 from tests.node.crashes import write_through_crashes
 from tests.node.processes import Processes, cluster, wait_until
@@ -125,6 +125,32 @@ def test_a_directory_of_another_protocol_is_refused(solo: Processes) -> None:
 
     assert solo.running[0].wait(10) == 74
     assert "belongs to tests.node.replicas:Ledger node 0" in solo.log(0)
+
+
+def test_a_node_without_space_ends_and_says_why_and_comes_back_with_what_it_told_of(
+    tmp_path: Path,
+) -> None:
+    page = tmp_path / "disk"
+    page.write_bytes(bytes(disk.PAGE_BYTES))
+    with cluster(tmp_path, 1, "--disk", str(page)) as solo:
+        solo.start_all()
+        client = solo.client(0)
+        client.invoke("write", "x", 1)
+        disk.Broken(str(tmp_path)).fill("5")
+        with pytest.raises(OSError, match=r".*"):
+            client.invoke("write", "x", 2)
+        assert solo.running.pop(0).wait(10) == 74
+        assert f"cannot write to {tmp_path / '0'}; exit 74" in solo.log(0)
+        assert "No space left on device" in solo.log(0)
+        for _ in range(2):
+            solo.start(0)
+            assert solo.running.pop(0).wait(10) == 74, "it cannot write that it starts"
+        disk.Broken(str(tmp_path)).free()
+        solo.start_all()
+        assert "bytes of a torn record" in solo.log(0)
+        assert client.invoke("read", "x", None) == 1
+        assert solo.wait_ready(0)["incarnation"] == 2
+        client.close()
 
 
 def test_a_port_in_use_is_one_line(solo: Processes, tmp_path: Path) -> None:
