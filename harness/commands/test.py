@@ -52,7 +52,7 @@ DEFAULT_NODES = 5
 @click.option(
     "--lossy",
     is_flag=True,
-    help="Keep the nodes' data on a file system that forgets what was not synced (FUSE; needs root).",
+    help="Keep the nodes' data on a file system that forgets what was not synced, and can be full (FUSE; needs root).",
 )
 @click.option(
     "--admin", is_flag=True, help="Nodes answer the admin's paths (harness/node/admin.py)."

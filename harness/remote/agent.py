@@ -14,12 +14,14 @@ and what to ``do``, and answers each in turn with one line of that id (``error``
 - **Ledger**: what it would undo is in a file, so that the next run's agent does it if this one was
   killed too.
 - **Weather**: it starts ``netem.py`` beside it, where the kernel has no netem, and hands it rules.
-- **Power**: it starts ``lossy.py``, a file system, if it is asked to, and hands it what a power cut does.
+- **Power**: it starts ``lossy.py``, a file system, if it is asked to, hands it what a power cut does and how much
+  space there is, and tries whether there is any.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -38,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 OWN_FOLDER = "agent"
+_NEW_FILE = ".is-there-space"
 """The folder on the host, below the run's directory, that holds this file and nothing of others."""
 
 _UNDO_TIMEOUT_S = 20
@@ -389,6 +392,7 @@ class Agent:
             "weather": self.set_weather,
             "disk": self.open_disk,
             "power": self.power,
+            "space": self.space,
             "beat": lambda _: {},
         }
 
@@ -446,7 +450,22 @@ class Agent:
     def power(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self.disk is None:
             raise RuntimeError("power before a disk")
-        return self.disk.ask({"do": request["verb"], "ms": request.get("ms", 0)})
+        amounts = {name: request.get(name, 0) for name in ("ms", "left_bytes")}
+        return self.disk.ask({"do": request["verb"], **amounts})
+
+    def space(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        """What comes of a new file on the file system of ours: ``made``, or ``no space``."""
+        if self.disk is None:
+            raise RuntimeError("space before a disk")
+        path = Path(self.disk.greeting["mounted"], _NEW_FILE)
+        try:
+            path.touch()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return {"said": "no space"}
+        path.unlink()
+        return {"said": "made"}
 
     def wait_s(self) -> float:
         """How long there is nothing to do but listen, at most."""

@@ -37,6 +37,8 @@ from nemesis.actions import (
     ClockAction,
     Corrupt,
     Cut,
+    FillDisk,
+    FreeDisk,
     Lead,
     Link,
     LoseUnsynced,
@@ -268,7 +270,7 @@ class Injector:
             proofs = self.processes.start_all(actions)
         elif kind is Wipe:
             proofs = self.processes.wipe_all(actions)
-        elif kind in (SlowDisk, LoseUnsynced, Corrupt, Restore):
+        elif kind in (SlowDisk, LoseUnsynced, Corrupt, Restore, FillDisk, FreeDisk):
             proofs = self.disks.change(
                 actions, lambda kills: self.processes.signal(kills, self._send)
             )

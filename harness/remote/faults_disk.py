@@ -1,7 +1,8 @@
 """Faults of disks: what the system's own program on the host did to its files, and what came of that.
 
 A sync that is slow is one that its process counted after the fault began. What a power cut forgets is
-cut off the journal of a process that is gone. A process that meets a damaged record must end.
+cut off the journal of a process that is gone. A process that meets a damaged record must end. Of a full disk tells
+who refused the writes: the node, which counts them, or a file system of ours, which is asked for a new file, too.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from harness.remote.faults_process import Processes
 from harness.remote.faults_record import Json, Proof, proof
 from harness.remote.seam import Remote, on_all, raise_first
 from harness.systems.kernel import HasData, HasJournal
-from nemesis.actions import Corrupt, Kill, LoseUnsynced, Restore, SlowDisk
+from nemesis.actions import Corrupt, FillDisk, FreeDisk, Kill, LoseUnsynced, Restore, SlowDisk
 
-JournalAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore
+JournalAction: TypeAlias = SlowDisk | LoseUnsynced | Corrupt | Restore | FillDisk | FreeDisk
 End: TypeAlias = Callable[[Sequence[Kill]], object]
 """Kills processes."""
 
 PATIENCE_S = 3.0
-"""For a sync that began after the fault: nodes that nobody asks for anything have none."""
+"""For a write or a sync that began after the fault: nodes that nobody asks for anything have none."""
+_NO_SPACE, _SPACE = "no space", "made"
+"""What comes of a new file (``harness.remote.agent``)."""
 
 
 class Disks:
@@ -31,6 +34,8 @@ class Disks:
     def __init__(self, remotes: Mapping[int, Remote], processes: Processes) -> None:
         self.remotes, self.processes = remotes, processes
         self.slow: set[int] = set()
+        self._refused: dict[int, int] = {}
+        """How many writes had been refused when a disk was filled, by node."""
         self.lossy = False
         """Whether the nodes' data is on a file system of ours, which knows what was synced."""
 
@@ -95,6 +100,10 @@ class Disks:
                 was = node in self.processes.damaged
                 self.processes.damaged.discard(node)
                 return proof(action, "disk", dict(saw), saw["restored"] is was)
+            case FillDisk():
+                return self._fill(action)
+            case FreeDisk():
+                return self._free(action)
             case _:
                 assert_never(action)
 
@@ -121,11 +130,54 @@ class Disks:
             self.slow.discard(node)
         return proof(action, "disk", dict(saw), bit)
 
+    def _fill(self, action: FillDisk) -> Proof:
+        node = action.node
+        self.processes.full.add(node)
+        saw = self._space(node, "fill", action.left_bytes)
+        before = self._refused[node] = _number(saw, "refused")
+        if self.lossy:
+            tried = self.processes.agents.links[node].ask("space")["said"]
+            self._refused[node] += tried == _NO_SPACE  # which was ours
+            return proof(action, "fuse", {"a new file": tried}, tried == _NO_SPACE)
+        deadline = time.monotonic() + PATIENCE_S
+        while _number(saw, "refused") == before and time.monotonic() < deadline:
+            state = self.processes.look(node)
+            saw = self._space(node, "look")  # after that: who has ended since has counted why
+            if state != "running" and _number(saw, "refused") == before:
+                saw = {**saw, "no write of a process that is": state}
+                break
+        # Where it has not written yet, that will be seen at the end.
+        bit = True if _number(saw, "refused") > before else None
+        return proof(action, "disk", dict(saw), bit)
+
+    def _free(self, action: FreeDisk) -> Proof:
+        node = action.node
+        saw = dict(self._space(node, "free"))
+        now = _number(saw, "refused")
+        saw["refused"] = now - self._refused.pop(node, now)
+        # Who was refused a write may be about to end, and is to be started then.
+        saw["state"] = self.processes.linger(node) if saw["refused"] else self.processes.look(node)
+        self.processes.full.discard(node)
+        if not self.lossy:
+            return proof(action, "disk", saw, saw["full"] is False)
+        saw["a new file"] = self.processes.agents.links[node].ask("space")["said"]
+        return proof(action, "fuse", saw, saw["a new file"] == _SPACE)
+
+    def _space(self, node: int, verb: str, left_bytes: int | None = None) -> Mapping[str, Json]:
+        """Who keeps the node's data is told, or asked: a file system of ours, or the node itself."""
+        if self.lossy:
+            return self.processes.agents.links[node].ask(
+                "power", verb=verb, left_bytes=left_bytes or 0
+            )
+        return self._do(node, verb, *([] if left_bytes is None else [str(left_bytes)]))
+
     def heal(self, node: int) -> list[Proof]:
         """End what is still on at a node."""
         proofs = []
         if node in self.slow:
             proofs.append(self._slow(SlowDisk(node, 0), 0))
+        if node in self.processes.full:
+            proofs.append(self._free(FreeDisk(node)))
         if node in self.processes.damaged and self.processes.look(node) == "gone":
             proofs.append(self._change(Restore(node)))
         return proofs

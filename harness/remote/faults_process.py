@@ -30,6 +30,8 @@ class Processes:
         self.paused: dict[int, int] = {}
         self.damaged: set[int] = set()
         """Nodes that must not run, since their disk has lost what was durable."""
+        self.full: set[int] = set()
+        """Nodes that may end at any time, since there is no space for what they write."""
 
     def signal(self, actions: Sequence[Kill | Pause | Resume], send: Send) -> list[Proof]:
         """Kill, pause or resume, all at once. What does not run cannot be: that is no fault."""
@@ -46,8 +48,12 @@ class Processes:
         proofs = []
         for action in actions:
             node = action.node
-            refused = node not in pids and node in self.damaged and isinstance(action, Kill)
-            state = "gone" if refused else states.get(node, "not running before")
+            ended = node not in pids and node in self.damaged | self.full
+            state = (
+                "gone"
+                if ended and isinstance(action, Kill)
+                else states.get(node, "not running before")
+            )
             bit = state in _wanted(action)
             if bit and not isinstance(action, Pause):
                 self.paused.pop(node, None)
@@ -73,6 +79,11 @@ class Processes:
         pid = self._find(node)
         return "gone" if pid is None else self.state(node, pid, ("running", "stopped", "gone"))
 
+    def linger(self, node: int) -> str:
+        """``gone``, or what it is after a second."""
+        pid = self._find(node)
+        return "gone" if pid is None else self.state(node, pid, ("gone",))
+
     def start_all(self, actions: Sequence[Start]) -> list[Proof]:
         return [*raise_first(on_all(_by_node(actions), self.start)).values()]
 
@@ -89,7 +100,7 @@ class Processes:
             state = self.state(node, pid, ("running",))
         saw: dict[str, Json] = {"pid": pid, "state": state}
         if node not in self.damaged:
-            return proof(Start(node), "/proc", saw, state == "running")
+            return proof(Start(node), "/proc", saw, state == "running" or node in self.full)
         deadline = time.monotonic() + REFUSES_WITHIN_S
         while pid is not None and state != "gone" and time.monotonic() < deadline:
             state = self.state(node, pid, ("gone",))

@@ -6,8 +6,13 @@ done at once to the files below; of each file that was written and not synced si
 kept, and ``lose`` puts that back. ``tear`` does so for the later half of what was written, and for half of
 the write where that begins. Names (created, renamed, removed) are durable at once, and so is what was mapped.
 
-Run as ``python3 lossy.py DIRECTORY [NAME ...]``, where files of these names are spared, it says ``{"mounted": DIRECTORY}``, answers JSON lines (``{"do": "lose"}``, ``tear``, ``look``, ``slow`` with
-``ms``: each sync takes so much longer), and at the end of its input the directory is as it was, with all
+``fill`` leaves some bytes, and then whatever needs space is refused (ENOSPC) until ``free``: every write, since on
+a file system that copies on write it needs some where there was something before, too, and every new name. Space
+is given by blocks, so that a write which meets the end is cut off between two of them: programs count on that
+(etcd's log tells what is torn by whole sectors), and no disk does otherwise.
+
+Run as ``python3 lossy.py DIRECTORY [NAME ...]``, where files of these names are spared, it says ``{"mounted": DIRECTORY}``, answers JSON lines (``{"do": "lose"}``, ``tear``, ``look``, ``free``,
+``fill`` with ``left_bytes``, ``slow`` with ``ms``: each sync takes so much longer), and at the end of its input the directory is as it was, with all
 that was written.
 """
 
@@ -27,6 +32,7 @@ from dataclasses import dataclass, field
 
 ROOT = 1
 _MOST_WRITE = 128 << 10
+_BLOCK = 4096
 _NOSUID, _NODEV, _DETACH = 2, 4, 2
 _BIG_WRITES = 1 << 5
 
@@ -79,6 +85,8 @@ class Lossy:
         self._handles: dict[int, set[int]] = {}
         self.slow_ms = 0
         self.syncs = self.slept_us = 0
+        self.left_bytes: int | None = None
+        self.refused = 0
         self.unsynced: dict[int, Unsynced] = {}
         self._paths: dict[int, str] = {ROOT: "."}
         self._numbers: dict[str, int] = {".": ROOT}
@@ -107,6 +115,7 @@ class Lossy:
             29: self.release,
             30: lambda _n, _d: b"",
             35: self.create,
+            43: self.fallocate,
             45: lambda n, d: self.rename(n, d, 16),
         }
 
@@ -133,7 +142,43 @@ class Lossy:
         return {"files": files, "writes": writes, "lost": lost, "left": len(self.unsynced)}
 
     def look(self) -> dict[str, int]:
-        return {"slow_ms": self.slow_ms, "syncs": self.syncs, "slowed_us": self.slept_us}
+        return {
+            "slow_ms": self.slow_ms,
+            "syncs": self.syncs,
+            "slowed_us": self.slept_us,
+            "refused": self.refused,
+        }
+
+    # --- space ------------------------------------------------------------------------------------
+
+    def free(self) -> dict[str, int]:
+        self.left_bytes = None
+        return self.look()
+
+    def _room(self, offset: int, size: int) -> int:
+        """How many of the bytes there is space for; some. Raises OSError where there is none."""
+        if self.left_bytes is None:
+            return size
+        first = offset // _BLOCK
+        room = min(size, (first + self.left_bytes // _BLOCK) * _BLOCK - offset)
+        if room <= 0:
+            raise self._refusal()
+        self.left_bytes -= ((offset + room - 1) // _BLOCK - first + 1) * _BLOCK
+        return room
+
+    def _new_name(self, path: str) -> str:
+        """The same, if a directory takes it: what few bytes are left are not enough. Raises OSError."""
+        if self.left_bytes is not None and path.rpartition("/")[2] not in self.kept:
+            raise self._refusal()
+        return path
+
+    def _refusal(self) -> OSError:
+        self.refused += 1
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fallocate(self, _number: int, _data: bytes) -> bytes:
+        """Nothing is set aside: who asks writes instead."""
+        raise OSError(errno.ENOSYS, "fallocate") if self.left_bytes is None else self._refusal()
 
     def _note(self, file: int, offset: int, length: int, *, cut: bool = False) -> None:
         """Keep what is about to be overwritten, or cut off."""
@@ -241,19 +286,19 @@ class Lossy:
 
     def symlink(self, number: int, data: bytes) -> bytes:
         name, target, _ = data.split(b"\0", 2)
-        path = self._below(number, name)
+        path = self._new_name(self._below(number, name))
         os.symlink(os.fsdecode(target), path, dir_fd=self.base)
         return self._entry(path)
 
     def mkdir(self, number: int, data: bytes) -> bytes:
         mode, _umask = struct.unpack_from("<II", data)
-        path = self._below(number, data[8:])
+        path = self._new_name(self._below(number, data[8:]))
         os.mkdir(path, mode, dir_fd=self.base)
         return self._entry(path)
 
     def link(self, number: int, data: bytes) -> bytes:
         (old,) = struct.unpack_from("<Q", data)
-        path = self._below(number, data[8:])
+        path = self._new_name(self._below(number, data[8:]))
         os.link(self._path(old), path, src_dir_fd=self.base, dst_dir_fd=self.base)
         return self._entry(path)
 
@@ -289,7 +334,7 @@ class Lossy:
 
     def create(self, number: int, data: bytes) -> bytes:
         flags, mode = struct.unpack_from("<II", data)
-        path = self._below(number, data[16:])
+        path = self._new_name(self._below(number, data[16:]))
         file = os.open(path, _both(flags) | os.O_CREAT | flags & os.O_EXCL, mode, dir_fd=self.base)
         entry = self._entry(path)
         return entry + self._opened(self._numbers[path], path, file)
@@ -300,8 +345,9 @@ class Lossy:
 
     def write(self, _number: int, data: bytes) -> bytes:
         file, offset, size = _READ.unpack_from(data)
-        self._note(file, offset, size)
-        return struct.pack("<II", os.pwrite(file, data[40 : 40 + size], offset), 0)
+        room = size if file in self._exempt else self._room(offset, size)
+        self._note(file, offset, room)
+        return struct.pack("<II", os.pwrite(file, data[40 : 40 + room], offset), 0)
 
     def fsync(self, _number: int, data: bytes) -> bytes:
         (file,) = struct.unpack_from("<Q", data)
@@ -337,7 +383,8 @@ class Lossy:
 
     def statfs(self, _number: int, _data: bytes) -> bytes:
         fs = os.fstatvfs(self.base)
-        counts = (fs.f_blocks, fs.f_bfree, fs.f_bavail, fs.f_files, fs.f_ffree)
+        free = (fs.f_bfree, fs.f_bavail) if self.left_bytes is None else (0, 0)
+        counts = (fs.f_blocks, *free, fs.f_files, fs.f_ffree)
         return struct.pack("<5Q10I", *counts, fs.f_bsize, fs.f_namemax, fs.f_frsize, *[0] * 7)
 
 
@@ -408,7 +455,9 @@ def serve(lossy: Lossy, device: int) -> None:
             asked = json.loads(line)
             if asked["do"] == "slow":
                 lossy.slow_ms = asked["ms"]
-            verbs = {"lose": lossy.lose, "tear": lossy.tear}
+            if asked["do"] == "fill":
+                lossy.left_bytes = asked["left_bytes"]
+            verbs = {"lose": lossy.lose, "tear": lossy.tear, "free": lossy.free}
             _say(verbs.get(asked["do"], lossy.look)())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -37,8 +38,8 @@ class Mounted:
         if not self.process.stdout.readline():
             pytest.skip(f"no FUSE here: {self.process.communicate()[1].splitlines()[-1]}")
 
-    def ask(self, do: str) -> dict[str, int]:
-        self.process.stdin.write(json.dumps({"do": do}) + "\n")
+    def ask(self, do: str, **amounts: int) -> dict[str, int]:
+        self.process.stdin.write(json.dumps({"do": do, **amounts}) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
@@ -75,6 +76,42 @@ def test_a_database_that_does_not_sync_loses_what_it_committed(mounted, synchron
     assert rows(path) == 5, "a kill loses nothing"
     mounted.ask("lose")
     assert rows(path) == left
+
+
+def test_a_database_without_space_says_so_and_keeps_what_it_had(mounted) -> None:
+    path = mounted.directory / "db"
+    with sqlite3.connect(path) as db:
+        db.execute("create table t (x)")
+        db.execute("insert into t values (1)")
+        db.commit()
+        mounted.ask("fill", left_bytes=0)
+        with pytest.raises(sqlite3.OperationalError, match=r"disk is full|unable to open"):
+            db.execute("insert into t values (2)")
+    db.close()
+    assert mounted.ask("free")["refused"] >= 1
+    assert rows(path) == 1
+    done = subprocess.run([sys.executable, "-c", _INSERT, str(path), "full"], check=False)
+    assert (done.returncode, rows(path)) == (-9, 6)
+
+
+def test_a_write_that_meets_the_end_is_short_for_the_program_too(mounted) -> None:
+    file = os.open(mounted.directory / "a", os.O_RDWR | os.O_CREAT)
+    mounted.ask("fill", left_bytes=8192)
+    assert os.write(file, b"x" * 10_000) == 8192
+    for refused in (
+        lambda: os.write(file, b"y"),
+        lambda: os.posix_fallocate(file, 8192, 4096),
+        (mounted.directory / "b").touch,
+        (mounted.directory / "d").mkdir,
+    ):
+        with pytest.raises(OSError) as caught:
+            refused()
+        assert caught.value.errno == errno.ENOSPC
+    assert os.fstatvfs(file).f_bavail == 0
+    mounted.ask("free")
+    assert os.write(file, b"y") == 1
+    os.close(file)
+    assert (mounted.directory / "a").read_bytes() == b"x" * 8192 + b"y"
 
 
 def test_files_are_as_elsewhere_and_stay_when_it_ends(mounted) -> None:

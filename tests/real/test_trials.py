@@ -256,6 +256,35 @@ def test_who_tells_before_it_syncs_is_found_by_a_power_cut(tmp_path: Path) -> No
     assert "linearizable is invalid" in out
 
 
+@pytest.mark.parametrize("more", [(), ("--lossy",)], ids=["own seam", "fuse"])
+def test_a_full_disk_ends_its_node_and_it_comes_back(tmp_path: Path, more: tuple[str, ...]) -> None:
+    words = "test -p raft -n 3 --nemesis disk-full --time 8 --interval 2.5 --seed 1"
+    code, out, err = harness(tmp_path, *words.split(), *more)
+    if "cannot mount a file system of ours" in err:
+        pytest.skip("no FUSE here")
+
+    assert code == 0, out + err
+    checks = json.loads((tmp_path / "latest" / "results.json").read_text())["checks"]
+    said = checks["disk-full"]["details"]
+    assert said["met"] == said["filled"] == said["refused"] >= 2, "each node ended by its first"
+    logs = [log.read_text() for log in (tmp_path / "latest" / "nodes").glob("*/log")]
+    assert sum(log.count("exit 74") for log in logs) == said["refused"]
+    assert checks["proofs"]["details"]["later"] == 0
+
+
+def test_who_does_not_look_whether_it_was_written_is_found_by_full_disks(tmp_path: Path) -> None:
+    words = "test -p tests.mutants.heedless:HeedlessABD -n 3 --nemesis disk-full-majority --time 10"
+    for seed in range(1, 5):  # who is not killed before there is space has lost nothing yet
+        code, out, _ = harness(
+            tmp_path, *words.split(), "--keys", "20", "--rate", "100", "--seed", str(seed)
+        )
+        if code:
+            break
+
+    assert code == 1, out
+    assert "linearizable is invalid" in out
+
+
 def test_a_mutant_is_found_on_real_hosts(tmp_path: Path) -> None:
     """Paxi's ABD: a tag without the writer's name (PROTOCOLS.md 1.2). One hot key shows it."""
     words = ["test", "-p", "tests.mutants.abd:NoTieBreak", "--nemesis", "partition", "--time", "8"]

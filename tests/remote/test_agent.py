@@ -272,6 +272,7 @@ def test_what_it_does_not_know_is_an_error_and_it_goes_on(start) -> None:
     assert "KeyError" in one.ask("dance")["error"]
     assert "weather before a queue" in one.ask("weather", rules={})["error"]
     assert "power before a disk" in one.ask("power", verb="lose")["error"]
+    assert "space before a disk" in one.ask("space")["error"]
     assert one.ask("beat") == {}
 
 
@@ -286,14 +287,20 @@ def test_a_disk_hears_what_the_power_does_and_ends_with_the_agent(start, tmp_pat
     script = tmp_path / "disk.py"
     script.write_text(
         "import json, pathlib, sys\n"
-        "print(json.dumps({'mounted': sys.argv[1:]}), flush=True)\n"
-        "for line in sys.stdin: print(json.dumps({'did': json.loads(line)['do']}), flush=True)\n"
+        "print(json.dumps({'mounted': sys.argv[1], 'kept': sys.argv[2:]}), flush=True)\n"
+        "for line in sys.stdin: print(json.dumps({'did': json.loads(line)}), flush=True)\n"
         "pathlib.Path(sys.argv[1], 'unmounted').touch()\n"
     )
     one = start()
     asked = {"script": str(script), "directory": str(tmp_path), "kept": ["notes"]}
-    assert one.ask("disk", **asked) == {"mounted": [str(tmp_path), "notes"]}
-    assert one.ask("power", verb="lose") == {"did": "lose"}
+    assert one.ask("disk", **asked) == {"mounted": str(tmp_path), "kept": ["notes"]}
+    nothing = {"ms": 0, "left_bytes": 0}
+    assert one.ask("power", verb="lose") == {"did": {"do": "lose", **nothing}}
+    fill = {"do": "fill", **nothing, "left_bytes": 7}
+    assert one.ask("power", verb="fill", left_bytes=7) == {"did": fill}
+    before = set(tmp_path.iterdir())
+    assert one.ask("space") == {"said": "made"}
+    assert set(tmp_path.iterdir()) == before
     one.stream.close()
     assert (tmp_path / "unmounted").exists()
 

@@ -11,7 +11,7 @@ from harness.remote import faults_disk, faults_process
 from harness.remote.faults_disk import Disks
 from harness.remote.faults_process import Processes
 from harness.systems.kernel import DataDirectory
-from nemesis.actions import Corrupt, Kill, LoseUnsynced, Restore, SlowDisk
+from nemesis.actions import Corrupt, FillDisk, FreeDisk, Kill, LoseUnsynced, Restore, SlowDisk
 from tests.remote.agents import LocalRemote, said
 
 
@@ -30,11 +30,11 @@ class Machine:
         self.disks = Disks(remotes, self.processes)
 
     def ask(self, do, **fields):
-        if do in ("disk", "power"):
+        if do in ("disk", "power", "space"):
             self.did.append((do, *fields.values()))
             if isinstance(answer := self.answers[do], RemoteError):
                 raise answer
-            return answer
+            return answer.pop(0) if isinstance(answer, list) else answer
         return {"state": self.state}
 
     def data(self, node) -> DataDirectory:
@@ -198,3 +198,79 @@ def test_its_syncs_are_slowed_where_the_system_does_not_do_that_itself(machine) 
     machine.answers["power"] = looked(9, slow_ms=20, slowed_us=20_500)
     assert machine.change(SlowDisk(0, 20))["saw"]["no sync of a process that is"] == "running"
     assert machine.did[:2] == [("power", "slow", 20), ("power", "look", 0)]
+
+
+# --- no space -------------------------------------------------------------------------------------
+
+
+def space(refused: int, *, full: bool = True) -> dict[str, object]:
+    return {"refused": refused, "full": full}
+
+
+def test_a_node_that_was_refused_a_write_has_met_the_full_disk(machine) -> None:
+    machine.answers = {"fill": space(4), "look": [space(4), space(5)]}
+    proof = machine.change(FillDisk(0, 20))
+    assert (proof["bit"], proof["probe"], proof["saw"]["refused"]) == (True, "disk", 5)
+    assert machine.did == [("fill", "20"), ("look",), ("look",)]
+    assert machine.processes.full == {0}
+    machine.answers["free"] = space(6, full=False)
+    machine.state = "gone"
+    (healed,) = machine.disks.heal(0)
+    assert healed["bit"]
+    assert healed["saw"] == {"refused": 2, "full": False, "state": "gone"}
+    assert machine.processes.full == set()
+    assert machine.disks.heal(0) == []
+
+
+def test_one_that_ended_before_it_was_looked_at_has_met_it_too(machine) -> None:
+    machine.answers = {"fill": space(4), "look": space(5)}
+    machine.running = None
+    assert machine.change(FillDisk(0, 0))["bit"] is True
+
+
+def test_one_that_has_not_written_yet_is_no_proof_until_the_end(machine) -> None:
+    machine.answers = dict.fromkeys(("fill", "look"), space(4))
+    assert machine.change(FillDisk(0, 0))["bit"] is None
+    machine.answers["free"] = space(4, full=False)
+    assert machine.change(FreeDisk(0))["saw"] == {"refused": 0, "full": False, "state": "running"}
+    machine.running = None
+    proof = machine.change(FillDisk(0, 0))
+    assert (proof["bit"], proof["saw"]["no write of a process that is"]) == (None, "gone")
+
+
+def test_a_disk_that_stays_full_did_not_heal(machine) -> None:
+    machine.answers = {"fill": space(4), "look": space(5), "free": space(5, full=True)}
+    machine.change(FillDisk(0, 0))
+    assert machine.change(FreeDisk(0))["bit"] is False
+
+
+def test_who_has_ended_for_lack_of_space_need_not_be_killed_nor_run(machine) -> None:
+    machine.running = None
+    assert not machine.signal(Kill(0))["bit"]
+    machine.answers = {"fill": space(4), "look": space(5), "free": space(5, full=False)}
+    machine.change(FillDisk(0, 0))
+    machine.running = None
+    assert machine.signal(Kill(0))["bit"]
+    machine.state = "gone"
+    assert machine.processes.start(0)["bit"]
+    machine.change(FreeDisk(0))
+    assert machine.processes.start(0)["action"] == {"do": "start", "node": 0}
+    assert not machine.processes.start(0)["bit"], "now it must run"
+    machine.running = None
+    assert not machine.signal(Kill(0))["bit"]
+
+
+@pytest.mark.parametrize(("tried", "bits"), [(("no space", "made"), [True, True]), (("made", "no space"), [False, False])])  # fmt: skip
+def test_a_file_system_of_ours_is_asked_for_a_new_file(machine, tried, bits) -> None:
+    """What that was refused is not counted; the system's own writes are."""
+    machine.disks.lossy = True
+    machine.answers = {
+        "power": [{"refused": 2}, {"refused": 9}],
+        "space": [{"said": said} for said in tried],
+    }
+    begun, ended = machine.change(FillDisk(0, 20)), machine.change(FreeDisk(0))
+    assert [begun["bit"], ended["bit"]] == bits
+    assert (begun["probe"], begun["saw"]) == ("fuse", {"a new file": tried[0]})
+    ours = tried[0] == "no space"
+    assert ended["saw"] == {"refused": 7 - ours, "state": "running", "a new file": tried[1]}
+    assert machine.did == [("power", "fill", 20), ("space",), ("power", "free", 0), ("space",)]

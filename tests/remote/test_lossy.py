@@ -38,8 +38,12 @@ class Kernel:
         return struct.unpack_from("<Q", body)[0], struct.unpack_from("<Q", body, 128)[0]
 
     def write(self, handle: int, offset: int, data: bytes) -> None:
+        assert self.written(handle, offset, data) == len(data)
+
+    def written(self, handle: int, offset: int, data: bytes) -> int:
+        """How many bytes of it were."""
         head = struct.pack("<QQIIQII", handle, offset, len(data), 0, 0, 0, 0)
-        assert struct.unpack_from("<I", self.ask(16, data=head + data))[0] == len(data)
+        return struct.unpack_from("<I", self.ask(16, data=head + data))[0]
 
     def sync(self, handle: int) -> None:
         self.ask(20, data=struct.pack("<QII", handle, 0, 0))
@@ -108,6 +112,66 @@ def test_each_file_is_synced_by_itself_and_notes_are_spared(kernel) -> None:
     kernel.sync(handles[0])
     assert kernel.lossy.lose()["files"] == 1
     assert [kernel.text(name) for name in ("a", "b", "notes")] == [b"x", b"", b"x"]
+
+
+def test_without_space_whatever_needs_some_is_refused_and_the_rest_goes_on(kernel) -> None:
+    _, handle = kernel.create("a")
+    _, notes = kernel.create("notes")
+    kernel.write(handle, 0, b"before")
+    kernel.lossy.left_bytes = 0
+    new = {
+        "create": lambda: kernel.create("b"),
+        "mkdir": lambda: kernel.ask(9, data=struct.pack("<II", 0o755, 0) + b"d\0"),
+        "symlink": lambda: kernel.ask(6, data=b"l\0a\0"),
+        "link": lambda: kernel.ask(13, data=struct.pack("<Q", ROOT) + b"l\0"),
+        "write": lambda: kernel.write(handle, 6, b"more"),
+        "write over": lambda: kernel.write(handle, 0, b"B"),
+        "fallocate": lambda: kernel.ask(43, data=struct.pack("<QQQII", handle, 0, 9, 0, 0)),
+    }
+    for what, ask in new.items():
+        with pytest.raises(OSError) as caught:
+            ask()
+        assert caught.value.errno == errno.ENOSPC, what
+    assert kernel.lossy.look()["refused"] == len(new)
+    assert struct.unpack_from("<5Q", kernel.ask(17))[1:3] == (0, 0)
+    kernel.write(notes, 0, b"spared")
+    kernel.sync(handle)
+    assert kernel.text("a") == b"before"
+    kernel.ask(12, data=struct.pack("<Q", ROOT) + b"a\0c\0")
+    kernel.name(10, "c")
+    assert kernel.lossy.free()["refused"] == len(new)
+    kernel.create("b")
+    assert struct.unpack_from("<5Q", kernel.ask(17))[2] > 0
+    with pytest.raises(OSError) as caught:
+        new["fallocate"]()
+    assert caught.value.errno == errno.ENOSYS, "as before: nothing is set aside"
+
+
+@pytest.mark.parametrize(
+    ("left", "room"),
+    [(0, 0), (4095, 0), (4096, 96), (8192, 4192), (3 * 4096, 8288), (4 * 4096, 9000)],
+)
+def test_a_write_that_meets_the_end_is_cut_off_between_two_blocks(kernel, left, room) -> None:
+    """It begins in the middle of a block."""
+    _, handle = kernel.create("a")
+    kernel.lossy.left_bytes = left
+    data = bytes(range(1, 251)) * 36
+    if room:
+        assert kernel.written(handle, 4000, data) == room
+    if room < len(data):
+        with pytest.raises(OSError, match="No space left"):
+            kernel.written(handle, 4000 + room, data)
+    assert kernel.text("a") == (bytes(4000) + data[:room] if room else b"")
+    kernel.lossy.lose()
+    assert kernel.text("a") == b""
+
+
+def test_each_block_is_taken_once_a_write(kernel) -> None:
+    _, handle = kernel.create("a")
+    kernel.lossy.left_bytes = 3 * 4096
+    assert [kernel.written(handle, at, b"ab") for at in (4095, 0)] == [2, 2]
+    with pytest.raises(OSError, match="No space left"):
+        kernel.written(handle, 1, b"b")
 
 
 def test_what_is_read_is_what_was_written(kernel) -> None:
