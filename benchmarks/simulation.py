@@ -49,8 +49,9 @@ from time import perf_counter, process_time
 from types import FrameType
 
 from checker.history import OK, History
+from harness.crew import LocalCrew
 from harness.judge import judge
-from harness.sim import Network, Run, Setup, simulate
+from harness.sim import Network, Run, Setup, simulate, simulator
 from harness.simulated import campaign, play
 from harness.trial import Trial
 from nemesis.actions import Window
@@ -192,6 +193,20 @@ def bytecodes(protocol: str) -> float:
     return found / run.events
 
 
+def how_run() -> str:
+    """Whether this process plays trials compiled."""
+    return "interpreted" if simulator.__file__.endswith(".py") else "compiled"
+
+
+def workers_run(jobs: int) -> str:
+    """The same of a process that plays trials for this one."""
+    crew = LocalCrew(jobs)
+    try:
+        return crew.executor().submit(how_run).result()
+    finally:
+        crew.close()
+
+
 def in_parallel(protocol: str, jobs: int) -> tuple[list[float], list[float]]:
     """Trials of 20 s by one process and by ``jobs``: wall seconds of each, start-up left out, and CPU
     seconds of each: of the trials where they were played, and of this process.
@@ -312,7 +327,7 @@ def main() -> None:
     if given.jobs:
         wall_s, used_s = in_parallel(protocols[0], given.jobs)
         print(
-            f"{given.jobs} processes: {wall_s[0] / wall_s[1]:.2f} times one "
+            f"{given.jobs} processes ({workers_run(given.jobs)}; one, {how_run()}): {wall_s[0] / wall_s[1]:.2f} times one "
             f"({wall_s[0]:.1f} s, {wall_s[1]:.1f} s wall); for {used_s[1] / used_s[0]:.2f} times the "
             f"processor time: {given.jobs * used_s[0] / used_s[1]:.2f} times one where {given.jobs} "
             f"processors are free"

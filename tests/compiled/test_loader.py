@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -77,3 +79,27 @@ def test_what_cannot_be_loaded_is_left(folder, monkeypatch):
     found = loader.install(folder)
     assert "cannot be loaded" in found.words
     assert loader.sys.meta_path == before
+
+
+SCRIPT = """
+import sys
+import protocols.kernel
+from harness.crew import LocalCrew
+
+def first():
+    order = list(sys.modules)
+    return order.index("harness.compiled.__main__") < order.index("protocols.kernel")
+
+if __name__ == "__main__":
+    crew = LocalCrew(1)
+    print(crew.executor().submit(first).result())
+    crew.close()
+"""
+
+
+def test_whoever_plays_for_a_script_takes_them_before_it_imports_the_script(tmp_path):
+    """Else all would be interpreted there: modules of ours would be imported already."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    argv = [sys.executable, "-m", "harness.compiled", str(script)]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "True\n"
