@@ -6,6 +6,8 @@ it does not know. So of the source, never of the file that people read:
 - records (``@record``, ``@dataclass``) get their ``__init__``, ``__eq__`` and ``__hash__`` written out, and what
   ``dataclasses`` tells of their fields is put upon them afterwards (``harness.compiled.runtime``);
 - other classes may have interpreted subclasses, such as a user's protocol, or a mutant;
+- numbers and words with a name of their own (``SEND = 0``) are ``Final``, so that they are in the code of whoever
+  imports them, where they would be looked up each time;
 - what is assigned in a class' body belongs to the class (``ClassVar``), as it does to Python, or what such a
   subclass says there would not be seen.
 
@@ -20,7 +22,7 @@ from dataclasses import dataclass, replace
 from keyword import issoftkeyword
 
 HEAD = (
-    "; from typing import Any as _Any, ClassVar as _ClassVar; from mypy_extensions import mypyc_attr as _mypyc_attr"
+    "; from typing import Any as _Any, ClassVar as _ClassVar, Final as _Final; from mypy_extensions import mypyc_attr as _mypyc_attr"
     "; from harness.compiled.runtime import as_record as _as_record, attributes as _attributes, guard as _guard"
 )
 """What rewritten modules import besides, on the line of their ``from __future__``."""
@@ -77,6 +79,8 @@ class Rewritten:
                 self._function(node)
             elif isinstance(node, ast.ClassDef):
                 self._class(node, len(self._lines) if after is None else _first(after) - 2)
+            elif isinstance(node, ast.Assign) and node.lineno == node.end_lineno:
+                self._constants(node)
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 self._lines[node.lineno - 1] += HEAD
@@ -101,6 +105,22 @@ class Rewritten:
         for decorator in node.decorator_list:
             if self._text(decorator).startswith("dataclass_transform"):
                 self._lines[decorator.lineno - 1] = ""
+
+    def _constants(self, node: ast.Assign) -> None:
+        """``A = 1``, ``A, B = 1, 2`` and ``A, B = range(2)``, which stand on one line."""
+        names, values = node.targets[0], node.value
+        given: list[tuple[ast.expr, str]]
+        if not isinstance(names, ast.Tuple):
+            given = [(names, self._text(values))] if _is_constant(values) else []
+        elif isinstance(values, ast.Tuple) and all(map(_is_constant, values.elts)):
+            given = list(zip(names.elts, map(self._text, values.elts), strict=True))
+        elif self._text(values) == f"range({len(names.elts)})":
+            given = [(name, str(i)) for i, name in enumerate(names.elts)]
+        else:
+            return
+        if given and all(isinstance(name, ast.Name) and name.id.isupper() for name, _ in given):
+            each = [f"{self._text(name)}: _Final = {value}" for name, value in given]
+            self._lines[node.lineno - 1] = "; ".join(each)
 
     def _cast(self, kind: ast.expr) -> None:
         """Tuples that were read from JSON are lists: what is cast to them is what it is. Native code looks."""
@@ -257,6 +277,17 @@ class Rewritten:
             values = "".join(f"self.{n}, " for n in names)
             lines.append(f"def __hash__(self) -> int: return hash(({values}))")
         return ["    " + line for line in lines]
+
+
+def _is_constant(value: ast.expr) -> bool:
+    """Whether it is a number or a word, or reckoned of numbers that may have names."""
+    if isinstance(value, ast.BinOp):
+        return _is_constant(value.left) and _is_constant(value.right)
+    if isinstance(value, ast.UnaryOp):
+        return _is_constant(value.operand)
+    if isinstance(value, ast.Name):
+        return value.id.isupper()
+    return isinstance(value, ast.Constant) and type(value.value) in (int, str)
 
 
 def _first(node: ast.stmt) -> int:

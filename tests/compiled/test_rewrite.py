@@ -97,6 +97,30 @@ def test_what_a_class_says_belongs_to_the_class_unless_objects_say_it_too():
     assert "_guard(Replica)" in text
 
 
+def test_constants_are_final():
+    """Each on its line; what is made by a call, or in lower case, may be anything."""
+    future = "from __future__ import annotations"
+    source = [
+        future,
+        "A, B = range(2)",
+        "US, MS = 1_000, -1",
+        "LONG = 5 * MS",
+        'WORD = "w"',
+        "C = range(2)",
+    ]
+    assert rewritten("\n".join([*source, "odd = 1", "D, E = 1, f()", "F = (", "  1)"]))[1:] == [
+        "A: _Final = 0; B: _Final = 1",
+        "US: _Final = 1000; MS: _Final = -1",
+        "LONG: _Final = 5 * MS",
+        "WORD: _Final = 'w'",
+        "C = range(2)",
+        "odd = 1",
+        "D, E = 1, f()",
+        "F = (",
+        "  1)",
+    ]
+
+
 def test_a_record_that_runs_code_of_its_own_is_refused():
     source = "@dataclass\nclass A:\n    x: int\n\n    def __post_init__(self) -> None: ...\n"
     with pytest.raises(ValueError, match="__post_init__"):
