@@ -198,11 +198,12 @@ def column(values: list[Json]) -> Column[Json]:
     >>> [type(column(some)).__name__ for some in ([7, None, 9], ["x", "x"], [[1], {}])]
     ['Numbers', 'Coded', 'Listed']
     """
-    kinds = Counter(map(type, values))
-    if kinds[NoneType] == len(values):
+    seen = set(map(type, values))
+    if seen <= {NoneType}:
         return Coded.same(None, len(values))
-    if kinds[NoneType] + kinds[str] == len(values):
+    if seen <= {NoneType, str}:
         return cast("Column[Json]", names(cast("list[str]", values)))
+    kinds = Counter(map(type, values))
     if (len(values) - kinds[int] - kinds[NoneType]) * _MOST_OTHERS > len(values):
         return Listed(values)
     return _numbers(values, bools=kinds[bool] > 0) or Listed(values)

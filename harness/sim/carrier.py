@@ -85,9 +85,9 @@ def carrier(stage: Stage, node: Node) -> Carry:
                     disk[a] = b if same else keep(b)
                 stage.writer = me
             elif kind == SET_TIMER:
-                stage.set_timer(node, a, *b)
+                stage.set_timer(node, a, b[0], b[1])  # not *b, which takes compiled code long
             elif kind == REPLY:
-                replied |= stage.reply(node, a, *b)
+                replied |= stage.reply(node, a, b[0], b[1])
             else:
                 alarms.pop(a, None)
         if replied:

@@ -60,7 +60,8 @@ class Post:
         self._untold = dict.fromkeys(classes, FIRST)
         """How many more of a class go by way of their text before any goes without it."""
         self._turns = SAMPLE
-        self._sent: list[tuple[str, object]] = []
+        self._sent: list[tuple[object, object, object]] = []
+        """Samples, and what was read of them, with copies that nobody else has."""
 
     def pack(self, msg: object, now_ns: int) -> object:
         """What is to be delivered: another message that is the same, or a Parcel.
@@ -88,7 +89,7 @@ class Post:
         if self._watched:
             return Parcel(text, read, copier(cls), now_ns)
         assert read == msg, f"{msg} is read as {read}: it does not survive the wire"
-        self._sent += ((text, msg), (text, read))
+        self._sent.append((copier(cls)(msg), msg, read))
         return read
 
     def _without_text(self, made: Content, msg: object, now_ns: int) -> Parcel | None:
@@ -125,7 +126,9 @@ class Post:
 
     def check(self) -> None:
         """Raises AssertionError if a sample was changed since it was sent."""
-        for text, msg in self._sent:
-            now = self._codec.encode(msg)
-            assert now == text, f"{text} was changed to {now} after it was sent: records never are"
+        for copy, sent, read in self._sent:
+            for msg in (sent, read):
+                assert msg == copy, (
+                    f"{copy} was changed to {msg} after it was sent: records never are"
+                )
         self._sent.clear()
