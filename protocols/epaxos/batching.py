@@ -70,4 +70,6 @@ def members(command: Command) -> Sequence[Command]:
 
 def title(command: Command) -> str:
     """The names of its members, for notes."""
+    if command.f not in TOGETHER:
+        return str(name_of(command))
     return " ".join(str(name_of(member)) for member in members(command))

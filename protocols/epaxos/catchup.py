@@ -25,10 +25,9 @@ joined is each key's value and the answers that are kept under it, which is all 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from protocols.epaxos.instances import COMMITTED, EXECUTED, Instance
+from protocols.epaxos.instances import COMMITTED, EXECUTED, Instance, union
 from protocols.epaxos.messages import (
     Ask,
     Commit,
@@ -91,7 +90,7 @@ class CatchUp:
 
     def on_frontier(self, src: NodeId, msg: Frontier) -> None:
         self.frontiers[src] = msg
-        self.most = tuple(map(max, self.most, msg.committed))
+        self.most = union(self.most, msg.committed)
         if self.behind:
             self.replica.pace.wake_up()
 
@@ -122,31 +121,26 @@ class CatchUp:
     @property
     def behind(self) -> bool:
         """Whether another replica has committed what this one has not."""
-        for row, most in zip(self.replica.instances.rows, self.most, strict=True):
-            if most > row.committed:
+        for row, mark in enumerate(self.replica.instances.rows):
+            if self.most[row] > mark.committed:
                 return True
         return False
 
     def missing(self, now: int) -> tuple[InstanceId, ...]:
         """What others have surely committed, and what has been open for some time."""
-        return tuple(islice(self._missing(now), BATCH))
-
-    def _missing(self, now: int) -> list[InstanceId]:
         r = self.replica
-        found: list[InstanceId] = []
-        for row, mark in enumerate(r.instances.rows):
-            last = min(self.most[row], mark.committed + WINDOW)
-            for number in range(mark.committed + 1, last + 1):
-                instance = mark.instances.get(number)
-                if instance is None or instance.phase < COMMITTED:
-                    found.append((row, number))
-        certain = dict.fromkeys(found)
-        found.extend(
-            iid
-            for iid, w in r.pace.open.items()
-            if w.since + PATIENCE <= now and iid not in certain
-        )
-        return found
+        found: dict[InstanceId, None] = {}
+        if self.behind:
+            for row, mark in enumerate(r.instances.rows):
+                last = min(self.most[row], mark.committed + WINDOW)
+                for number in range(mark.committed + 1, last + 1):
+                    instance = mark.instances.get(number)
+                    if instance is None or instance.phase < COMMITTED:
+                        found[row, number] = None
+        for iid, watch in r.pace.open.items():
+            if watch.since + PATIENCE <= now:
+                found[iid] = None
+        return tuple(found)[:BATCH]
 
     def ask(self, now: int) -> None:
         """Ask the replica that has most, and the next one if that did not help."""
@@ -220,6 +214,8 @@ class CatchUp:
     def forget(self) -> None:
         """Forget what the checkpoint has and all replicas have executed, or what is too old."""
         r = self.replica
+        if all(mark.forgotten >= self.saved[row] for row, mark in enumerate(r.instances.rows)):
+            return
         said = [self.frontiers[n].executed for n in r.peers if n in self.frontiers]
         if len(said) < len(r.peers):
             said.append(r.instances.none)

@@ -96,14 +96,14 @@ class Row:
         """Move the marks over what has become known, committed or executed."""
         if self.executed == self.top:
             return  # as are the others, which are never behind it
-        get = self.instances.get
-        while (i := get(self.known + 1)) is not None and (
+        found = self.instances
+        while (i := found.get(self.known + 1)) is not None and (
             i.command is not None or i.phase >= COMMITTED
         ):
             self.known += 1
-        while (i := get(self.committed + 1)) is not None and i.phase >= COMMITTED:
+        while (i := found.get(self.committed + 1)) is not None and i.phase >= COMMITTED:
             self.committed += 1
-        while (i := get(self.executed + 1)) is not None and i.phase == EXECUTED:
+        while (i := found.get(self.executed + 1)) is not None and i.phase == EXECUTED:
             self.executed += 1
 
     def jump(self, number: int) -> None:
@@ -116,6 +116,11 @@ class Row:
         self.known = max(self.known, number)
         self.top = max(self.top, number)
         self.advance()
+
+
+def union(one: Deps, other: Deps) -> Deps:
+    """What either names: the greater number in each row. (A ``strict`` zip takes compiled code long.)"""
+    return tuple([a if a > b else b for a, b in zip(one, other)])  # noqa: B905, FURB136
 
 
 _Highest: TypeAlias = tuple[list[int], list[int]]
@@ -285,11 +290,11 @@ class Instances:
         An acceptor leaves the leader's own row alone: the leader knows all of it that is older,
         and what is younger depends on this instance.
         """
-        highest = self.known.of(command)
+        highest = tuple(self.known.of(command))
         if self.floor is not self.none:
-            highest = list(map(max, highest, self.floor))
+            highest = union(highest, self.floor)
         if initial is None:
-            return tuple(highest)
-        merged = list(map(max, initial, highest))
+            return highest
+        merged = list(union(initial, highest))
         merged[row] = initial[row]
         return tuple(merged)

@@ -115,8 +115,8 @@ class Pace:
 
     def drop(self, iid: InstanceId) -> None:
         """It is committed: nothing is left to be done for it."""
-        self.leading.pop(iid, None)
-        self.resends.pop(iid, None)
+        if iid in self.leading:
+            del self.leading[iid], self.resends[iid]
         self.open.pop(iid, None)
         self.replica.recoverer.seen.pop(iid, None)
 

@@ -400,9 +400,9 @@ class EPaxos(Returning):
             self.learn(iid, instance, command)
         self.save(iid, instance)
         self.pace.drop(iid)
-        for row, bound in zip(self.instances.rows, deps, strict=True):
-            if bound > row.top:  # noqa: PLR1730  not max: this is done for every row of every commit
-                row.top = bound
+        for row, mark in enumerate(self.instances.rows):
+            if deps[row] > mark.top:  # noqa: PLR1730  not max: this is done for every row of every commit
+                mark.top = deps[row]
         self._advance(iid[0])
         name = "noop" if command is None else title(command)
         # Flat texts: these are most of a history's rows.
