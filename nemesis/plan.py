@@ -57,7 +57,7 @@ from nemesis.resolution import factory, is_scenario, resolve, scenario
 from nemesis.scenario import Stage
 
 __all__ = [
-    "action_to_json", "actions_to_json", "factory", "fault_to_json", "lane_of", "lanes", "make_plan",
+    "action_to_json", "actions_to_json", "concern_the_same", "factory", "fault_to_json", "lane_of", "lanes", "make_plan",
     "plan_from_json", "plan_to_json", "resolve", "touched", "validate",
 ]  # fmt: skip
 
@@ -200,8 +200,8 @@ def validate(plan: Plan, nodes: Sequence[int], zones: Sequence[str] = ()) -> Non
             of_lanes = lanes(window.fault)
         except ValueError as error:
             raise ValueError(f"{label}: {error}") from error
-        own = touched(window.fault)
         for lane in of_lanes:
+            own = touched(window.fault, lane)
             on = [other for other in before.get(lane, ()) if window.at_ms < other[0]]
             for _, other, theirs in on:
                 if own is None or theirs is None or own & theirs:
@@ -209,18 +209,31 @@ def validate(plan: Plan, nodes: Sequence[int], zones: Sequence[str] = ()) -> Non
             before[lane] = [*on, (window.at_ms + window.for_ms, label, own)]
 
 
-def touched(fault: Fault | str) -> frozenset[int | Link] | None:
-    """The nodes and links that a fault touches; None where only its opening says which, or all are
-    concerned: who is a member, or leads, is everybody's affair.
+def touched(fault: Fault | str, lane: str) -> frozenset[int | Link] | None:
+    """The nodes and links to which a fault does something of this lane; None where only its opening says
+    which, or all are concerned: who is a member, or leads, is everybody's affair.
+
+    >>> touched(Fault("mine", (Kill(2), Join(3)), (Start(2), Leave(3))), "process")
+    frozenset({2})
     """
     if isinstance(fault, str):
         return None
-    actions = (*fault.begin, *fault.end)
-    if any(isinstance(action, MemberAction | Lead) for action in actions):
-        return None
-    links = [action.links for action in actions if isinstance(action, LinkAction)]
-    nodes = [action.node for action in actions if not isinstance(action, LinkAction)]
-    return frozenset([*nodes, *(link for some in links for link in some)])
+    found: list[int | Link] = []
+    for action in (*fault.begin, *fault.end):
+        if lane_of(action) == lane:
+            if isinstance(action, MemberAction | Lead):
+                return None
+            found += action.links if isinstance(action, LinkAction) else [action.node]
+    return frozenset(found)
+
+
+def concern_the_same(one: Fault | str, other: Fault | str) -> bool:
+    """Whether two faults do something of one lane to one node or link, so that they must not overlap."""
+    for lane in set(lanes(one)) & set(lanes(other)):
+        mine, theirs = touched(one, lane), touched(other, lane)
+        if mine is None or theirs is None or mine & theirs:
+            return True
+    return False
 
 
 def _validate_window(window: Window, nodes: Sequence[int], zones: Sequence[str]) -> None:

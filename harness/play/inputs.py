@@ -13,7 +13,7 @@ from typing import TypeAlias
 from harness.shrink.freeze import with_faults, with_script
 from harness.trial import Trial
 from nemesis.actions import Fault, Plan, Window
-from nemesis.plan import lanes, touched
+from nemesis.plan import concern_the_same
 from workloads.script import ScriptedOp
 
 MS = 1_000_000
@@ -93,14 +93,6 @@ def own_now(own: Plan, fault: Fault, at_ms: int) -> Window | None:
     """The window of the trial's own plan that is on at ``at_ms`` and is about what ``fault`` is."""
     on = (window for window in own if window.at_ms <= at_ms < window.at_ms + window.for_ms)
     return next((window for window in on if concern_the_same(window.fault, fault)), None)
-
-
-def concern_the_same(one: Fault | str, other: Fault | str) -> bool:
-    """Whether two faults do something of one sort to one node or link, so that they must not overlap."""
-    mine, theirs = touched(one), touched(other)
-    if not set(lanes(one)) & set(lanes(other)):
-        return False
-    return mine is None or theirs is None or bool(mine & theirs)
 
 
 def is_frozen(trial: Trial) -> bool:

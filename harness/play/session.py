@@ -18,7 +18,6 @@ from harness.play.inputs import (
     Cure,
     Finish,
     Input,
-    concern_the_same,
     ends_of,
     is_frozen,
     own_now,
@@ -29,6 +28,7 @@ from harness.shrink.freeze import freeze
 from harness.simulated import play
 from harness.trial import Trial
 from nemesis.actions import Fault
+from nemesis.plan import concern_the_same
 from workloads.script import ScriptedOp
 
 ASKED_AFTER_NS = 1_000

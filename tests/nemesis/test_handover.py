@@ -47,7 +47,7 @@ def test_one_node_is_too_few_to_be_deaf():
 def test_handovers_overlap_with_other_faults_and_not_with_each_other():
     assert lanes("handover") == ("leadership",)
     assert lanes("handover-deaf") == ("network", "leadership")
-    assert touched(Fault("mine", (Lead(1),), ())) is None
+    assert touched(Fault("mine", (Lead(1),), ()), "leadership") is None
     both = [Window(0, 10, Fault(f"l{n}", (Lead(n),), ())) for n in (0, 1)]
     with pytest.raises(ValueError, match="overlaps window 0"):
         validate(both, range(3))

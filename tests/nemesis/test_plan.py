@@ -184,6 +184,21 @@ def test_windows_of_different_nodes_and_links_may_overlap() -> None:
             validate(plan, range(3))
 
 
+def test_a_fault_of_several_lanes_overlaps_where_each_lane_may() -> None:
+    """Who is a member is everybody's affair; a link that is cut with it is not."""
+    swap = Fault(
+        "s", (Cut(((0, 2),)), Leave(2), Kill(1)), (Mend(((0, 2),)), Join(2), Start(1))
+    )  # fmt: skip
+    link, member = (
+        Fault("c", (Cut(((0, 1),)),), (Mend(((0, 1),)),)),
+        Fault("l", (Leave(0),), (Join(0),)),
+    )
+    validate([Window(0, 10, swap), Window(5, 10, link)], range(3))
+    for fault in (member, Fault("k", (Kill(1),), (Start(1),)), "partition"):
+        with pytest.raises(ValueError, match="overlaps window 0"):
+            validate([Window(0, 10, swap), Window(5, 10, fault)], range(3))
+
+
 def test_a_partition_of_one_node_is_refused() -> None:
     with pytest.raises(ValueError, match="at least two nodes"):
         validate([Window(0, 1, "partition-halves")], range(1))
