@@ -133,6 +133,30 @@ def test_what_may_be_on_at_the_same_time_is_one_fault(first, second, begin):
     assert one(first, second, together) is None
 
 
+def test_where_there_are_too_many_both_may_be_on_while_only_one_was():
+    """A swap is to last, and the cut that goes with it is not; or it is the other way round."""
+    plan = [Window(30 * n, 20, fault) for n, fault in enumerate((cut((0, 1)), cut((1, 2)), SWAPS))]
+    plan.append(Window(61, 200, cut((2, 3))))
+
+    def merged_where(times):
+        class Search(TakesAll):
+            def attempt(self, candidates):
+                for place, trial in enumerate(candidates):
+                    if times in [
+                        (w.at_ms, w.for_ms) for w in trial.windows() if "+" in w.fault.name
+                    ]:
+                        self.best = trial
+                        return place
+                return None
+
+        search = Search(Trial(protocol="multipaxos", nodes=4).with_plan(plan))
+        merged_windows(search)
+        return search.best.windows()[-1].fault.begin
+
+    both = (Cut(((2, 3),)), Join(3), Leave(2))
+    assert merged_where((60, 201)) == merged_where((60, 20)) == merged_where((61, 200)) == both
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -15,8 +15,11 @@ from harness.shrink.search import Search
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS, size_of
 from harness.trial import Trial
 
-TRIALS = 150
-"""A hunt in less takes about as long as so many trials of what was asked for."""
+WORK = 60_000
+"""So much may one hunt in less come to, in ops that clients ask for: 150 trials of 400."""
+
+IDLE_RATE = 100
+"""Nodes that nobody asks for anything do as much as with so many ops a second."""
 
 MOST_SEEDS = 200
 
@@ -71,8 +74,8 @@ def _few(trial: Trial) -> bool:
 
 def _seeded(asked: Trial, less: Sequence[Trial], turn: int) -> list[Trial]:
     """These with other seeds, by turns: which of them fails often is not known beforehand."""
-    each_ms = sum(trial.time_ms for trial in less)
-    number = min(MOST_SEEDS, TRIALS * asked.time_ms // max(1, each_ms))
+    each = sum(trial.time_ms * (trial.rate + IDLE_RATE) for trial in less) // 1000
+    number = max(1, min(MOST_SEEDS, WORK // max(1, each)))
     return [replace(t, seed=f"{asked.seed}/{turn}/{n}") for n in range(number) for t in less]
 
 

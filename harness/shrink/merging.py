@@ -76,6 +76,12 @@ def compound(one: Window, other: Window) -> Window | None:
     return _both(one, other, "+".join(names))
 
 
+def while_one(one: Window, other: Window, *, which: int) -> Window | None:
+    """Both as one fault, which is on only while the first was, or (``which`` is 1) the second."""
+    both, alone = compound(one, other), (one, other)[which]
+    return None if both is None else replace(both, at_ms=alone.at_ms, for_ms=alone.for_ms)
+
+
 def _sorts(fault: Fault) -> set[object]:
     """What it does, whatever it does it to. A member joins as it leaves: the other way round."""
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from math import inf
 
@@ -15,7 +16,7 @@ from harness.shrink.drift import drift, excess_of
 from harness.shrink.finals import final_as_ops
 from harness.shrink.freeze import script_of, with_faults, with_script
 from harness.shrink.leaving import leave_out
-from harness.shrink.merging import compound, merged
+from harness.shrink.merging import compound, merged, while_one
 from harness.shrink.milder import milder
 from harness.shrink.objects import fewer_objects
 from harness.shrink.search import Search, Spent
@@ -76,13 +77,17 @@ def reduce(search: Search, asked: Trial | None = None) -> None:
 
 def begin(search: Search, again: Again | None) -> None:
     """With what comes before the end of the evidence; where that is much, with what is found again in less."""
-    for reduction in (final_as_ops, over_with_the_evidence):
-        reduction(search)
+    _before_the_end(search)
     if again is not None and _far(search.best) > FAR:
         with unless_larger(search):
             if again.finds():
-                over_with_the_evidence(search)
+                _before_the_end(search)
                 search.first = search.best
+
+
+def _before_the_end(search: Search) -> None:
+    for reduction in (final_as_ops, over_with_the_evidence):
+        reduction(search)
 
 
 def become_small(search: Search, again: Again | None) -> None:
@@ -329,6 +334,7 @@ def merged_windows(search: Search) -> None:
         plans = list(merged(plan))
         if MOST_WINDOWS < len(plan) <= FEW:
             plans += merged(plan, by=compound)
+            plans += [some for n in (0, 1) for some in merged(plan, by=partial(while_one, which=n))]
         if search.attempt([with_faults(search.best, some) for some in plans]) is None:
             return
 
