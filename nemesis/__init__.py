@@ -85,6 +85,7 @@ SCENARIOS: Mapping[str, str] = {
     "bridge-wipe": "nemesis.scenario:bridge_wipe",
     "slow-then-cut": "nemesis.scenario:slow_then_cut",
     "gap": "nemesis.scenario:gap",
+    "gap-members": "nemesis.scenario:gap_members",
 }
 """Names that ``--nemesis`` knows as well, each of several windows: ``(random, nodes, stage) -> windows``."""
 

@@ -139,7 +139,8 @@ def _relay(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Ite
     yield from cuts.windows()
     back_ms = random.choice((0, stage.moment(random, 1, 32)))
     down_ms = stage.moment(random, 1, 8)
-    yield death(name, swing.switch_ms - back_ms - (down_ms if back_ms else 0), down_ms, swing.node)
+    dies_ms = swing.switch_ms - (back_ms + down_ms if back_ms else 0)
+    yield death(name, max(stage.at_ms, dies_ms), down_ms, swing.node)
 
 
 def relay_kill(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
@@ -154,6 +155,9 @@ def relay_wipe(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[W
 
 def _voice(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
     swing, cuts = _swing(name, random, nodes, stage), Cuts(name)
+    if not random.randrange(4):
+        yield from _mumbles(name, random, swing, stage)
+        return
     late_ms = stage.moment(random, 4, 64)
     silent_ms = swing.switch_ms + late_ms
     swing = replace(swing, end_ms=random.randint(silent_ms, swing.end_ms))
@@ -171,6 +175,22 @@ def _voice(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Ite
     yield death(name, swing.switch_ms, stage.moment(random, 1, 4), swing.node)
 
 
+def _mumbles(name: str, random: Random, swing: Swing, stage: Stage) -> Iterator[Window]:
+    """Without sides: all that the node says takes its time for a moment, and then it dies, up to three times."""
+    said = [(swing.node, node) for node in swing.others]
+    each_ms = stage.for_ms // 3
+    for turn in range(random.randint(1, 3)):
+        at_ms = stage.at_ms + turn * each_ms
+        late_ms, slow_ms = (
+            stage.moment(random, 4, 32),
+            min(each_ms // 2, stage.moment(random, 4, 16)),
+        )
+        slow = shape(f"{name}-slow", said, Weather(delay_ms=late_ms, jitter_ms=late_ms))
+        yield Window(at_ms, max(1, slow_ms), slow)
+        dies_ms = at_ms + random.randint(slow_ms // 2, slow_ms)
+        yield death(name, dies_ms, min(each_ms // 3, stage.moment(random, 1, 4)), swing.node)
+
+
 def voice_kill(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
     """As relay-kill, and the first side hears late what that node said before it was killed."""
     return _voice("voice-kill", random, nodes, stage)
@@ -185,15 +205,17 @@ def _bridge(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> It
     swing, cuts = _swing(name, random, nodes, stage), Cuts(name)
     cuts.add(stage.at_ms, swing.end_ms, links(swing.first, swing.then))
     yield from cuts.windows()
-    times = random.randint(1, 2)
+    echo = name.startswith("echo")
+    if echo:
+        heard = [(node, swing.node) for node in swing.others]
+        slow = shape(f"{name}-slow", heard, Weather(delay_ms=stage.moment(random, 2, 16)))
+        yield Window(stage.at_ms, stage.for_ms, slow)
+    times = random.randint(2, 4) if echo else random.randint(1, 2)
     each_ms = stage.for_ms // (times + 1)
     for n in range(times):
         at_ms = stage.at_ms + each_ms * (n + 1) - random.randint(0, each_ms // 2)
-        yield death(name, at_ms, min(each_ms // 2, stage.moment(random, 1, 16)), swing.node)
-    if name.startswith("echo"):
-        heard = [(node, swing.node) for node in swing.others]
-        slow = shape(f"{name}-slow", heard, Weather(delay_ms=stage.moment(random, 2, 32)))
-        yield Window(stage.at_ms, stage.for_ms, slow)
+        down_ms = stage.moment(random, 1, 2 if echo else 16)
+        yield death(name, at_ms, min(each_ms // 2, down_ms), swing.node)
 
 
 def bridge_kill(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
@@ -207,12 +229,12 @@ def bridge_wipe(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[
 
 
 def echo_kill(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
-    """As bridge-kill, and that node hears both late: it comes back to what was said to it before."""
+    """As bridge-kill, twice to four times, and that node hears both late: it comes back to what was said to it before."""
     return _bridge("echo-kill", random, nodes, stage)
 
 
 def echo_wipe(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
-    """As bridge-wipe, and that node hears both late: it comes back to what was said to its former life."""
+    """As bridge-wipe, twice to four times, and that node hears both late: it comes back to what was said to its former life."""
     return _bridge("echo-wipe", random, nodes, stage)
 
 
@@ -229,9 +251,7 @@ def slow_then_cut(random: Random, nodes: Sequence[int], stage: Stage) -> Iterato
     yield Window(stage.at_ms, swing.switch_ms - stage.at_ms, slow)
 
 
-def gap(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
-    """A node is deaf for a moment and not dumb, and again soon after: it has heard what follows upon what it lacks."""
-    name = "gap"
+def _gap(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
     swing, cuts = _swing(name, random, nodes, stage), Cuts(name)
     missed_ms = stage.at_ms + stage.moment(random, 4, 32)
     deaf_ms = missed_ms + stage.moment(random, 4, 32)
@@ -240,3 +260,15 @@ def gap(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
     cuts.add(missed_ms, swing.end_ms, links(swing.first, swing.then))
     cuts.add(deaf_ms, swing.end_ms, heard)
     yield from cuts.windows()
+    if name.endswith("-members"):
+        yield Window(missed_ms, swing.end_ms - missed_ms, "membership-replace")
+
+
+def gap(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
+    """A node is deaf for a moment and not dumb, and again soon after: it has heard what follows upon what it lacks."""
+    return _gap("gap", random, nodes, stage)
+
+
+def gap_members(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
+    """As gap, and a spare takes the place of a member meanwhile: who is deaf has voted for that, and not heard more."""
+    return _gap("gap-members", random, nodes, stage)

@@ -15,7 +15,7 @@ from harness.search.swarm import swarmed
 from harness.simulated import play
 from harness.trial import Trial
 from nemesis import KINDS, SCENARIOS
-from nemesis.actions import Cut, Fault, Kill, Shape, Window, Wipe
+from nemesis.actions import Action, Cut, Fault, Kill, Shape, Window, Wipe
 from nemesis.plan import lanes, validate
 from nemesis.process import kill_nodes
 from nemesis.resolution import factory, played_out, resolve, scenario
@@ -33,6 +33,15 @@ def mine(random, nodes, stage) -> Iterator[Window]:
         yield Window(stage.at_ms + turn * each_ms, each_ms, kill_nodes("mine", [node]))
 
 
+def name_of(window) -> str:
+    return window.fault if isinstance(window.fault, str) else window.fault.name
+
+
+def actions(windows) -> list[Action]:
+    """What they begin with."""
+    return [a for w in windows if isinstance(w.fault, Fault) for a in w.fault.begin]
+
+
 @given(
     name=st.sampled_from([*SCENARIOS]),
     n=st.integers(3, 9),
@@ -46,7 +55,9 @@ def test_it_is_a_plan_inside_its_stage(name, n, seed, for_ms, rtt_ms):
     validate(windows, range(n))
     assert windows == scenario(name, Random(seed), range(n), stage)
     assert 2 <= len(windows) <= 7
-    assert all(window.fault.name.startswith(name) for window in windows)
+    assert {name_of(window) for window in windows} <= {
+        name, f"{name}-cut", f"{name}-slow", "membership-replace"
+    }  # fmt: skip
     assert min(window.at_ms for window in windows) >= 50
     assert max(window.at_ms + window.for_ms for window in windows) <= 50 + for_ms
 
@@ -71,34 +82,55 @@ def heard(windows, ms, n) -> list[set[int]]:
 
 @pytest.mark.parametrize("name", ["relay-kill", "relay-wipe", "voice-kill", "voice-wipe"])
 @pytest.mark.parametrize("n", [3, 5, 7])
-def test_two_majorities_in_turn_meet_in_the_node_that_dies(name, n):
-    """Who is with it first and who is with it then have nobody else in common, but one that changes sides, too."""
+def test_two_sides_in_turn_meet_in_the_node_that_dies(name, n):
+    """Who is with it first and who is with it then have nobody else in common, and nobody hears all."""
+    cutting = 0
     for seed in range(40):
         windows = scenario(name, Random(seed), range(n), STAGE)
-        (dead,) = [w.fault.begin[0].node for w in windows if isinstance(w.fault.begin[0], Kill)]
+        (dead,) = {a.node for a in actions(windows) if isinstance(a, Kill)}
+        if not any(isinstance(a, Cut) for a in actions(windows)):
+            continue  # a voice without sides
+        cutting += 1
         end_ms = max(w.at_ms + w.for_ms for w in windows) - 1
         first, last = (heard(windows, ms, n)[dead] - {dead} for ms in (STAGE.at_ms, end_ms))
         assert first
         assert last
         assert not first & last
-        for node in range(n):
-            if node != dead:
-                assert len(heard(windows, end_ms, n)[node]) < n, "nobody hears all"
+        assert max(map(len, heard(windows, end_ms, n))) < n
+    assert cutting > 20
+
+
+def test_only_the_node_that_dies_hears_both_sides_of_a_bridge():
+    for seed in range(20):
+        windows = scenario("bridge-kill", Random(seed), range(5), STAGE)
+        (dead,) = {a.node for a in actions(windows) if isinstance(a, Kill)}
+        by_each = heard(windows, STAGE.at_ms, 5)
+        assert by_each[dead] == {0, 1, 2, 3, 4}
+        assert [len(some) for node, some in enumerate(by_each) if node != dead] == [3] * 4
+
+
+def test_who_is_deaf_is_heard():
+    """At the end of a gap a node hears nobody of those that it missed something of, and is heard by them."""
+    for seed in range(20):
+        windows = scenario("gap", Random(seed), range(3), STAGE)
+        missed = cut_at(windows, STAGE.at_ms)
+        assert missed <= cut_at(windows, STAGE.at_ms + STAGE.for_ms - 1)
+        assert not {(b, a) for a, b in missed} & cut_at(windows, STAGE.at_ms + STAGE.for_ms - 1)
 
 
 def test_the_name_says_whether_the_disk_is_lost():
     for name in SCENARIOS:
-        actions = [a for w in scenario(name, Random(3), range(5), STAGE) for a in w.fault.begin]
-        assert any(isinstance(a, Wipe) for a in actions) == name.endswith("-wipe")
-        assert any(isinstance(a, Kill) for a in actions) == name.endswith(("-wipe", "-kill"))
+        begun = actions(scenario(name, Random(3), range(5), STAGE))
+        assert any(isinstance(a, Wipe) for a in begun) == name.endswith("-wipe")
+        assert any(isinstance(a, Kill) for a in begun) == name.endswith(("-wipe", "-kill"))
 
 
 @pytest.mark.parametrize(("name", "outward"), [("voice-kill", True), ("echo-kill", False)])
 def test_what_is_late_was_said_by_or_to_the_node_that_dies(name, outward):
     for seed in range(20):
         windows = scenario(name, Random(seed), range(5), STAGE)
-        dead = {a.node for w in windows for a in w.fault.begin if isinstance(a, Kill)}
-        late = [a for w in windows for a in w.fault.begin if isinstance(a, Shape)]
+        dead = {a.node for a in actions(windows) if isinstance(a, Kill)}
+        late = [a for a in actions(windows) if isinstance(a, Shape)]
         assert {link[0 if outward else 1] for a in late for link in a.links} == dead
 
 
@@ -135,9 +167,7 @@ def test_a_plan_may_name_it():
 def test_it_takes_turns_with_what_is_of_its_lanes():
     trial = replace(TRIAL, nemesis="relay-kill,partition-one,kill-one", time_ms=20_000)
     windows = trial.windows()
-    assert {"relay-kill", "partition-one", "kill-one"} <= {
-        w.fault if isinstance(w.fault, str) else w.fault.name for w in windows
-    }
+    assert {"relay-kill", "partition-one", "kill-one"} <= {name_of(w) for w in windows}
     validate(windows, range(3))
     assert lanes("echo-wipe") == ("network", "process", "packet", "disk")
 
