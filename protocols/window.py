@@ -3,9 +3,10 @@
 Batches, of which ``pipeline`` at most are proposed and not chosen yet. With ``window=adaptive`` it begins with
 one, grows by one with each batch that is chosen while commands wait, and is halved at a tick that finds a
 proposal unanswered since the last (additive increase, multiplicative decrease: Chiu and Jain, "Analysis of the
-Increase and Decrease Algorithms", Computer Networks 17, 1989). ``reserve`` of it are for entries of the leader's
-own, that end clients' leases or change the members: they do not wait behind clients who come faster than
-they are served.
+Increase and Decrease Algorithms", Computer Networks 17, 1989). Entries of the leader's own, that
+end clients' leases, change the members, or move what clients wait for, do not wait behind clients who come faster
+than they are served: they go first, there is always room for them in the line, and ``reserve`` of the window are for
+them alone.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Line:
 
     At most a ``window`` of batches of at most ``batch`` commands is under way; what comes meanwhile waits and
     makes up the next batch, so that batches grow with the load and only then. At most ``capacity`` commands
-    wait, and the leader's own besides: what fills the line may be waiting for just these. ``first`` are first in line.
+    wait, and the leader's own, which go before them. ``first`` are first in line.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Line:
         self.window = window
         self.queue = deque(first)
         self.own: deque[Command] = deque()
-        """Entries of the leader's own that wait, where places are reserved for them."""
+        """Entries of the leader's own that wait."""
         self._names: dict[Name, None] = dict.fromkeys(map(name, self.queue))
         """The commands that wait or are under way."""
         self._batches: deque[int] = deque()
@@ -92,10 +93,12 @@ class Line:
         """Let a command wait, unless it waits already or is under way. False: too many do."""
         if name(command) in self._names:
             return True
-        queue = self.own if own and self.window.reserve else self.queue
-        if len(queue) >= self._capacity and not own:
+        if own:
+            self.own.append(command)
+        elif len(self.queue) < self._capacity:
+            self.queue.append(command)
+        else:
             return False
-        queue.append(command)
         self._names[name(command)] = None
         return True
 
@@ -107,15 +110,13 @@ class Line:
             self._batches.popleft()
             if self.queue:
                 self.window.passed()
-        flying = len(self._batches)
+        flying, most = len(self._batches), min(self._batch, room)
+        batch: list[Command] = []
         if self.own and self.may_precede() and self.window.admits(flying, own=True):
-            queue = self.own
-        elif self.queue and self.window.admits(flying, own=False):
-            queue = self.queue
-        else:
-            return ()
-        size = min(len(queue), self._batch, room)
-        return tuple([queue.popleft() for _ in range(size)])
+            batch = [self.own.popleft() for _ in range(min(len(self.own), most))]
+        if self.queue and (batch or self.window.admits(flying, own=False)):
+            batch += [self.queue.popleft() for _ in range(min(len(self.queue), most - len(batch)))]
+        return tuple(batch)
 
     def may_precede(self) -> bool:
         """Whether entries of the leader's own may go before what waits longer."""

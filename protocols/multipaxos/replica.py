@@ -68,7 +68,7 @@ class MultiPaxos(Appending, Verifier):
     Subclasses may agree on other things than a key-value store: ``machine`` is what the commands
     run on, ``served`` are those that clients may ask for, ``reads`` those of them that change
     nothing; ``executed`` and ``restored`` tell what has become of it. ``urgent`` are those that others wait
-    for: as many as there are may wait in the leader's line, and places may be reserved for them (``protocols.window``).
+    for, and that go first (``protocols.window``).
     """
 
     messages = MESSAGES

@@ -291,6 +291,18 @@ def test_a_full_line_takes_in_the_leaders_own_entries(reserve):
     assert not leadership.enqueue(command("one more"))
 
 
+def test_the_leaders_own_entries_go_first_and_clients_commands_fill_the_batch():
+    window = Window(1, 0, adaptive=False, size=1)
+    leadership = Leadership((1, 0), 1, [], batch=2, pipeline=1, capacity=9, window=window)
+    for key in "abcd":
+        leadership.enqueue(command(key))
+    assert propose(leadership) == ["a", "b"]
+    leadership.enqueue(command("own"), own=True)
+    assert propose(leadership) == []
+    assert propose(leadership, 2) == ["own", "c"]
+    assert propose(leadership, 4) == ["d"]
+
+
 def test_nothing_goes_before_what_was_adopted():
     leadership = lead(Window(2, 1, adaptive=False, size=2), [command("a"), command("b")])
     leadership.enqueue(command("own"), own=True)

@@ -2,7 +2,7 @@
 
 Found by ten thousand trials of the swarm (docs/search.md), with a batch of one: in ``paxos`` each slot was a
 duel of all five, two hundred messages long; in ``m2paxos`` and ``wankeeper`` those were served first whose
-clients had given up, and a token could not come back to a full line of those who waited for it. After the heal next to nobody was answered in time.
+clients had given up, and a token could not come back to a full line of those who waited for it, or came back last. After the heal next to nobody was answered in time.
 """
 
 from dataclasses import replace
@@ -42,6 +42,16 @@ TRIALS = {
             "batch": "1", "pipeline": "1", "snapshot_every": "100", "keep": "1", "threshold": "1", "zones": "3",
         },
     ),
+    "wankeeper-last": Trial(
+        protocol="wankeeper",
+        nemesis="packet-jitter,packet-duplicate,packet-slow-node,packet-slow-link,aimed-kill-healed,"
+        "aimed-cut-healed",
+        time_ms=1_000, nodes=3, threads=6, rate=400, keys=1, rtt_ms=2, client_timeout_ms=50, interval_ms=80,
+        calm_ms=500, network="perfect",
+        options={
+            "batch": "2", "pipeline": "1", "snapshot_every": "10", "keep": "0", "threshold": "2", "zones": "2",
+        },
+    ),
     "wankeeper": Trial(
         protocol="wankeeper", nemesis="packet-delay,packet-slow-node,packet-slow-link",
         time_ms=1_000, threads=10, rate=200, keys=1, rtt_ms=3, client_timeout_ms=120, interval_ms=60,
@@ -51,7 +61,7 @@ TRIALS = {
 }  # fmt: skip
 SEEDS = {
     "paxos": "x4 x18 x22 x23 x31", "m2paxos": "2475", "wankeeper": "15 19 30", "wankeeper-return": "254",
-    "wankeeper-threshold": "2611",
+    "wankeeper-threshold": "2611", "wankeeper-last": "8364",
 }  # fmt: skip
 """Each was invalid or vacuous."""
 
