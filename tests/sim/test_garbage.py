@@ -1,63 +1,75 @@
-"""The search for garbage is put off, comes after so many events, and changes no setting."""
+"""What runs leave is not kept for ever, and not looked at after each of them."""
 
 from __future__ import annotations
 
 import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from harness.sim import Setup, simulate
-from harness.sim.garbage import OWED_EVENTS, Collector
-from nemesis.actions import Window
-from protocols.abd import ABD
-from workloads import register
-from workloads.kernel import Options
+from harness.sim.garbage import LOOK_EVENTS, MOST_BLOCKS, Collector
+
+RING = 300_000
+"""Objects of one run's garbage, each of one block or more."""
 
 
-def searches_of(owed: int) -> list[int]:
-    """The generations that are searched when a run of so many events ends."""
-    seen: list[int] = []
+@contextmanager
+def searches() -> Iterator[list[int]]:
+    """The full searches that are made within, by what they find."""
+    found: list[int] = []
 
-    def told(phase: str, info: dict[str, int]) -> None:
-        if phase == "start":
-            seen.append(info["generation"])
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            found.append(info["collected"])
 
+    gc.callbacks.append(note)
+    try:
+        yield found
+    finally:
+        gc.callbacks.remove(note)
+
+
+def leave_a_ring() -> None:
+    ring: list[object] = [[] for _ in range(RING)]
+    ring.append(ring)
+
+
+def run(collector: Collector, events: int) -> None:
+    with collector.patient():
+        leave_a_ring()
+        collector.owe(events)
+
+
+def test_what_many_runs_leave_is_searched_when_it_is_much() -> None:
+    """Of runs that leave twelve million objects in cycles there is never more than a third at once."""
+    collector, most = Collector(), 0
+    gc.collect()
+    before = sys.getallocatedblocks()
+    with searches() as found:
+        for _ in range(40):
+            run(collector, LOOK_EVENTS)
+            most = max(most, sys.getallocatedblocks() - before)
+    assert most < max(MOST_BLOCKS, before) + 3 * RING
+    assert 1 <= len(found) <= 6
+    assert min(found) > MOST_BLOCKS // 2
+
+
+def test_of_runs_that_leave_nothing_nothing_is_searched() -> None:
     collector = Collector()
-    gc.callbacks.append(told)
-    try:
-        with collector.patient():
-            rows = [[i] for i in range(20_000)]
-            collector.owe(owed)
-        del rows
-    finally:
-        gc.callbacks.remove(told)
-    return seen
+    with searches() as found:
+        for _ in range(40):
+            with collector.patient():
+                made = [[] for _ in range(RING)]  # type: ignore[var-annotated]
+                del made
+                collector.owe(LOOK_EVENTS)
+    assert found == []
 
 
-def test_nothing_is_searched_within_a_run_or_for_what_it_made():
-    before = gc.get_threshold()
-    gc.collect()
-
-    assert searches_of(10) == []
-    assert gc.get_threshold() == before
-
-
-def test_after_so_many_events_all_is_searched():
-    assert searches_of(OWED_EVENTS) == [2]
-
-
-def test_a_run_leaves_none():
-    setup = Setup(
-        protocol=ABD,
-        workload=register.workload(),
-        options=Options(threads=4, nodes=3, time_ms=300, rate=100),
-        plan=(Window(50, 100, "partition-halves"), Window(60, 100, "kill")),
-    )
-    simulate(setup)  # what is made once, such as the functions that look at messages
-    gc.collect()
-    gc.disable()
-    try:
-        run = simulate(setup)
-        assert run.rows
-        del run
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+def test_it_is_not_counted_after_every_small_run() -> None:
+    """Only when enough has happened: a run of a millisecond is not made longer by a tenth of that."""
+    collector = Collector()
+    run(collector, LOOK_EVENTS - 1)
+    assert collector.left == 0
+    run(collector, 1)
+    assert collector.left > RING
+    assert collector.owed == 0
