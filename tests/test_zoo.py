@@ -169,6 +169,25 @@ def test_the_page_has_a_row_a_command_and_what_is_wrong():
     assert "1 of 2 mutants were found" in text
 
 
+def test_the_page_names_what_it_does_not_have():
+    """Whose hunts are not over is in no table; nor is what was not asked for, or is not found at all."""
+    going_on = replace(costing(2, None), mutant=HARMLESS, complete=False)
+    text = page(
+        [costing(1), going_on],
+        about="Commit c.",
+        others=["abd/other"],
+        elusive={"abd/rare": "it is; tests/protocols/test_abd_paper.py plays it"},
+    )
+    assert "1 of 1 mutants were found" in text
+    assert "| abd/harmless" not in text
+    _, _, end = text.partition("## What this page does not have\n")
+    assert "hunts of 1 mutants" in end
+    assert "`abd/harmless` (1 of 2)" in end
+    assert "1 were not asked for: `abd/other`." in end
+    assert "- `abd/rare`: it is; tests/protocols/test_abd_paper.py plays it.\n" in end
+    assert "does not have" not in page([costing(1)], about="Commit c.")
+
+
 @pytest.mark.parametrize(
     ("windows", "why", "words"),
     [
@@ -226,10 +245,12 @@ def test_what_is_no_zoo_is_refused():
     assert MUTANTS["read-one"] is ReadOne
 
 
-def test_ctrl_c_ends_it_with_what_is_known():
-    """The signal goes to the whole group, as a terminal sends it."""
+def test_ctrl_c_ends_it_with_what_is_known(tmp_path):
+    """The signal goes to the whole group, as a terminal sends it. The page is written, too."""
+    path = tmp_path / "zoo.md"
+    words = ["--of", "tests.test_zoo:LONG", "--jobs", "2", "--markdown", str(path)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "zoo", "--of", "tests.test_zoo:LONG", "--jobs", "2"],
+        [sys.executable, "-m", "harness", "zoo", *words],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stderr is not None
@@ -243,6 +264,10 @@ def test_ctrl_c_ends_it_with_what_is_known():
     assert "abd/read-one" in output
     assert "Traceback" not in rest
     assert time.monotonic() - began < 30
+    table, _, end = path.read_text().partition("## What this page does not have\n")
+    assert "| abd/read-one | 3 of 3 |" in table
+    assert "`abd/harmless` (0 of " in end
+    assert "- `abd/nowhere`: nobody plays it." in end
 
 
 def test_what_is_in_the_diary_is_not_done_again(tmp_path):
@@ -293,4 +318,5 @@ def test_what_is_no_diary_is_refused(tmp_path):
         Diary(path)
 
 
+ELUSIVE = {"abd/nowhere": "nobody plays it"}
 LONG = (FOUND, replace(HARMLESS, trials=100_000))

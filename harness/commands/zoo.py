@@ -26,7 +26,7 @@ from harness.zoo.markdown import (
     size_text,
     trials_text,
 )
-from harness.zoo.mutant import HERE
+from harness.zoo.mutant import HERE, elusive
 from harness.zoo.smallest import shrink_all
 
 INTERRUPTED = 130
@@ -63,7 +63,7 @@ SPEAK_EVERY_S = 10.0
 )  # fmt: skip
 @click.option(
     "--of", "place", default=HERE, show_default=True, metavar="PACKAGE.MODULE:NAME",
-    help="Another zoo: a tuple of harness.zoo.Mutant.",
+    help="Another zoo: a tuple of harness.zoo.Mutant; of those that it does not find, ELUSIVE beside it may tell why.",
 )  # fmt: skip
 def command(**given: Any) -> int:
     """Hunt protocols that are broken on purpose, and count how soon each is found.
@@ -93,24 +93,25 @@ def command(**given: Any) -> int:
     )
     began = time.monotonic()
     interrupted = not play(campaign)
-    records = campaign.records()
-    cut_short = False
-    if not interrupted:
-        jobs = given["jobs"] if given["shrink"] else 0
-        records, cut_short = shrunk(records, diary, jobs, given["shrink_s"])
+    jobs = given["jobs"] if given["shrink"] and not interrupted else 0
+    records, cut_short = shrunk(campaign.records(), diary, jobs, given["shrink_s"])
     show(records)
     commits = sorted(diary.commits)
     about = (
         f"Commit{'s' * (len(commits) > 1)} {', '.join(commits)}, seed {given['seed']}: {given['hunts']} hunts for each mutant, at most "
         f"{given['budget_s']:g} CPU seconds each; {campaign.cpu_s:.0f} CPU seconds of hunting, "
         f"{time.monotonic() - began:.0f} s in all on {given['jobs']} processes."
+        + f" Shrinking had at most {given['shrink_s']:g} each."
+        * given["shrink"]
     )
     click.echo(about)
+    if path is not None:
+        others = [m.name for m in load(given["place"]) if m not in mutants]
+        text = page(records, about=about, others=others, elusive=elusive(given["place"]))
+        path.write_text(text, encoding="utf-8")
     if interrupted or cut_short:
         click.echo("interrupted: what is not above is not known")
         return INTERRUPTED
-    if path is not None:
-        path.write_text(page(records, about=about), encoding="utf-8")
     return 0 if all(record.good for record in records) else 1
 
 

@@ -137,6 +137,7 @@ class Campaign:
             twin_complaints=[
                 f"{what} ({c})" for c, sayings in said.items() for what in sayings or ()
             ],
+            complete=self._is_complete(mutant),
         )
 
     def records(self) -> list[Record]:

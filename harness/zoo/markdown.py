@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS, counted
@@ -22,12 +22,22 @@ COLUMNS = (
 )
 
 
-def page(records: Sequence[Record], *, about: str) -> str:
-    """The whole page. ``about``: what was asked for, and of which commit.
+def page(
+    records: Sequence[Record],
+    *,
+    about: str,
+    others: Sequence[str] = (),
+    elusive: Mapping[str, str] | None = None,
+) -> str:
+    """The whole page. ``about``: what was asked for, and of which commit; ``others``: the zoo's mutants that
+    were not; ``elusive``: those that no hunt finds, with why, and where each is played instead.
 
-    A hunt's cost is the median over its hunts, the greater of the middle two.
+    A hunt's cost is the median over its hunts, the greater of the middle two. Tables are of mutants whose
+    hunts are over; the others are named at the end.
     """
-    return "\n".join([*_head(records, about), *_tables(records), *_configurations(records)])
+    known = [record for record in records if record.complete]
+    lacking = _lacking([r for r in records if not r.complete], others, elusive or {})
+    return "\n".join([*_head(known, about), *_tables(known), *_configurations(known), *lacking])
 
 
 def _head(records: Sequence[Record], about: str) -> Iterator[str]:
@@ -68,6 +78,31 @@ def _configurations(records: Sequence[Record]) -> Iterator[str]:
     for number, options in enumerate(dict.fromkeys(_options(r.mutant) for r in records), 1):
         yield f"{number}. `{options}`"
     yield ""
+
+
+def _lacking(
+    unfinished: Sequence[Record], others: Sequence[str], elusive: Mapping[str, str]
+) -> Iterator[str]:
+    if not (unfinished or others or elusive):
+        return
+    yield "## What this page does not have"
+    yield ""
+    if unfinished:
+        yield (
+            f"The hunts of {len(unfinished)} mutants, or their twins' trials, are not over (of those that are, so many "
+            "found it): "
+            + ", ".join(f"`{r.mutant.name}` ({r.found} of {len(r.hunts)})" for r in unfinished)
+            + ". The same command with `--resume` goes on."
+        )
+        yield ""
+    if others:
+        yield f"{len(others)} were not asked for: {', '.join(f'`{name}`' for name in others)}."
+        yield ""
+    if elusive:
+        yield f"{len(elusive)} are not hunted, since no configuration finds them within reason:"
+        yield ""
+        yield from (f"- `{name}`: {why}." for name, why in elusive.items())
+        yield ""
 
 
 def _tables(records: Sequence[Record]) -> Iterator[str]:

@@ -55,6 +55,13 @@ def load(place: str = HERE) -> tuple[Mutant, ...]:
     return found
 
 
+def elusive(place: str = HERE) -> Mapping[str, str]:
+    """The mutants that the zoo at ``place`` does not find within reason, and why: ``ELUSIVE`` beside it, if it is there."""
+    found = getattr(pkgutil.resolve_name(place.partition(":")[0]), "ELUSIVE", {})
+    assert isinstance(found, Mapping), found
+    return found
+
+
 def select(zoo: Sequence[Mutant], names: Sequence[str]) -> tuple[Mutant, ...]:
     """The mutants of these names, or of these protocols; all for no names, in the zoo's order.
 

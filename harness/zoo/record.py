@@ -27,6 +27,8 @@ class Record:
     twin_complaints: Sequence[str]
     smallest: Smallest | None = None
     """What the first finding was shrunk to, where that was asked for."""
+    complete: bool = True
+    """Whether all its hunts are over, and its twin has played all their trials."""
 
     @property
     def found(self) -> int:

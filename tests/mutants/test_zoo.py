@@ -22,6 +22,7 @@ from protocols import PROTOCOLS
 from tests.known import Known
 from tests.mutants.zoo import ELUSIVE, MODULES, ZOO
 
+ROOT = Path(__file__).parents[2]
 BASE = "zoo"
 KNOWN = Known("zoo")
 CHEAP = [mutant for mutant in ZOO if mutant.costly_s is None]
@@ -82,6 +83,14 @@ def test_no_mutant_is_left_out():
     """Whatever is in a table of mutants is hunted, or it is said why it cannot be."""
     known = {f"{protocol}/{name}" for protocol, m in MODULES.items() for name in m.MUTANTS}
     assert {mutant.name for mutant in ZOO} | set(ELUSIVE) == known
+
+
+@pytest.mark.parametrize("name", ELUSIVE)
+def test_what_is_not_hunted_is_played_where_it_is_said(name):
+    protocol, _, own = name.partition("/")
+    played = re.findall(r"tests/protocols/test_\w+\.py", ELUSIVE[name])
+    mutant = MODULES[protocol].MUTANTS[own].__name__
+    assert any(mutant in (ROOT / path).read_text() for path in played), played
 
 
 @pytest.mark.parametrize("mutant", ZOO, ids=lambda mutant: mutant.name)

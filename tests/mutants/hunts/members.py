@@ -146,7 +146,7 @@ ZOO = (
 ELUSIVE = {
     "members/applies-on-commit": "while no change is begun before the leader knows the last to be committed,"
     " majorities by the one and by the other still meet (etcd's raft applies changes so, on purpose): it only"
-    " decides who can be elected meanwhile; the paper tests show whose votes count",
+    " decides who can be elected meanwhile; tests/protocols/test_raft_members.py shows whose votes count",
 }
 
 __all__ = ["ELUSIVE", "MUTANTS", "ZOO"]
