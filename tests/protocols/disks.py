@@ -54,6 +54,27 @@ def alone(stage, *links):
     stage.quiet()
 
 
+def late_word(stage, *, back, ticks=2, of=""):
+    """n4 answers n1's proposal, which is under way, and forgets it before n1 is told. n2, which has kept n4's new
+    life, answers, too. Then comes what n4 said in its former life: all, or only what ``of`` is in.
+
+    ``back`` brings n4 back without n1, which then proposes again within so many ticks.
+    """
+    carry(stage, (1, 4))
+    late = [text for text in stage.wires[4, 1] if of in text]
+    assert late
+    stage.quiet()
+    stage.lose(4)
+    back()
+    stage.quiet()
+    assert stage.replicas[4].back is None
+    for _ in range(ticks):
+        stage.fire(1, "tick")
+    alone(stage, (1, 2), (2, 1))
+    stage.wires[4, 1].extend(late)
+    alone(stage, (4, 1))
+
+
 def both_answer(stage, ticks):
     """To n2, which comes back. To each other n0 and n1 say nothing."""
     for _ in range(ticks):

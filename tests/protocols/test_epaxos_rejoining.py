@@ -27,7 +27,7 @@ from tests.mutants.rejoin import (
     EPaxosUsesItsRowAgain,
 )
 from tests.mutants.trials import STORM
-from tests.protocols.disks import PASSIVE, Disks
+from tests.protocols.disks import PASSIVE, Disks, late_word
 
 
 def staged(n=3, protocol=EPaxos, **options):
@@ -250,39 +250,28 @@ def test_it_leaves_out_what_others_take_for_used():
 # --- words of a life that is over -----------------------------------------------------------------
 
 
-def late_word(protocol):
-    """n4 pre-accepts n1's command, and forgets it before n1 is told. n2 has kept n4's new life, and pre-accepts."""
+def late(protocol):
     stage = staged(5, protocol)
     append(stage, 1, "a")
-    only(stage, 1, 4)
-    late = list(stage.wires[4, 1])
-    stage.quiet()
-    stage.lose(4)
-    for _ in range(16):
-        for node in (0, 3, 4):
-            stage.fire(node, "tick")
-            stage.settle(0, 2, 3, 4)
-    assert stage.replicas[4].back is None
-    stage.quiet()
-    for _ in range(4):
-        stage.fire(1, "tick")
-    only(stage, 1, 2)
-    while stage.wires[2, 1]:
-        stage.deliver(2, 1)
-    stage.wires[4, 1].extend(late)
-    while stage.wires[4, 1]:
-        stage.deliver(4, 1)
+
+    def back():
+        for _ in range(16):
+            for node in (0, 3, 4):
+                stage.fire(node, "tick")
+                stage.settle(0, 2, 3, 4)
+
+    late_word(stage, back=back, ticks=4)
     return stage
 
 
 def test_a_word_of_a_former_life_is_not_counted():
-    stage = late_word(EPaxos)
+    stage = late(EPaxos)
     assert instance(stage, 1, (1, 1)).phase < COMMITTED
     assert set(stage.replicas[1].pace.leading[1, 1].answers) == {2}
 
 
 def test_where_it_is_a_majority_has_never_heard_of_what_was_committed():
-    stage = late_word(EPaxosCountsOldWords)
+    stage = late(EPaxosCountsOldWords)
     assert instance(stage, 1, (1, 1)).phase >= COMMITTED
     assert all(instance(stage, node, (1, 1)) is None for node in (0, 3, 4))
 

@@ -24,7 +24,7 @@ from tests.mutants.rejoin import (
     M2PaxosForgetsItsPromises,
     M2PaxosSkipsThePositions,
 )
-from tests.protocols.disks import PASSIVE, Disks, alone, both_answer, carry, come_back
+from tests.protocols.disks import PASSIVE, Disks, alone, both_answer, carry, come_back, late_word
 from tests.protocols.test_m2paxos_paper import append, both
 from tests.protocols.test_m2paxos_random import Owners
 from tests.protocols.wiping import Wiping
@@ -220,23 +220,11 @@ def test_where_it_does_both_owners_decide():
 
 
 def late_vote(protocol):
-    """n4 votes for n1's command, and forgets it before n1 is told. n2 has kept n4's new life, and votes."""
     stage = staged(5, protocol)
     stage.request(1, append("x", "first"))
     stage.settle()
     stage.request(1, append("x", "a"))
-    carry(stage, (1, 4))
-    late = list(stage.wires[4, 1])
-    stage.quiet()
-    stage.lose(4)
-    come_back(stage, 4, 0, 2, 3, 4)
-    stage.quiet()
-    assert stage.replicas[4].back is None
-    for _ in range(2):
-        stage.fire(1, "tick")
-    alone(stage, (1, 2), (2, 1))
-    stage.wires[4, 1].extend(late)
-    alone(stage, (4, 1))
+    late_word(stage, back=lambda: come_back(stage, 4, 0, 2, 3, 4))
     return stage
 
 

@@ -414,9 +414,9 @@ def test_an_op_costs_few_messages(stage):
 # --- snapshots ------------------------------------------------------------------------------------
 
 
-def compacted():
+def compacted(protocol=MultiPaxos):
     """Nodes 0 and 1 have forgotten the slots that node 2 has not seen."""
-    stage = Stage(MultiPaxos, options={"snapshot_every": 10, "keep": 2})
+    stage = Stage(protocol, options={"snapshot_every": 10, "keep": 2})
     stage.start()
     stage.elect(0)
     for i in range(25):

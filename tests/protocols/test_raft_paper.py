@@ -25,15 +25,8 @@ from tests.mutants.raft import (
     TruncatesAlways,
     VotesForAnyLog,
 )
+from tests.protocols.test_multipaxos_paper import append, compacted, read
 from tests.transcript import Stage
-
-
-def append(value, serial=1, session="c"):
-    return Command("append", "x", value, session, serial)
-
-
-def read(session="r"):
-    return Command("read", "x", None, session, 1)
 
 
 def entry(term, value):
@@ -292,21 +285,9 @@ def test_what_was_lost_is_sent_again(stage):
 # --- snapshots ------------------------------------------------------------------------------------
 
 
-def compacted(protocol=Raft):
-    """Nodes 0 and 1 have forgotten the entries that node 2 has not seen."""
-    stage = Stage(protocol, options={"snapshot_every": 10, "keep": 2})
-    stage.start()
-    stage.elect(0)
-    for i in range(25):
-        stage.request(0, append(i, i + 1))
-        stage.settle(0, 1)
-    stage.drop(0, 2)
-    return stage
-
-
 def test_a_log_is_cut_short_behind_a_snapshot_on_disk_too():
     """Section 7."""
-    stage = compacted()
+    stage = compacted(Raft)
     kept = sorted(int(key[4:]) for key in stage.disks[0] if key.startswith("log/"))
     assert kept == list(range(19, 27))
     stage.kill(0)
@@ -319,7 +300,7 @@ def test_a_log_is_cut_short_behind_a_snapshot_on_disk_too():
 def test_who_lacks_what_was_forgotten_gets_the_snapshot_in_parts(monkeypatch):
     """Figure 13; a part that comes twice does no harm; sessions come with it."""
     monkeypatch.setattr("protocols.transfer.PART", 40)
-    stage = compacted()
+    stage = compacted(Raft)
     for _ in range(4):
         stage.fire(0, "tick")
         stage.wires[0, 2].extend(list(stage.wires[0, 2]))

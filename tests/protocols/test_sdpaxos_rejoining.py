@@ -10,7 +10,7 @@ from tests.mutants.rejoin import (
     SDPaxosForgetsItsRow,
     SDPaxosSkipsTheRows,
 )
-from tests.protocols.disks import Disks, come_back
+from tests.protocols.disks import Disks, come_back, late_word
 from tests.transcript import assert_golden
 
 
@@ -191,26 +191,15 @@ def test_where_it_forgets_what_it_used_other_commands_are_chosen_in_their_place(
 
 
 def late_vote(protocol):
-    """n4 votes for n1's command, and forgets it before n1 is told. n2 has kept n4's new life, and votes."""
     stage = staged(5, protocol)
     lead_command(stage, 1, "a")
-    only(stage, 1, 4)
-    late = [text for text in stage.wires[4, 1] if '"CAccepted"' in text]
-    stage.quiet()
-    stage.lose(4)
-    for _ in range(3):
-        stage.fire(4, "tick")
-        stage.settle(0, 2, 3, 4)
-    stage.quiet()
-    assert stage.replicas[4].back is None
-    for _ in range(2):
-        stage.fire(1, "tick")
-    only(stage, 1, 2)
-    while stage.wires[2, 1]:
-        stage.deliver(2, 1)
-    stage.wires[4, 1].extend(late)
-    while stage.wires[4, 1]:
-        stage.deliver(4, 1)
+
+    def back():
+        for _ in range(3):
+            stage.fire(4, "tick")
+            stage.settle(0, 2, 3, 4)
+
+    late_word(stage, back=back, of='"CAccepted"')
     return stage
 
 

@@ -18,7 +18,7 @@ from tests.mutants.rejoin import (
     WPaxosForgetsItsPromises,
     WPaxosSkipsTheSlots,
 )
-from tests.protocols.disks import PASSIVE, Disks, alone, both_answer, carry, come_back
+from tests.protocols.disks import PASSIVE, Disks, alone, both_answer, carry, come_back, late_word
 from tests.protocols.test_wpaxos_paper import NINE, append, owners, steal, tick
 from tests.protocols.test_wpaxos_random import SMALL, Objects
 from tests.protocols.wiping import Wiping
@@ -274,22 +274,11 @@ def test_where_it_does_both_owners_decide():
 
 
 def late_vote(protocol):
-    """n4 votes for n1's command, and forgets it before n1 is told. n2 has kept n4's new life, and votes."""
     stage = staged(5, protocol)
     stage.request(1, append("first"))
     stage.settle()
     stage.request(1, append("a"))
-    carry(stage, (1, 4))
-    late = list(stage.wires[4, 1])
-    stage.quiet()
-    stage.lose(4)
-    come_back(stage, 4, 0, 2, 3, 4)
-    stage.quiet()
-    assert stage.replicas[4].back is None
-    tick(stage, 1, times=2)
-    alone(stage, (1, 2), (2, 1))
-    stage.wires[4, 1].extend(late)
-    alone(stage, (4, 1))
+    late_word(stage, back=lambda: come_back(stage, 4, 0, 2, 3, 4))
     return stage
 
 
