@@ -214,16 +214,6 @@ class Injector:
         raise_first(on_all(self.remotes, stand))
         return distances.prove(self.prober, rtt_ms)
 
-    def facts_to_json(self) -> dict[str, Json]:
-        """What was found on the hosts, for the record of the trial."""
-        return {
-            "chain": self.facts.chain,
-            "weather": "tc netem" if self._netem else "NFQUEUE" if self._has_helpers else None,
-            "hosts": {self._name(node): asdict(host) for node, host in self.facts.hosts.items()},
-            "rtt_us": {f"{a}>{b}": us for (a, b), us in sorted(self.network.base_us.items())},
-            "swept": {self._name(node): tags for node, tags in self.agents.swept.items()},
-        }
-
     # --- while it runs ----------------------------------------------------------------------------
 
     def perform(self, actions: Sequence[Action]) -> list[Proof]:

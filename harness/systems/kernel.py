@@ -121,15 +121,10 @@ class HandsOver(Protocol):
 
     def nodes(self) -> tuple[int, ...]: ...
 
-    def leaders(self) -> tuple[int, ...]: ...
+    def leaders(self) -> tuple[int, ...]:
+        """Nodes that believe to lead now, by asking them; () if nobody says so."""
+        ...
 
     def change(self, node: int, f: str, value: object) -> None:
         """Ask a node for a change. Raises where it cannot be asked."""
-        ...
-
-
-@runtime_checkable
-class HasLeaders(Protocol):
-    def leaders(self) -> tuple[int, ...]:
-        """Nodes that believe to lead now, by asking them; () if nobody says so."""
         ...

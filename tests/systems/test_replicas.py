@@ -14,7 +14,7 @@ import pytest
 
 from harness.errors import CapabilityError, NotReadyError, UsageError
 from harness.remote.seam import Host
-from harness.systems.kernel import HasLeaders
+from harness.systems.kernel import HandsOver
 from harness.systems.replicas import Replicas
 from tests.node.processes import free_ports, wait_until
 from tests.systems.local_remote import LocalRemote
@@ -160,7 +160,7 @@ def test_a_process_that_gets_another_client_goes_on_numbering_its_commands(
 
 def test_leaders_are_those_that_say_so_themselves(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path / "leaders", leader=1)
-    assert isinstance(deployment.system, HasLeaders)
+    assert isinstance(deployment.system, HandsOver)
     try:
         deployment.up(0, 1)
         assert deployment.system.leaders() == (1,)
