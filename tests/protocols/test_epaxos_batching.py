@@ -9,7 +9,7 @@ from protocols.epaxos.batching import QUEUE, READS_TOGETHER, together
 from protocols.epaxos.instances import Instances
 from protocols.epaxos.messages import PreAccept
 from protocols.kernel import Command
-from tests.protocols.test_epaxos_paper import decided, sent, ticks
+from tests.protocols.test_epaxos_paper import decided, lose_to_a_no_op, sent, ticks
 from tests.protocols.test_epaxos_random import Leaderless
 from tests.transcript import Stage
 
@@ -74,15 +74,7 @@ def test_a_batch_that_was_lost_to_a_no_op_is_proposed_again():
     ticks(stage, 0, 1)
     stage.deliver(0, 1)
     stage.deliver(0, 1)
-    for _ in range(60):
-        stage.fire(1, "tick")
-        stage.settle(1, 2)
-        stage.drop(1, 0)
-        stage.drop(0, 2)
-    assert decided(stage, 0, 2) == [["noop", [0, 0, 0]]] * 2
-    for _ in range(40):
-        stage.fire(0, "tick")
-        stage.settle()
+    lose_to_a_no_op(stage, 2)
     assert [stage.replies[request].value for request in asked] == [1, 2, 3]
     assert sorted(stage.replicas[2].store.values["x"]) == [1, 2, 3, 9]  # type: ignore[attr-defined]
 

@@ -188,6 +188,19 @@ def test_nothing_is_answered_before_what_it_depends_on_is_committed():
     assert request in stage.replies
 
 
+def lose_to_a_no_op(stage: Stage, number: int) -> None:
+    """n1, which has met it, and n2 give n0's instance of this number up, while n0 is cut off; then all are connected."""
+    for _ in range(60):
+        stage.fire(1, "tick")
+        stage.settle(1, 2)
+        stage.drop(1, 0)
+        stage.drop(0, 2)
+    assert decided(stage, 0, number) == [["noop", [0, 0, 0]]] * 2
+    for _ in range(40):
+        stage.fire(0, "tick")
+        stage.settle()
+
+
 def test_a_command_that_was_lost_to_a_no_op_is_proposed_again():
     """The owner was cut off, the others made its instance a no-op; its client is still served."""
     stage = Stage(EPaxos)
@@ -196,15 +209,7 @@ def test_a_command_that_was_lost_to_a_no_op_is_proposed_again():
     stage.drop(1, 0)
     request = stage.request(0, A)
     stage.deliver(0, 1)
-    for _ in range(60):
-        stage.fire(1, "tick")
-        stage.settle(1, 2)
-        stage.drop(1, 0)
-        stage.drop(0, 2)
-    assert decided(stage, 0, 1) == [["noop", [0, 0, 0]]] * 2
-    for _ in range(40):
-        stage.fire(0, "tick")
-        stage.settle()
+    lose_to_a_no_op(stage, 1)
     assert stage.replies[request].value == "a"
     assert decided(stage, 0, 2) == [["ann/1", [1, 1, 0]]] * 3
 

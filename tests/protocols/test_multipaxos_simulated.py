@@ -18,6 +18,7 @@ from nemesis.actions import Window
 from protocols.multipaxos import MultiPaxos
 from tests.known import Known
 from tests.mutants.multipaxos import MUTANTS
+from tests.protocols.busy import replicas_after
 from workloads.kernel import Options
 
 SMALL = {"snapshot_every": 40, "keep": 20, "batch": 8, "pipeline": 2}
@@ -124,21 +125,7 @@ def test_a_mutant_is_found(mutant):
 
 def test_its_disk_does_not_grow_with_the_number_of_ops():
     """Goal: compaction. Method: 8 s of 1000 op/s; the log is at most two snapshots' distance."""
-    replicas = {}
-
-    class Watched(MultiPaxos):
-        def on_start(self, durable):
-            super().on_start(durable)
-            replicas[self.id] = self
-
-    setup = Setup(
-        protocol=Watched,
-        workload=resolve_name("workloads.register:workload")(),
-        options=Options(threads=20, nodes=3, time_ms=8_000, rate=1000),
-    )
-    run = simulate(setup)
-    assert run.finished
-    for replica in replicas.values():
+    for replica in replicas_after(MultiPaxos, 8_000):
         log = replica.log
         assert log.chosen > 5000
         assert log.last - log.base <= replica.keep + replica.snapshot_every
