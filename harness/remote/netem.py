@@ -66,7 +66,6 @@ class Queue:
         except PermissionError:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_NO_ENOBUFS, 1)
-        self._held_acks = 0
         try:
             self._configure(attribute(1, struct.pack(">BBH", 1, 0, 0)))  # bind
             self._configure(attribute(3, struct.pack(">I", _MOST_HELD)))

@@ -18,7 +18,6 @@ class Meter:
     counts: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     latencies_ns: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT))
     faults: dict[str, str] = field(default_factory=dict)
-    bitten: int = 0
     _since: dict[int, int] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
