@@ -2,7 +2,7 @@
 
 Some bugs need a few faults, each at the right moment after the last. That two majorities meet in one node
 is what most protocols stand on; so a *relay* makes two majorities in turn that meet in one node, and takes from that
-node what it knows in between. No window of its own is new: a scenario is two to five ordinary ones (cut,
+node what it knows in between. No window of its own is new: a scenario is two to eight ordinary ones (cut,
 mend, shape, kill, wipe, start), with nodes and times drawn from the trial's seed, in proportion to
 the round trip and to the stretch of the trial that it is given. So it is played, recorded, proved and shrunk
 as any plan is.
@@ -167,9 +167,10 @@ def _voice(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Ite
         cuts.add(later_ms, swing.end_ms, links([crosses], [swing.node]))
     former = [node for node in swing.first if node != crosses]
     cuts.add(stage.at_ms, swing.switch_ms, links([swing.node], swing.then))
-    cuts.add(silent_ms, swing.end_ms, links([swing.node], former))
-    yield from cuts.windows()
     said = [(swing.node, node) for node in former]
+    cuts.add(swing.switch_ms, swing.end_ms, [(dst, src) for src, dst in said])
+    cuts.add(silent_ms, swing.end_ms, said)  # its new words are as late, and cut off
+    yield from cuts.windows()
     slow = shape(f"{name}-slow", said, Weather(delay_ms=late_ms))
     yield Window(stage.at_ms, silent_ms - stage.at_ms, slow)
     yield death(name, swing.switch_ms, stage.moment(random, 1, 4), swing.node)

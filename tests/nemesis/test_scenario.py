@@ -54,7 +54,7 @@ def test_it_is_a_plan_inside_its_stage(name, n, seed, for_ms, rtt_ms):
     windows = scenario(name, Random(seed), range(n), stage)
     validate(windows, range(n))
     assert windows == scenario(name, Random(seed), range(n), stage)
-    assert 2 <= len(windows) <= 7
+    assert 2 <= len(windows) <= 8
     assert {name_of(window) for window in windows} <= {
         name, f"{name}-cut", f"{name}-slow", "membership-replace"
     }  # fmt: skip

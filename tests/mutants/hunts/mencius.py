@@ -31,7 +31,7 @@ ZOO = (
             "commits-early": (CALM, 20),
             "forgets-skips": (STORM, 100),
             "assumes-fifo": (CALM, 20),
-            "votes-for-the-past": (OVERTAKEN, 1_000),
+            "votes-for-the-past": (OVERTAKEN, 500),
         },
     ),
 )

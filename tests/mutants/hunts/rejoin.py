@@ -152,7 +152,7 @@ ZOO = (
             "asks-and-goes-on": (LOGGED, 20),
             "counts-old-promises": (FORMER_PROMISES, 1_000),
             "counts-former-members": (IN_THE_LOG, 1_000),
-            "active-before-its-era": (HALF_KNOWN, 2_000),
+            "active-before-its-era": (HALF_KNOWN, 1_000),
         },
     ),
     *find(
@@ -164,10 +164,10 @@ ZOO = (
             "raft-votes-at-once": (SOON, 40),
             "raft-skips-the-entries": (SOON, 100),
             "raft-asks-and-goes-on": (LOGGED, 20),
-            "raft-counts-copies": (FORMER_VOTES, 2_000),
+            "raft-counts-copies": (FORMER_VOTES, 1_000),
             "raft-believes-its-log": (
                 replace(FORMER_VOTES, options={**OATHS, "members": "5"}),
-                2_000,
+                1_000,
             ),
         },
     ),
