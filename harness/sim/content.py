@@ -14,7 +14,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
-from harness.sim.frozen import content_of, hints_of
+from harness.sim.frozen import content_of, frozen, hints_of
 from harness.sim.jsonable import plain, scalars
 from protocols.shapes import SCALARS, copier
 
@@ -37,6 +37,15 @@ def contents(cls: type) -> Content | None:
     if not _is_plain(cls):
         return None
     return Content(copier(cls, plain), copier(cls, _copy), content_of(cls))
+
+
+def restored(value: Any) -> object:
+    """What ``loads(dumps(value))`` is. Of a frozen record, as most durable values are, what it holds says so."""
+    cls = type(value)
+    if is_dataclass(cls) and frozen(cls)(value):
+        name_and_fields: Any = content_of(cls)(value)
+        return plain(name_and_fields[1:])
+    return plain(value)
 
 
 def _copy(value: Any) -> Any:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from checker.history import node_process
 from harness.sim.agenda import Entry
 from harness.sim.clients import Call
+from harness.sim.content import restored
 from harness.sim.network import MS, Wire
 from harness.sim.setup import Setup
 from protocols.amnesia import new_replica
 from protocols.kernel import Cluster, Replica, RequestId, Started, request_ids
-from protocols.wire import dumps, loads
 
 if TYPE_CHECKING:
     from harness.sim.carrier import Carry
@@ -99,8 +99,7 @@ class Node:
 
     def durable(self) -> dict[str, object]:
         """What is on the disk, as JSON gives it back."""
-        found: dict[str, object] = loads(dumps(self.disk))
-        return found
+        return {key: restored(value) for key, value in self.disk.items()}
 
     def crash(self) -> list[Call]:
         """Lose all but the disk; the calls whose connection breaks are returned."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.sim.content import restored
 from harness.sim.frozen import FIRST, SAMPLE, Keeper, frozen, glance, kept, looker
 from harness.sim.members import Settling
 from harness.sim.parcel import Parcel, Post
@@ -227,6 +228,27 @@ def test_without_its_text_a_message_is_what_it_would_be_with_it(msg):
     assert not (isinstance(packed, Parcel) and packed.text)
     assert got == codec.decode(codec.encode(msg))
     assert codec.encode(got) == codec.encode(msg)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        flat(),
+        flat(maybe=None, anything="\ud800"),
+        flat(n=True),  # not as annotated
+        flat(anything=[1, (2, {"a": None})]),
+        {"a": [flat(), (1, 2)], "b": {1: 1.5}},
+        [1, [2, (3,)]],
+        (1, 2),
+        "x",
+        None,
+    ],
+)
+def test_what_was_durable_comes_back_as_its_text_would_be_read(value):
+    """With the same types: True is no 1, and a tuple is a list."""
+    told = restored(value)
+    assert repr(told) == repr(loads(dumps(value)))
+    assert not isinstance(value, list | dict) or told is not value
 
 
 def test_what_is_not_as_annotated_never_goes_without_its_text():
