@@ -189,8 +189,8 @@ class _Restarts:
 
     def between(self, first: int, second: int) -> bool:
         """Whether the node may have restarted between two of its notes, given as rows."""
-        place = bisect_left(self.ends, int(self.time_ns[first]))
-        return place < len(self.ends) and self.begins[place] <= int(self.time_ns[second])
+        place = bisect_left(self.ends, self.time_ns.item(first))
+        return place < len(self.ends) and self.begins[place] <= self.time_ns.item(second)
 
 
 def _restarts(history: History) -> defaultdict[int, _Restarts]:

@@ -203,6 +203,8 @@ def column(values: list[Json]) -> Column[Json]:
         return Coded.same(None, len(values))
     if seen <= {NoneType, str}:
         return cast("Column[Json]", names(cast("list[str]", values)))
+    if seen <= {NoneType, int}:
+        return _numbers(values, bools=False) or Listed(values)
     kinds = Counter(map(type, values))
     if (len(values) - kinds[int] - kinds[NoneType]) * _MOST_OTHERS > len(values):
         return Listed(values)
