@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from checker.asked import asked
+from checker.column import Bools
 from checker.history import OK, History
 from checker.phrases import plural
 from checker.verdict import Outcome, Verdict
@@ -21,7 +22,7 @@ def check(history: History) -> Verdict:
     ops = asked(history)
     ok = bool((ops.fate == OK).any())
     begun, ended = ops.invoked, np.where(ops.completed >= 0, ops.completed, len(history))
-    met = np.zeros(len(ops), np.bool_)
+    met: Bools = np.zeros(len(ops), np.bool_)
     idle = []
     for fault in faults:
         during = (ended > fault.begin) & (
