@@ -39,6 +39,15 @@ ALONE = replace(
 BRIDGED = replace(ALONE, nemesis="bridge-wipe")
 """Who loses its disk has voted for what only one of two knows of, and promised what the other does."""
 
+ROBBED_BY_ITS_HELP = replace(
+    ALONE,
+    keys=3,
+    nemesis="relay-wipe,bridge-wipe",
+    interval_ms=800,
+    options={"rejoin": "passive"},
+)
+"""Several objects: who has helped to rob an owner of one, that did not hear of it, is back."""
+
 ASKED = replace(SOON, options={"rejoin": "passive"})
 
 OVERTAKEN = replace(ASKED, threads=12, nemesis="voice-wipe", interval_ms=1_000)
@@ -69,6 +78,9 @@ FORMER_VOTES = replace(
     options=OATHS,
 )
 """A vote of a former life comes late, and is decisive."""
+
+FORMER_WORDS = replace(FORMER_VOTES, time_ms=2_000, interval_ms=600, options={"rejoin": "passive"})
+"""The same, where each replica leads commands of its own."""
 
 FORMER_PROMISES = replace(FORMER_VOTES, options={**OATHS, "voter": "lax"})
 """A promise of a former life does."""
@@ -179,6 +191,7 @@ ZOO = (
             "sdpaxos-active-at-once": (SOON, 20),
             "sdpaxos-skips-the-rows": (SOON, 80),
             "sdpaxos-forgets-its-row": (SOON, 40),
+            "sdpaxos-counts-old-votes": (FORMER_WORDS, 1_000),
         },
     ),
     *find(
@@ -209,6 +222,7 @@ ZOO = (
         {
             "m2paxos-active-at-once": (ALONE, 20),
             "m2paxos-skips-the-positions": (BRIDGED, 60),
+            "m2paxos-forgets-its-promises": (ROBBED_BY_ITS_HELP, 500),
             "m2paxos-counts-old-votes": (OWNERS, 1_000),
         },
         costly={"m2paxos-counts-old-votes": 15},
@@ -227,6 +241,7 @@ ZOO = (
             "epaxos-active-at-once": (ASKED, 20),
             "epaxos-skips-the-rows": (ASKED, 20),
             "epaxos-uses-its-row-again": (OVERTAKEN, 80),
+            "epaxos-counts-old-words": (FORMER_WORDS, 1_000),
         },
     ),
 )
@@ -234,20 +249,14 @@ ZOO = (
 ELUSIVE = {
     "rejoin/skips-the-adopted": "a new leader must have adopted more than a window, and be deposed before it has"
     " proposed it again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
-    "rejoin/sdpaxos-counts-old-votes": "a vote of a former life must come late, and complete a majority;"
-    " tests/protocols/test_sdpaxos_rejoining.py plays it step by step",
     "rejoin/paxos-counts-old-promises": "a promise of a former life must come late, after its node has voted again;"
     " tests/protocols/test_paxos_rejoining.py plays it step by step",
     "rejoin/mencius-forgets-its-window": "one other alone must have heard what the node has forgotten, and be heard by nobody"
     " who answers; tests/protocols/test_mencius_rejoining.py plays it step by step",
     "rejoin/mencius-waits-for-the-forgotten": "who loses its disk must have executed more than all others, who then"
     " wait; tests/protocols/test_mencius_rejoining.py plays it, and finds it by chance",
-    "rejoin/m2paxos-forgets-its-promises": "a former owner must be deaf to who robbed it while their helper comes back, and"
-    " propose again; tests/protocols/test_m2paxos_rejoining.py plays it step by step",
     "rejoin/epaxos-forgets-the-floor": "a command must be given up as a no-op, unknown to one who has seen it, and its owner,"
     " who has forgotten it, be one of the fewest who pre-accepted another that is recovered without him;"
-    " tests/protocols/test_epaxos_rejoining.py plays it step by step",
-    "rejoin/epaxos-counts-old-words": "a word of a former life must come late, and complete a quorum;"
     " tests/protocols/test_epaxos_rejoining.py plays it step by step",
 }
 
