@@ -231,7 +231,11 @@ ZOO = (
         "mencius",
         MUTANTS,
         "agreement",
-        {"mencius-active-at-once": (SOON, 20), "mencius-skips-the-slots": (SOON, 20)},
+        {
+            "mencius-active-at-once": (SOON, 20),
+            "mencius-skips-the-slots": (SOON, 20),
+            "mencius-forgets-its-window": (replace(FORMER_WORDS, rate=60), 1_000),
+        },
     ),
     *find(
         "epaxos",
@@ -251,8 +255,6 @@ ELUSIVE = {
     " proposed it again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/paxos-counts-old-promises": "a promise of a former life must come late, after its node has voted again;"
     " tests/protocols/test_paxos_rejoining.py plays it step by step",
-    "rejoin/mencius-forgets-its-window": "one other alone must have heard what the node has forgotten, and be heard by nobody"
-    " who answers; tests/protocols/test_mencius_rejoining.py plays it step by step",
     "rejoin/mencius-waits-for-the-forgotten": "who loses its disk must have executed more than all others, who then"
     " wait; tests/protocols/test_mencius_rejoining.py plays it, and finds it by chance",
     "rejoin/epaxos-forgets-the-floor": "a command must be given up as a no-op, unknown to one who has seen it, and its owner,"
