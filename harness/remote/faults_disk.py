@@ -132,6 +132,8 @@ class Disks:
 
     def _fill(self, action: FillDisk) -> Proof:
         node = action.node
+        if self.processes.look(node) == "gone":
+            self.processes.killed.add(node)
         self.processes.full.add(node)
         saw = self._space(node, "fill", action.left_bytes)
         before = self._refused[node] = _number(saw, "refused")
@@ -157,11 +159,14 @@ class Disks:
         saw["refused"] = now - self._refused.pop(node, now)
         # Who was refused a write may be about to end, and is to be started then.
         saw["state"] = self.processes.linger(node) if saw["refused"] else self.processes.look(node)
+        # Who is gone though it was refused nothing, and nobody killed it, has ended for a reason of its own.
+        explained = bool(saw["refused"] or saw["state"] != "gone" or node in self.processes.killed)
         self.processes.full.discard(node)
+        self.processes.killed.discard(node)
         if not self.lossy:
-            return proof(action, "disk", saw, saw["full"] is False)
+            return proof(action, "disk", saw, saw["full"] is False and explained)
         saw["a new file"] = self.processes.agents.links[node].ask("space")["said"]
-        return proof(action, "fuse", saw, saw["a new file"] == _SPACE)
+        return proof(action, "fuse", saw, saw["a new file"] == _SPACE and explained)
 
     def _space(self, node: int, verb: str, left_bytes: int | None = None) -> Mapping[str, Json]:
         """Who keeps the node's data is told, or asked: a file system of ours, or the node itself."""

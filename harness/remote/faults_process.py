@@ -32,6 +32,8 @@ class Processes:
         """Nodes that must not run, since their disk has lost what was durable."""
         self.full: set[int] = set()
         """Nodes that may end at any time, since there is no space for what they write."""
+        self.killed: set[int] = set()
+        """Those of them that were dead before, or have been killed: that they are gone needs no other reason."""
 
     def signal(self, actions: Sequence[Kill | Pause | Resume], send: Send) -> list[Proof]:
         """Kill, pause or resume, all at once. What does not run cannot be: that is no fault."""
@@ -42,6 +44,7 @@ class Processes:
             if isinstance(action, Pause):  # noted before it is stopped, so that heal wakes it
                 self.paused[node] = pids[node]
         done = send(list(there.values()), pids)
+        self.killed |= self.full & {n for n, a in there.items() if isinstance(a, Kill)}
         states = raise_first(
             on_all(_by_node(there.values()), lambda n: self.state(n, pids[n], _wanted(there[n])))
         )

@@ -244,6 +244,30 @@ def test_a_disk_that_stays_full_did_not_heal(machine) -> None:
     assert machine.change(FreeDisk(0))["bit"] is False
 
 
+def test_who_is_gone_though_it_was_refused_nothing_ended_for_another_reason(machine) -> None:
+    machine.answers = {**dict.fromkeys(("fill", "look"), space(4)), "free": space(4, full=False)}
+    for kill in (False, True):  # which finds nobody, and so explains nothing
+        machine.running, machine.state = 7, "running"
+        machine.change(FillDisk(0, 0))
+        machine.running = None
+        assert not kill or machine.signal(Kill(0))["bit"]
+        assert machine.change(FreeDisk(0))["bit"] is False
+
+
+def test_who_was_dead_before_or_is_killed_needs_no_other_reason(machine) -> None:
+    machine.answers = {**dict.fromkeys(("fill", "look"), space(4)), "free": space(4, full=False)}
+    machine.running = None
+    machine.change(FillDisk(0, 0))
+    assert machine.change(FreeDisk(0))["bit"]
+    machine.running, machine.state = 7, "running"
+    machine.change(FillDisk(0, 0))
+    machine.state = "gone"
+    assert machine.signal(Kill(0))["bit"]
+    machine.running = None
+    assert machine.change(FreeDisk(0))["bit"]
+    assert machine.processes.killed == set()
+
+
 def test_who_has_ended_for_lack_of_space_need_not_be_killed_nor_run(machine) -> None:
     machine.running = None
     assert not machine.signal(Kill(0))["bit"]
