@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from harness.shrink import Bounds, Search, fails_in, freeze
 from harness.shrink.again import MOST_SEEDS, WORK, Again, hunt_in_less
+from harness.shrink.luck import TRIALS, one_less, other_luck
 from harness.shrink.reductions import unless_larger
 from harness.shrink.search import Spent
 from harness.simulated import play
@@ -120,3 +122,38 @@ def test_what_is_larger_is_not_kept_even_at_the_end(ended):
             if ended:
                 raise ended
         assert search.best == few
+
+
+# --- other luck -----------------------------------------------------------------------------------
+
+
+def windows_of(trial):
+    """How many it says that it has, even if these cannot be meant."""
+    return len(json.loads(trial.plan or "[]"))
+
+
+def test_a_part_less_is_tried_with_many_seeds_by_turns():
+    """Two windows as one fail only with one seed of many."""
+    frozen = freeze(LOCAL, play(LOCAL).run)
+    trial = LOCAL.with_plan(frozen.windows()[:4]).with_ops(frozen.script()[:3])
+    search = Asks(trial, lambda t: t.seed == "1/9" and windows_of(t) == 3)
+
+    assert not other_luck(search, 0)
+    assert len(search.tried) <= TRIALS
+    seeds = {t.seed for t in search.tried}
+    assert seeds == {f"0/{n}" for n in range(len(seeds))}
+    assert len(seeds) > 10
+    assert other_luck(search, 1)
+    assert not other_luck(search, 1), "what is small needs no more luck"
+
+
+def test_of_what_is_far_too_large_quarters_go():
+    frozen = freeze(LOCAL, play(LOCAL).run)
+    plan, ops = frozen.windows(), frozen.script()
+    long = frozen.with_plan([replace(w, at_ms=w.at_ms + n * 4_000) for n in range(3) for w in plan])
+    sizes = {(windows_of(t), len(t.script())) for t in one_less(long)}
+
+    number = windows_of(long)
+    assert (number, len(ops) - len(ops) // 4) in sizes
+    assert (number - number // 4, len(ops)) in sizes
+    assert (number - 1, len(ops)) not in sizes

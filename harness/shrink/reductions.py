@@ -16,6 +16,7 @@ from harness.shrink.drift import drift, excess_of
 from harness.shrink.finals import final_as_ops
 from harness.shrink.freeze import script_of, with_faults, with_script
 from harness.shrink.leaving import leave_out
+from harness.shrink.luck import other_luck
 from harness.shrink.merging import compound, merged, while_one
 from harness.shrink.milder import milder
 from harness.shrink.objects import fewer_objects
@@ -103,6 +104,8 @@ def become_small(search: Search, again: Again | None) -> None:
             with unless_larger(search):
                 if again.finds():
                     until_nothing_goes(search, OF_PARTS)
+        if excess_of(search.best) and other_luck(search, turn):
+            until_nothing_goes(search, OF_PARTS)
         if excess_of(search.best) and draw(search, DRAWS, turn):
             until_nothing_goes(search, OF_PARTS)
         drift(search, DRIFTS, turn)
