@@ -42,8 +42,13 @@ class Again:
             self.least = hunt_in_less(self._search, self._asked)
             return self.least != self._asked and self._as_data()
         self._turn += 1
-        trials = _seeded(self._asked, [self.least], self._turn)
-        return self._search.attempt(trials, ()) is not None and self._as_data()
+        less = [*_halved(self.least), self.least]
+        trials = _seeded(self._asked, less if self._asked.ops is None else less[-1:], self._turn)
+        place = self._search.attempt(trials, ())
+        if place is None:
+            return False
+        self.least = replace(trials[place], seed=self._asked.seed)
+        return self._as_data()
 
     def _as_data(self) -> bool:
         best, run = self._search.best, self._search.look().run
