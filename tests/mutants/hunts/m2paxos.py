@@ -16,11 +16,6 @@ LISTS = replace(STORM, workload="list-append", keys=4)
 UNREAD = replace(LISTS, final=False)
 """Without final reads: who has decided a slot in two ways storms for the 20 s that these may take."""
 
-OPENED = (
-    "a bank is judged when its eight accounts are known to be open, and that takes 16 ops by itself:"
-    " one to open each, and one to see that it is. Beside these there are one kill and one or two reads."
-)
-
 ZOO = (
     *kin(
         "m2paxos",
@@ -45,7 +40,7 @@ ZOO = (
         {"object-by-object": (LISTS, 20)},
         costly={"object-by-object": 8},
     ),
-    *kin("m2paxos", MUTANTS, "bank", {"first-object": (BANK, 10)}, large={"first-object": OPENED}),
+    *kin("m2paxos", MUTANTS, "bank", {"first-object": (BANK, 10)}),
 )
 
 

@@ -22,11 +22,6 @@ AGAIN = replace(BRIEFLY, options=CONTESTED.options)
 ZONED = replace(STORM, nodes=5, threads=10, zones="eu,us")
 """Zones of three and two nodes."""
 
-SLOWLY = (
-    "a trial takes 60 CPU ms (each zone is a Multi-Paxos), so that few are tried; it had 4 windows and 18 ops"
-    " after 500 of them."
-)
-
 ZOO = (
     *kin(
         "wankeeper",
@@ -44,7 +39,6 @@ ZOO = (
         MUTANTS,
         "agreement",
         {"value-only": (AGAIN, 200), "no-epochs": (BRIEFLY, 200)},
-        large={"value-only": SLOWLY},
     ),
 )
 
