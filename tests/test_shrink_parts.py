@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.shrink import Bounds, Search, fails_in, shrink
+from harness.shrink import Bounds, Search, fails_in, shrink, size_of
 from harness.shrink.drift import CHANGES, _as_another, _without_one
 from harness.shrink.freeze import with_faults
-from harness.shrink.merging import compound, together
+from harness.shrink.merging import OF_DIFFERENT, compound, merged, restarting, together
 from harness.shrink.objects import fewer_objects
 from harness.shrink.reductions import FEW, merged_windows, smaller_faults
 from harness.shrink.times import PAUSES_RTT, last_begin_ms, shorter_pauses, squeezed
@@ -133,6 +133,23 @@ def test_what_may_be_on_at_the_same_time_is_one_fault(first, second, begin):
     assert one(first, second, together) is None
 
 
+@pytest.mark.parametrize("at_end", [False, True])
+def test_a_restart_may_come_as_another_fault_begins_or_ends(at_end):
+    """Who is cut off from some has lost its disk just then: a wipe of four ms is no window of its own."""
+    lasts, wiped = Window(50, 90, cut((0, 1), (3, 2))), Window(52, 4, wipe_node("wipe", 1))
+    both = restarting(lasts, wiped, at_end=at_end)
+    restart = (Kill(1), Wipe(1), Start(1))
+
+    assert (both.at_ms, both.for_ms, both.fault.name) == (50, 90, "cut+wipe")
+    assert both.fault.begin == (*lasts.fault.begin, *(() if at_end else restart))
+    assert both.fault.end == (*lasts.fault.end, *(restart if at_end else ()))
+    validate([both], range(4))
+    assert restarting(wiped, lasts, at_end=at_end) is None, "a cut that is over at once is none"
+    assert restarting(wiped, Window(9, 9, kill_nodes("kill", [1])), at_end=at_end) is None
+    plans = [plan for by in OF_DIFFERENT for plan in merged([wiped, lasts], by=by)]
+    assert [both] in plans
+
+
 def test_where_there_are_too_many_both_may_be_on_while_only_one_was():
     """A swap is to last, and the cut that goes with it is not; or it is the other way round."""
     plan = [Window(30 * n, 20, fault) for n, fault in enumerate((cut((0, 1)), cut((1, 2)), SWAPS))]
@@ -242,7 +259,13 @@ def test_a_bank_is_judged_by_the_accounts_that_there_are_and_becomes_small():
         protocol="tests.mutants.m2paxos:FirstObject", workload="bank", nodes=3, threads=6, time_ms=2_000,
         rate=200, rtt_ms=5, client_timeout_ms=200, nemesis="partition,kill", interval_ms=300, seed="zoo.0.0", keys=4,
     )  # fmt: skip
-    found = shrink(trial, play(trial), "bank", bounds=Bounds(trials=1_200), sound="m2paxos")
+
+    def enough(search):
+        if size_of(search.best).small() and search.best.ops is not None:
+            raise KeyboardInterrupt
+
+    bounds = Bounds(trials=1_200)
+    found = shrink(trial, play(trial), "bank", bounds=bounds, sound="m2paxos", heard=enough)
 
     assert found.before.ops > 300
     assert found.after.small()

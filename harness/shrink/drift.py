@@ -15,7 +15,7 @@ from typing import TypeAlias
 from harness.errors import UsageError
 from harness.shrink.aims import aimed, resolved
 from harness.shrink.freeze import asked, script_of, with_faults, with_script
-from harness.shrink.merging import compound, together
+from harness.shrink.merging import OF_DIFFERENT, together
 from harness.shrink.search import Search
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS
 from harness.shrink.targets import renumbered
@@ -104,7 +104,7 @@ def _without_one(random: Random, windows: list[Window]) -> list[Window]:
         other = random.randrange(gone, min(len(rest), gone + NEAR))
         both = together(windows[gone], rest[other])
         if both is None and len(windows) > MOST_WINDOWS:
-            both = compound(windows[gone], rest[other])
+            both = random.choice(OF_DIFFERENT)(windows[gone], rest[other])
         if both is not None:
             when = random.choice((both, windows[gone], rest[other]))
             rest[other] = replace(both, at_ms=when.at_ms, for_ms=when.for_ms)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 from harness.shrink.freeze import script_of, with_faults, with_script
-from harness.shrink.merging import Merge, compound, merged, together, while_one
+from harness.shrink.merging import OF_DIFFERENT, merged, together
 from harness.shrink.search import Search
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS
 from harness.trial import Trial
@@ -25,10 +24,6 @@ MOST_SEEDS = 30
 
 FEW = 8
 """Of no more windows all pairs are tried."""
-
-MERGES: tuple[Merge, ...] = (
-    together, compound, partial(while_one, which=0), partial(while_one, which=1),
-)  # fmt: skip
 
 
 def other_luck(search: Search, turn: int = 0) -> bool:
@@ -54,7 +49,7 @@ def one_less(trial: Trial) -> Iterator[Trial]:
             with_faults(trial, some) for some in without_a_part(plan, large=len(plan) > FEW)
         )
     if MOST_WINDOWS < len(plan) <= FEW:
-        for by in MERGES:
+        for by in (together, *OF_DIFFERENT):
             yield from (with_faults(trial, some) for some in merged(plan, by=by))
     if len(ops) > MOST_OPS:
         yield from (with_script(trial, some) for some in without_a_part(ops, large=True))

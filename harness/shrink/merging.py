@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from harness.shrink.targets import Target
@@ -17,14 +18,18 @@ from nemesis.actions import (
     Cut,
     Fault,
     Join,
+    Kill,
     Leave,
     Link,
+    LoseUnsynced,
     MemberAction,
     Mend,
     Shape,
+    Start,
     Window,
+    Wipe,
 )
-from nemesis.plan import lane_of
+from nemesis.plan import concern_the_same, lane_of
 
 Merge: TypeAlias = Callable[[Window, Window], Window | None]
 
@@ -72,14 +77,43 @@ def compound(one: Window, other: Window) -> Window | None:
     """
     if isinstance(one.fault, str) or isinstance(other.fault, str):
         return None
-    names = dict.fromkeys([*one.fault.name.split("+"), *other.fault.name.split("+")])
-    return _both(one, other, "+".join(names))
+    return _both(one, other, _named(one.fault, other.fault))
 
 
 def while_one(one: Window, other: Window, *, which: int) -> Window | None:
     """Both as one fault, which is on only while the first was, or (``which`` is 1) the second."""
     both, alone = compound(one, other), (one, other)[which]
     return None if both is None else replace(both, at_ms=alone.at_ms, for_ms=alone.for_ms)
+
+
+def restarting(one: Window, other: Window, *, at_end: bool) -> Window | None:
+    """The one fault, and as it begins (or ends) the other's nodes restart, which is no window of its own then.
+
+    None where the other does more than that, as a cut, which is nothing if it is over at once.
+
+    >>> from nemesis.process import kill_nodes
+    >>> cut = Window(5, 90, Fault("cut", (Cut(((0, 1),)),), (Mend(((0, 1),)),)))
+    >>> both = restarting(cut, Window(7, 4, kill_nodes("kill", [2])), at_end=False)
+    >>> both.at_ms, both.for_ms, both.fault.begin
+    (5, 90, (Cut(links=((0, 1),)), Kill(node=2), Start(node=2)))
+    """
+    first, second = one.fault, other.fault
+    if isinstance(first, str) or isinstance(second, str) or concern_the_same(first, second):
+        return None
+    restart = (*second.begin, *second.end)
+    if not all(isinstance(action, Kill | LoseUnsynced | Wipe | Start) for action in restart):
+        return None
+    begin, end = first.begin, first.end
+    begin, end = (begin, end + restart) if at_end else (begin + restart, end)
+    return replace(one, fault=Fault(_named(first, second), begin, end))
+
+
+def _turned(merge: Merge, one: Window, other: Window) -> Window | None:
+    return merge(other, one)
+
+
+def _named(one: Fault, other: Fault) -> str:
+    return "+".join(dict.fromkeys([*one.name.split("+"), *other.name.split("+")]))
 
 
 def _sorts(fault: Fault) -> set[object]:
@@ -146,3 +180,12 @@ def _by_target(actions: Sequence[Action]) -> Mapping[tuple[str, Target], list[Ac
             case _:
                 done.setdefault((lane_of(action), action.node), []).append(action)
     return done
+
+
+OF_DIFFERENT: tuple[Merge, ...] = (
+    compound,
+    *(partial(while_one, which=n) for n in (0, 1)),
+    *(partial(restarting, at_end=at_end) for at_end in (False, True)),
+    *(partial(_turned, partial(restarting, at_end=at_end)) for at_end in (False, True)),
+)
+"""How two that do different things may be one."""

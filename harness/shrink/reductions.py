@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 from math import inf
 
@@ -17,7 +16,7 @@ from harness.shrink.finals import final_as_ops
 from harness.shrink.freeze import script_of, with_faults, with_script
 from harness.shrink.leaving import leave_out
 from harness.shrink.luck import other_luck
-from harness.shrink.merging import compound, merged, while_one
+from harness.shrink.merging import OF_DIFFERENT, merged
 from harness.shrink.milder import milder
 from harness.shrink.objects import fewer_objects
 from harness.shrink.search import Search, Spent
@@ -336,8 +335,7 @@ def merged_windows(search: Search) -> None:
         plan = search.best.windows()
         plans = list(merged(plan))
         if MOST_WINDOWS < len(plan) <= FEW:
-            plans += merged(plan, by=compound)
-            plans += [some for n in (0, 1) for some in merged(plan, by=partial(while_one, which=n))]
+            plans += [some for by in OF_DIFFERENT for some in merged(plan, by=by)]
         if search.attempt([with_faults(search.best, some) for some in plans]) is None:
             return
 
