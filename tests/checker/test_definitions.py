@@ -29,6 +29,7 @@ OF_TRIALS = {
     "liveness",
     "membership",
     "handover",
+    "disk-full",
     "sometimes",
 }
 """These count, or report what the harness noted: their own tests say by how much."""
