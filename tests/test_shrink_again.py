@@ -60,6 +60,7 @@ def test_what_is_asked_for_is_halved_as_long_as_it_fails():
         (lambda t: t.time_ms >= 2_000, {"time_ms": 2_000}),
         (lambda t: t.time_ms >= 4_000 and t.rate >= 50, {"rate": 50}),
         (lambda t: t.time_ms >= 4_000 and "kill" in t.nemesis, {"nemesis": "kill"}),
+        (lambda t: t.time_ms >= 4_000 and t.rate >= 100, {"nemesis": "none"}),
         (lambda t: t.final, {"final": True}),
     ],
 )

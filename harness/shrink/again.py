@@ -13,7 +13,7 @@ from dataclasses import replace
 from harness.shrink.freeze import freeze, with_faults
 from harness.shrink.search import Search
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS, size_of
-from harness.trial import Trial
+from harness.trial import NO_FAULTS, Trial
 
 WORK = 60_000
 """So much may one hunt in less come to, in ops that clients ask for: 150 trials of 400."""
@@ -96,6 +96,6 @@ def _halved(trial: Trial) -> Iterator[Trial]:
         yield shorter
     if trial.rate > 1:
         yield replace(trial, rate=trial.rate // 2)
-    names = trial.faults
-    for gone in names if len(names) > 1 else ():
-        yield replace(trial, nemesis=",".join(name for name in names if name != gone))
+    for gone in trial.faults:
+        others = ",".join(name for name in trial.faults if name != gone)
+        yield replace(trial, nemesis=others or NO_FAULTS)
