@@ -26,6 +26,7 @@ NOT_BY_NAME = {
     "availability",
     "cas-register",
     "crashes",
+    "disk-full",
     "handover",
     "liveness",
     "membership",
