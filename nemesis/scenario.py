@@ -13,16 +13,14 @@ and ``-wipe`` (the disk is gone too, for protocols that can come back without: `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from random import Random
-from typing import TypeAlias
 
 from nemesis.actions import Link, Weather, Window
 from nemesis.disk import wipe_node
 from nemesis.packet import shape
-from nemesis.partition import cut
+from nemesis.partition import between, cut
 from nemesis.process import kill_nodes
 
 LEAST = 3
@@ -43,14 +41,6 @@ class Stage:
         low = random.choice(steps)
         ms = random.randint(low * self.rtt_ms // 2, low * self.rtt_ms)
         return max(1, min(ms, self.for_ms // 4))
-
-
-Scenario: TypeAlias = Callable[[Random, Sequence[int], Stage], Iterator[Window]]
-
-
-def links(some: Iterable[int], others: Iterable[int]) -> list[Link]:
-    """All links, both ways, between these and those."""
-    return [link for a, b in product(some, others) for link in ((a, b), (b, a))]
 
 
 @dataclass(slots=True)
@@ -115,13 +105,13 @@ def _split(cuts: Cuts, random: Random, swing: Swing, begin_ms: int, later_ms: in
     """
     first, then = swing.first, swing.then
     if len(first) < 2 or random.getrandbits(1):
-        cuts.add(begin_ms, swing.end_ms, links(first, then))
+        cuts.add(begin_ms, swing.end_ms, between([first, then]))
         return None
     crosses, *rest = first
-    cuts.add(begin_ms, swing.end_ms, links(rest, then))
-    cuts.add(begin_ms, later_ms, links([crosses], rest))
-    cuts.add(later_ms, swing.end_ms, links([crosses], then))
-    cuts.add(begin_ms, swing.switch_ms, links([crosses], [swing.node]))
+    cuts.add(begin_ms, swing.end_ms, between([rest, then]))
+    cuts.add(begin_ms, later_ms, between([[crosses], rest]))
+    cuts.add(later_ms, swing.end_ms, between([[crosses], then]))
+    cuts.add(begin_ms, swing.switch_ms, between([[crosses], [swing.node]]))
     return crosses
 
 
@@ -133,9 +123,9 @@ def _relay(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Ite
     sooner = swing.then
     if len(swing.then) > 1 and random.getrandbits(1):  # one of the other side helps it back
         sooner, later = swing.then[:1], swing.then[1:]
-        cuts.add(stage.at_ms, leaves_ms, links([swing.node], later))
-    cuts.add(stage.at_ms, swing.switch_ms, links([swing.node], sooner))
-    cuts.add(leaves_ms, swing.end_ms, links([swing.node], swing.first))
+        cuts.add(stage.at_ms, leaves_ms, between([[swing.node], later]))
+    cuts.add(stage.at_ms, swing.switch_ms, between([[swing.node], sooner]))
+    cuts.add(leaves_ms, swing.end_ms, between([[swing.node], swing.first]))
     yield from cuts.windows()
     back_ms = random.choice((0, stage.moment(random, 1, 32)))
     down_ms = stage.moment(random, 1, 8)
@@ -164,9 +154,9 @@ def _voice(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Ite
     later_ms = swing.switch_ms + min(late_ms, stage.moment(random, 2, 32))
     crosses = _split(cuts, random, swing, stage.at_ms, later_ms)
     if crosses is not None:
-        cuts.add(later_ms, swing.end_ms, links([crosses], [swing.node]))
+        cuts.add(later_ms, swing.end_ms, between([[crosses], [swing.node]]))
     former = [node for node in swing.first if node != crosses]
-    cuts.add(stage.at_ms, swing.switch_ms, links([swing.node], swing.then))
+    cuts.add(stage.at_ms, swing.switch_ms, between([[swing.node], swing.then]))
     said = [(swing.node, node) for node in former]
     cuts.add(swing.switch_ms, swing.end_ms, [(dst, src) for src, dst in said])
     cuts.add(silent_ms, swing.end_ms, said)  # its new words are as late, and cut off
@@ -204,7 +194,7 @@ def voice_wipe(random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[W
 
 def _bridge(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Iterator[Window]:
     swing, cuts = _swing(name, random, nodes, stage), Cuts(name)
-    cuts.add(stage.at_ms, swing.end_ms, links(swing.first, swing.then))
+    cuts.add(stage.at_ms, swing.end_ms, between([swing.first, swing.then]))
     yield from cuts.windows()
     echo = name.startswith("echo")
     if echo:
@@ -243,9 +233,9 @@ def slow_then_cut(random: Random, nodes: Sequence[int], stage: Stage) -> Iterato
     """A node hears one side late, and is then cut off from it, and with the other: it has voted, and got nothing."""
     name = "slow-then-cut"
     swing, cuts = _swing(name, random, nodes, stage), Cuts(name)
-    cuts.add(stage.at_ms, swing.end_ms, links(swing.first, swing.then))
-    cuts.add(stage.at_ms, swing.switch_ms, links([swing.node], swing.then))
-    cuts.add(swing.switch_ms, swing.end_ms, links([swing.node], swing.first))
+    cuts.add(stage.at_ms, swing.end_ms, between([swing.first, swing.then]))
+    cuts.add(stage.at_ms, swing.switch_ms, between([[swing.node], swing.then]))
+    cuts.add(swing.switch_ms, swing.end_ms, between([[swing.node], swing.first]))
     yield from cuts.windows()
     heard = [(node, swing.node) for node in swing.first]
     slow = shape(f"{name}-slow", heard, Weather(delay_ms=stage.moment(random, 2, 32)))
@@ -258,7 +248,7 @@ def _gap(name: str, random: Random, nodes: Sequence[int], stage: Stage) -> Itera
     deaf_ms = missed_ms + stage.moment(random, 4, 32)
     heard = [(node, swing.node) for node in swing.first]
     cuts.add(stage.at_ms, missed_ms, heard)
-    cuts.add(missed_ms, swing.end_ms, links(swing.first, swing.then))
+    cuts.add(missed_ms, swing.end_ms, between([swing.first, swing.then]))
     cuts.add(deaf_ms, swing.end_ms, heard)
     yield from cuts.windows()
     if name.endswith("-members"):
