@@ -33,7 +33,8 @@ def check(history: History) -> Verdict:
     written twice. ``details``: ``groups`` of keys, ``reads``, ``forks``.
     """
     found = transactions(history)
-    for txn in found.misanswered:
+    if found.misanswered:
+        txn = found.misanswered[0]
         return Verdict(
             outcome=Outcome.INVALID,
             summary="an answer is none to what was asked",

@@ -136,9 +136,8 @@ class Journal:
 
     def _append(self, fd: int, data: bytes) -> None:
         self._size += len(data)
-        while (written := self._disk.write(fd, data)) < len(
-            data
-        ):  # the disk is full: the rest will say so
+        # Less is written where the disk is full: the rest will say so.
+        while (written := self._disk.write(fd, data)) < len(data):
             data = data[written:]
 
     def _compact(self) -> None:

@@ -40,8 +40,8 @@ from pathlib import Path
 from typing import Any
 
 OWN_FOLDER = "agent"
-_NEW_FILE = ".is-there-space"
 """The folder on the host, below the run's directory, that holds this file and nothing of others."""
+_NEW_FILE = ".is-there-space"
 
 _UNDO_TIMEOUT_S = 20
 _HELPER_TIMEOUT_S = 5
