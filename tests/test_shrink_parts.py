@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from harness.shrink import Bounds, Search, fails_in, shrink, size_of
 from harness.shrink.drift import CHANGES, _as_another, _without_one
 from harness.shrink.freeze import with_faults
-from harness.shrink.merging import OF_DIFFERENT, compound, merged, restarting, together
+from harness.shrink.merging import FEW, OF_DIFFERENT, compound, merged, restarting, together
 from harness.shrink.objects import fewer_objects
-from harness.shrink.reductions import FEW, merged_windows, smaller_faults
+from harness.shrink.reductions import merged_windows, smaller_faults
 from harness.shrink.times import PAUSES_RTT, last_begin_ms, shorter_pauses, squeezed
 from harness.simulated import play
 from harness.trial import Trial

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from harness.shrink.freeze import script_of, with_faults, with_script
-from harness.shrink.merging import OF_DIFFERENT, merged, together
+from harness.shrink.merging import FEW, one_window_less
 from harness.shrink.search import Search
 from harness.shrink.size import MOST_OPS, MOST_WINDOWS
 from harness.trial import Trial
@@ -20,10 +20,6 @@ T = TypeVar("T")
 
 TRIALS = 600
 MOST_SEEDS = 30
-
-
-FEW = 8
-"""Of no more windows all pairs are tried."""
 
 
 def other_luck(search: Search, turn: int = 0) -> bool:
@@ -49,8 +45,7 @@ def one_less(trial: Trial) -> Iterator[Trial]:
             with_faults(trial, some) for some in without_a_part(plan, large=len(plan) > FEW)
         )
     if MOST_WINDOWS < len(plan) <= FEW:
-        for by in (together, *OF_DIFFERENT):
-            yield from (with_faults(trial, some) for some in merged(plan, by=by))
+        yield from (with_faults(trial, some) for some in one_window_less(plan))
     if len(ops) > MOST_OPS:
         yield from (with_script(trial, some) for some in without_a_part(ops, large=True))
 

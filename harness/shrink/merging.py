@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
+from harness.shrink.size import MOST_WINDOWS
 from harness.shrink.targets import Target
 from nemesis.actions import (
     Action,
@@ -180,6 +181,18 @@ def _by_target(actions: Sequence[Action]) -> Mapping[tuple[str, Target], list[Ac
             case _:
                 done.setdefault((lane_of(action), action.node), []).append(action)
     return done
+
+
+FEW = 8
+"""Of no more windows all pairs are tried in every way: of more, some go otherwise."""
+
+
+def one_window_less(plan: Sequence[Window]) -> Iterator[list[Window]]:
+    """Plans with two as one: of the same fault; and of different ones, where there are too many, and few."""
+    yield from merged(plan)
+    if MOST_WINDOWS < len(plan) <= FEW:
+        for by in OF_DIFFERENT:
+            yield from merged(plan, by=by)
 
 
 OF_DIFFERENT: tuple[Merge, ...] = (

@@ -16,11 +16,11 @@ from harness.shrink.finals import final_as_ops
 from harness.shrink.freeze import script_of, with_faults, with_script
 from harness.shrink.leaving import leave_out
 from harness.shrink.luck import other_luck
-from harness.shrink.merging import OF_DIFFERENT, merged
+from harness.shrink.merging import FEW, one_window_less
 from harness.shrink.milder import milder
 from harness.shrink.objects import fewer_objects
 from harness.shrink.search import Search, Spent
-from harness.shrink.size import MOST_OPS, MOST_WINDOWS, size_of
+from harness.shrink.size import MOST_OPS, size_of
 from harness.shrink.targets import only, renumbered, targets_of
 from harness.shrink.times import REDUCTIONS as OF_TIME
 from harness.shrink.times import shorter_pauses
@@ -49,7 +49,7 @@ MANY_SEEDS = tuple(str(number) for number in range(60))
 NEAR_MS = 300
 """Of ops that come so long before the evidence, it is first hoped that they do not matter."""
 
-FEW = 8
+FEW_NODES = 8
 """Up to so many nodes or clients all pairs or sets of them are tried."""
 
 
@@ -213,6 +213,16 @@ def shorter_history(search: Search) -> None:
             return
 
 
+def some_ops(search: Search, *, parts: int = 0) -> None:
+    """Some ops go, then single ones; ``parts`` as of ``leave_out``."""
+    leave_out(
+        search,
+        lambda: script_of(search.best),
+        lambda ops: with_script(search.best, ops),
+        parts=parts,
+    )
+
+
 def large_parts(search: Search) -> None:
     """Eighths of the windows go, and of the ops: the fewer there are of one, the sooner are trials
     played in which some of the other are missing.
@@ -220,12 +230,7 @@ def large_parts(search: Search) -> None:
     for _ in range(2):
         fewer_windows(search, parts=8)
         if search.best.ops is not None:
-            leave_out(
-                search,
-                lambda: script_of(search.best),
-                lambda ops: with_script(search.best, ops),
-                parts=8,
-            )
+            some_ops(search, parts=8)
 
 
 def fewer_ops(search: Search) -> None:
@@ -240,12 +245,7 @@ def fewer_ops(search: Search) -> None:
                 search.best, [op for op in script_of(search.best) if trait(op) in kept]
             ),
         )
-    leave_out(
-        search,
-        lambda: script_of(search.best),
-        lambda ops: with_script(search.best, ops),
-        parts=OPS_PARTS if len(script_of(search.best)) > MANY_OPS else 0,
-    )
+    some_ops(search, parts=OPS_PARTS if len(script_of(search.best)) > MANY_OPS else 0)
 
 
 def fewer_clients(search: Search) -> None:
@@ -263,7 +263,7 @@ def fewer_clients(search: Search) -> None:
         if search.attempt([with_script(fewer, renamed)]) is not None:
             fewer_clients(search)
         return
-    if len(used) > FEW:
+    if len(used) > FEW_NODES:
         return
     merged = [
         [op._replace(thread=into) if op.thread == gone else op for op in ops]
@@ -332,10 +332,7 @@ def fewer_windows(search: Search, *, parts: int = 0) -> None:
 def merged_windows(search: Search) -> None:
     """Two windows of the same fault are one; so are two of different faults, where there are too many."""
     while True:
-        plan = search.best.windows()
-        plans = list(merged(plan))
-        if MOST_WINDOWS < len(plan) <= FEW:
-            plans += [some for by in OF_DIFFERENT for some in merged(plan, by=by)]
+        plans = one_window_less(search.best.windows())
         if search.attempt([with_faults(search.best, some) for some in plans]) is None:
             return
 
@@ -402,7 +399,7 @@ def fewer_nodes(search: Search) -> None:
     trial = search.best
     if trial.ops is None:
         return
-    sizes = range(1, trial.nodes) if trial.nodes <= FEW else [trial.nodes - 1]
+    sizes = range(1, trial.nodes) if trial.nodes <= FEW_NODES else [trial.nodes - 1]
     candidates = []
     for size in sizes:
         for kept in combinations(range(trial.nodes), size):
