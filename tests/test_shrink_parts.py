@@ -35,6 +35,7 @@ from nemesis.actions import (
 from nemesis.disk import wipe_node
 from nemesis.plan import validate
 from nemesis.process import kill_nodes, pause_nodes
+from tests.test_shrink import TakesAll
 from workloads.script import MS, ScriptedOp
 
 
@@ -184,19 +185,6 @@ def test_where_there_are_too_many_both_may_be_on_while_only_one_was():
 )
 def test_what_does_two_things_to_the_same_stays_two(first, second):
     assert one(first, second, compound) is None
-
-
-class TakesAll:
-    """A search in which every candidate fails."""
-
-    def __init__(self, best):
-        self.best = best
-
-    def attempt(self, candidates):
-        if not candidates:
-            return None
-        self.best = candidates[0]
-        return 0
 
 
 def test_windows_of_membership_become_one():

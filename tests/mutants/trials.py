@@ -112,7 +112,6 @@ HURRIED = replace(
 """A leader is missed after 32 to 60 ms, while a message takes 1 to 5: much happens in few of them."""
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
-UNSAID: Mapping[str, str] = MappingProxyType({})
 
 
 def kin(
@@ -123,12 +122,10 @@ def kin(
     *,
     family: str | None = None,
     costly: Mapping[str, float] = NOTHING,
-    large: Mapping[str, str] = UNSAID,
 ) -> list[Mutant]:
     """The mutants of one protocol: for each its trial, and how many a hunt may take.
 
-    ``family`` is what they are called after where it is not the protocol. ``costly``: CPU seconds of those whose hunt is too long for every run of the tests. ``large``: why what
-    is found of some does not get small.
+    ``family`` is what they are called after where it is not the protocol. ``costly``: CPU seconds of those whose hunt is too long for every run of the tests.
     """
     return [
         Mutant(
@@ -138,7 +135,6 @@ def kin(
             check=check,
             trials=trials,
             costly_s=costly.get(name),
-            large=large.get(name, ""),
         )
         for name, (trial, trials) in hunted.items()
     ]
