@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from nemesis.actions import CLEAR, Cut, Fault, Join, Leave, Mend, Shape, Weather, Window
+from nemesis.actions import Fault, Join, Leave, Weather, Window
 from tests.mutants.members import MULTIPAXOS, MUTANTS, RAFT
 from tests.mutants.trials import LEADERS, STORM, kin, planned
+from tests.mutants.windows import apart, slow
 
 COMING = replace(
     STORM,
@@ -39,15 +40,6 @@ SHRINKING = replace(
 )
 """Halves are cut apart, and several of five are to leave: while a leader in the smaller half does not know
 yet that it has lost its majority."""
-
-
-def cut(at_ms: int, for_ms: int, *pairs: tuple[int, int]) -> Window:
-    links = tuple(link for a, b in pairs for link in ((a, b), (b, a)))
-    return Window(at_ms, for_ms, Fault("cut", (Cut(links),), (Mend(links),)))
-
-
-def weather(at_ms: int, for_ms: int, what: Weather, *links: tuple[int, int]) -> Window:
-    return Window(at_ms, for_ms, Fault("weather", (Shape(links, what),), (Shape(links, CLEAR),)))
 
 
 def leaves(at_ms: int, for_ms: int, node: int) -> Window:
@@ -86,13 +78,13 @@ def voted_and_gone() -> Iterator[Window]:
     no more than that. From then on it hears n1, and n1 is to leave.
     """
     yield leaves(40, 60, 3)  # a change in peace: no trial is without one
-    at_ms, elected_ms, for_ms = 250, 150, 200
-    yield weather(at_ms - 20, elected_ms + 20, Weather(delay_ms=25), (1, 2), (3, 2))
-    yield cut(at_ms, elected_ms + for_ms, (0, 1), (0, 3))
-    yield cut(at_ms, elected_ms, (0, 2))
+    at_ms, elected_ms, end_ms = 250, 400, 600
+    yield slow("weather", at_ms - 20, elected_ms, Weather(delay_ms=25), (1, 2), (3, 2))
+    yield apart(at_ms, end_ms, (0, 1), (0, 3))
+    yield apart(at_ms, elected_ms, (0, 2))
     yield leaves(at_ms + 1, 60, 1)
-    yield leaves(at_ms + 65, elected_ms + for_ms - 65, 0)
-    yield cut(at_ms + elected_ms, for_ms, (1, 2), (3, 2))
+    yield leaves(at_ms + 65, end_ms - at_ms - 65, 0)
+    yield apart(elected_ms, end_ms, (1, 2), (3, 2))
 
 
 VOTED_AND_GONE = planned(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nemesis.actions import Cut, Fault, Mend, Window
+from nemesis.partition import between
 from tests.mutants.paxos import MUTANTS
 from tests.mutants.trials import CALM, HURRIED, STORM, kin, planned
+from tests.mutants.windows import one_way
 
 WRITERS = replace(
     STORM, nemesis="aimed-kill-writer,partition-one", interval_ms=150, client_timeout_ms=100
@@ -14,16 +15,10 @@ WRITERS = replace(
 """Who has just voted is killed, while another is cut off from those who could tell it the outcome."""
 
 
-def alone(node: int, at_ms: int, for_ms: int) -> Window:
-    """One of three nodes is cut off from the others."""
-    links = tuple((a, b) for a in range(3) for b in range(3) if a != b and node in (a, b))
-    return Window(at_ms, for_ms, Fault("cut", (Cut(links),), (Mend(links),)))
-
-
 OVERTAKEN = planned(
     replace(HURRIED, time_ms=350, rate=300, rtt_ms=3, client_timeout_ms=100, options={}),
-    alone(0, 150, 8),
-    alone(1, 158, 100),
+    one_way(150, 158, *between([[0], [1, 2]])),
+    one_way(158, 258, *sorted(between([[1], [0, 2]]))),
 )
 """Who is about to have its command chosen is cut off; so is, as soon as it has another chosen in that slot,
 who did so instead. The third has heard of either.

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from nemesis.actions import CLEAR, Cut, Fault, Mend, Shape, Weather, Window
+from nemesis.actions import Weather, Window
 from nemesis.disk import wipe_node
 from tests.mutants.rejoin import MUTANTS
 from tests.mutants.trials import STORM, kin, planned
+from tests.mutants.windows import apart, one_way, slow
 
 SOON = replace(
     STORM,
@@ -94,27 +95,15 @@ HALF_KNOWN = replace(IN_THE_LOG, options={**IN_THE_LOG.options, "alpha": "8"})
 """Who helps votes for the new life, and does not hear that it is decided."""
 
 
-def apart(at_ms: int, end_ms: int, *pairs: tuple[int, int]) -> Window:
-    links = tuple(link for a, b in pairs for link in ((a, b), (b, a)))
-    return one_way(at_ms, end_ms, *links)
-
-
-def one_way(at_ms: int, end_ms: int, *links: tuple[int, int]) -> Window:
-    return Window(at_ms, end_ms - at_ms, Fault("cut", (Cut(links),), (Mend(links),)))
-
-
 def voted_before() -> Iterator[Window]:
     """n4 is cut off, and n5 with it, whose vote takes 200 ms to n4. n5 loses its disk, n3 helps it back, and is then with
     n4; which hears what n5 said before, and no more of it.
     """
     lost_ms, helped_ms, heard_ms, end_ms = 300, 420, 500, 700
-    late = Weather(delay_ms=200)
     yield apart(200, end_ms, (0, 3), (1, 3))
     yield apart(200, lost_ms, (0, 4), (1, 4), (2, 4))
     yield apart(200, helped_ms, (2, 3))
-    yield Window(
-        190, heard_ms - 190, Fault("late", (Shape(((4, 3),), late),), (Shape(((4, 3),), CLEAR),))
-    )
+    yield slow("late", 190, heard_ms, Weather(delay_ms=200), (4, 3))
     yield Window(lost_ms, 4, wipe_node("wipe", 4))
     yield one_way(lost_ms, end_ms, (3, 4))
     yield one_way(heard_ms, end_ms, (4, 3))
