@@ -25,7 +25,7 @@ from harness.systems.product import Product
 from harness.systems.redis import Redis
 from harness.systems.zookeeper import ZooKeeper
 from harness.trial import Trial
-from tests.node.processes import free_ports
+from tests.node.processes import free_ports, wait_until
 from tests.systems.local_remote import LocalRemote
 from workloads.kernel import Client, Refused
 
@@ -148,11 +148,21 @@ def test_killed_it_refuses_and_started_again_it_knows_all(deployed) -> None:
     assert deployed.system.leaders() == leaders
 
 
+def stopped(pid: int) -> bool:
+    """Whether all threads are: the signal reaches each when it is next seen to."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    try:
+        return {path.read_text().rpartition(") ")[2][0] for path in threads} == {"T"}
+    except (FileNotFoundError, ProcessLookupError):  # one has just ended
+        return False
+
+
 def test_paused_nobody_knows(deployed) -> None:
     client = deployed.client(timeout_s=0.5)
     client.invoke("read", "x", None)  # some ask something as they connect
     pid = deployed.system.pid(0, deployed.remote)
     os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: stopped(pid), 10, f"{pid} is not stopped")
     with pytest.raises(OSError, match="answer"):
         client.invoke("write", "x", 2)
     refused(client, "read", "x", None)  # a read has changed nothing, whatever became of it
