@@ -56,9 +56,8 @@ class Playground:
         self._lock = Lock()
         self.reads: Mapping[str, Callable[[Query], Record]] = {
             "/api/about": self.about,
-            "/api/moments": self.moments,
-            "/api/at": self.at,
-            "/api/verdict": self.verdict,
+            "/api/moments": self._of_this_version(self.moments),
+            "/api/verdict": self._of_this_version(self.verdict),
             "/api/node": self.node,
         }
         self.writes: Mapping[str, Callable[[Body], Record]] = {
@@ -76,18 +75,10 @@ class Playground:
         return answers.about(self._session, step)
 
     def moments(self, query: Query) -> Record:
-        self._same_version(number(query, "version"))
         have = number(query, "have") if "have" in query else None
         return answers.moments(self._session, number(query, "from"), number(query, "count"), have)
 
-    def at(self, query: Query) -> Record:
-        """The moment at a virtual time, in ns."""
-        self._same_version(number(query, "version"))
-        moment = self._session.timeline.at(number(query, "time_ns"))
-        return answers.moments(self._session, moment.step, 1, None)
-
     def verdict(self, query: Query) -> Record:
-        self._same_version(number(query, "version"))
         return answers.verdict(self._session, number(query, "step"))
 
     def node(self, query: Query) -> Record:
@@ -113,6 +104,17 @@ class Playground:
             "reproduce": reproduce,
             "replay": f"harness replay {path}",
         }
+
+    def _of_this_version(self, read: Callable[[Query], Record]) -> Callable[[Query], Record]:
+        """``read``, where the page asks about the session as it is. What the page itself did may have
+        overtaken its question, so an old version is no mistake: it is told that it is one.
+        """
+
+        def told(query: Query) -> Record:
+            is_old = number(query, "version") != self._session.version
+            return {"outdated": True} if is_old else read(query)
+
+        return told
 
     def _same_version(self, version: int) -> None:
         if version != self._session.version:

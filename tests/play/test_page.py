@@ -126,6 +126,29 @@ def test_a_node_is_killed_paused_and_comes_back(browse: Callable[[Trial], Browse
     assert browser.run("document.querySelectorAll('.card.down').length") == 0
 
 
+STORM = """(async () => {
+  const press = (key, code) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, code, bubbles: true }));
+  press("2", "Digit2");
+  for (let i = 0; i < 40; i += 1) {
+    press("p", "KeyP");
+    press("ArrowRight", "ArrowRight");
+    await new Promise((done) => setTimeout(done, i % 7));
+  }
+})()"""
+
+
+def test_what_is_asked_while_something_is_done_is_nobodys_mistake(
+    browse: Callable[[Trial], Browser],
+) -> None:
+    """Verdicts and later moments are asked for all the time: what we do ourselves makes them old."""
+    browser = browse(BY_HAND)
+    go(browser, 40)
+    browser.run(STORM)
+    browser.press("e", "KeyE")
+    browser.wait("document.querySelectorAll('#line .mark.finish').length")
+    assert "another page" not in browser.run("document.querySelector('#toast').textContent")
+
+
 LEADER = "document.querySelector('#stage .node.leader')?.dataset.node"
 
 
@@ -173,6 +196,9 @@ def test_what_is_wrong_is_red(browse: Callable[[Trial], Browser]) -> None:
     assert browser.run("document.querySelectorAll('#history .edge').length") >= 2
     assert browser.run("document.querySelectorAll('#edges li').length") >= 2
     assert browser.run("document.querySelector('#save').disabled")
+    go(browser, 5)
+    browser.click("#step")
+    browser.wait(STEP, lambda at: at == 6)
 
 
 def test_what_cannot_be_done_is_said(browse: Callable[[Trial], Browser]) -> None:

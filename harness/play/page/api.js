@@ -2,11 +2,7 @@
 
 async function told(response) {
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) {
-    const error = new Error(body.error || `the server said ${response.status}`);
-    error.status = response.status;
-    throw error;
-  }
+  if (!response.ok) throw new Error(body.error || `the server said ${response.status}`);
   return body;
 }
 

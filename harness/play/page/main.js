@@ -73,13 +73,14 @@ async function judge() {
   if (judged === wanted || judging) return;
   judging = true;
   try {
-    const told = await get("verdict", { version: player.version, step: player.step });
+    const told = await player.read("verdict", { step: player.step });
+    if (!told) return;
     verdict = told;
     judged = wanted;
     showVerdict();
     if (judged === key()) history.draw(player.rows, player.now, verdict);
   } catch (error) {
-    if (error.status !== 409) trouble(error);
+    trouble(error);
   } finally {
     judging = false;
     if (judged !== key()) setTimeout(judge, player.running ? 500 : 60);
@@ -133,6 +134,7 @@ function toast(words, bad = false) {
 async function save() {
   if (byId("save").disabled) { toast("Nothing was done by hand: there is nothing to save."); return; }
   toast("Playing it to its end …");
+  await player.changing;
   const { path, outcome, reproduce, replay } = await post("save", { version: player.version, step: player.step });
   toast(`Saved: ${path}`);
   dialog("Saved as a run", el("p", {}, el("span", { class: `badge ${outcome}` }, outcome), ` ${path}`), el("h3", {}, "Play it again, byte for byte"),

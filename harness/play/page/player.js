@@ -20,6 +20,7 @@ export class Player extends EventTarget {
     this.stopAfter = null; // pause when this says so of a moment
     this.frame = null;
     this.passed = []; // the events since we last told of some
+    this.changing = Promise.resolve(); // over when all that was done has been answered
     this.furthest = 0; // of the moments that are known
     this.visited = 0; // of those where we stood
   }
@@ -58,26 +59,43 @@ export class Player extends EventTarget {
     this.haveRows = Math.max(from, ...rows.map((row) => row.row + 1), 0);
   }
 
-  async fetch(from, count) {
+  /** An answer about the trial as it is; null: we have changed it meanwhile, so this one is void. */
+  async read(path, query) {
     const version = this.version;
+    const told = await get(path, { version, ...query });
+    await this.changing; // what we did may have overtaken the question
+    if (version !== this.version) return null;
+    if (told.outdated) throw new Error("the session was changed from another page: load it again");
+    return told;
+  }
+
+  /** Moments from here on; whether they are known then. */
+  async fetch(from, count) {
     const anew = !this.moments.has(from - 1) && !this.moments.has(from);
-    const told = await get("moments", { version, from, count, have: anew ? null : this.haveRows });
-    if (version !== this.version) return;
-    this.take(told, false);
+    const told = await this.read("moments", { from, count, have: anew ? null : this.haveRows });
+    if (told) this.take(told, false);
+    return told !== null;
   }
 
   /** The moments from here on that are not known yet, so that running does not wait for them. */
   async lookAhead() {
-    if (this.asking || (this.last !== null && this.furthest >= this.last)) return this.asking;
+    if (this.asking) return this.asking;
     let from = this.step + 1;
     while (this.moments.has(from) && from < this.step + AHEAD / 2) from += 1;
-    if (this.moments.has(from)) return undefined;
+    if (this.moments.has(from) || (this.last !== null && from > this.last)) return undefined;
     this.asking = this.fetch(from, AHEAD).finally(() => { this.asking = null; });
     return this.asking;
   }
 
-  async act(act) {
+  /** What is done at once is done one after the other: each of them changes what the next is done to. */
+  act(act) {
     this.pause();
+    const done = this.changing.then(() => this.perform(act));
+    this.changing = done.catch(() => {}); // whoever did it is told
+    return done;
+  }
+
+  async perform(act) {
     const told = await post("act", { version: this.version, step: this.step, act });
     this.take(told, true);
     this.stand(told.moments[0].step);
@@ -98,15 +116,8 @@ export class Player extends EventTarget {
   async goTo(step) {
     this.pause();
     const wanted = clamp(step, 0, this.last ?? Infinity);
-    if (!this.moments.has(wanted)) await this.fetch(wanted, 1);
+    if (!this.moments.has(wanted)) while (!(await this.fetch(wanted, 1)));
     this.stand(this.moments.has(wanted) ? wanted : this.last);
-  }
-
-  async goToTime(ns) {
-    this.pause();
-    const told = await get("at", { version: this.version, time_ns: Math.round(ns) });
-    this.take(told, false);
-    this.stand(told.moments[0].step);
   }
 
   async stepOn() {
