@@ -17,6 +17,7 @@ from harness.sim.agenda import (
     ADMIN,
     BRACE,
     CLOCK,
+    HALT,
     MESSAGE,
     POLL,
     REQUEST,
@@ -190,11 +191,13 @@ class Simulator(FaultyStage):
     def _loop(self) -> None:
         """Take entries until the phase is over."""
         agenda, clients, nodes, watch = self.agenda, self.clients, self.nodes, self.watch
-        heap, events = agenda.heap, self.trace.events
+        heap, events, room = agenda.heap, self.trace.events, self.setup.room
         while not clients.done:
             entry = heappop(heap)
             now_ns, _, kind, where, a, b = entry
             agenda.now_ns = now_ns
+            if len(heap) >= room and kind != HALT:
+                self._flooded()
             if kind != MESSAGE:
                 self._other(entry)
                 continue

@@ -22,6 +22,7 @@ from harness.sim.carrier import carrier
 from harness.sim.clients import Clients
 from harness.sim.clock import MILLION, Clocks
 from harness.sim.disk import Disks
+from harness.sim.flood import dam
 from harness.sim.frozen import Keeper
 from harness.sim.jsonable import plain
 from harness.sim.network import MS, US, Wire
@@ -105,9 +106,18 @@ class Stage:
 
     def _crash(self, node: Node, error: Exception) -> None:
         """The replica failed by its own fault. What it said in this step is lost with it."""
-        self.counters["crashed"] += 1
         where = extract_tb(error.__traceback__)[-1]
-        text = f"{error!r} in {where.name}, {where.filename.rpartition('/')[2]}:{where.lineno}"
+        self._fail(
+            node, f"{error!r} in {where.name}, {where.filename.rpartition('/')[2]}:{where.lineno}"
+        )
+
+    def _flooded(self) -> None:
+        """More messages are under way than there is room for: who sent the most of them fails."""
+        node, text = dam(self.agenda.heap)
+        self._fail(self.nodes[node], text)
+
+    def _fail(self, node: Node, text: str) -> None:
+        self.counters["crashed"] += 1
         self._note(node, "crashed", text)
         self._kill(node)
 
