@@ -45,7 +45,7 @@ class Asks:
 def test_what_is_asked_for_is_halved_as_long_as_it_fails():
     search = search_of(LOCAL)
     with search:
-        least = hunt_in_less(search, LOCAL)
+        least = hunt_in_less(search, LOCAL)[-1]
 
         assert least.time_ms * least.rate < LOCAL.time_ms * LOCAL.rate / 4
         assert least.ops is None
@@ -65,7 +65,7 @@ def test_what_is_asked_for_is_halved_as_long_as_it_fails():
     ],
 )
 def test_what_the_failure_needs_is_left_of_what_was_asked_for(needed, left):
-    least = hunt_in_less(Asks(LOCAL, needed), LOCAL)
+    least = hunt_in_less(Asks(LOCAL, needed), LOCAL)[-1]
 
     assert needed(least)
     for name, value in left.items():
@@ -74,7 +74,7 @@ def test_what_the_failure_needs_is_left_of_what_was_asked_for(needed, left):
 
 def test_plans_of_ones_own_lose_what_comes_later():
     planned = replace(LOCAL, nemesis="none").with_plan(LOCAL.windows())
-    least = hunt_in_less(Asks(planned, lambda t: t.time_ms >= 2_000), planned)
+    least = hunt_in_less(Asks(planned, lambda t: t.time_ms >= 2_000), planned)[-1]
 
     assert 0 < len(least.windows()) < len(planned.windows())
     assert all(w.at_ms < least.time_ms for w in least.windows())
@@ -83,7 +83,7 @@ def test_plans_of_ones_own_lose_what_comes_later():
 def test_a_hunt_in_less_is_bounded_and_tries_each_half_by_turns():
     search = Asks(LOCAL, lambda _: False)
 
-    assert hunt_in_less(search, LOCAL) == LOCAL
+    assert hunt_in_less(search, LOCAL) == [LOCAL]
     kinds = [(t.final, t.time_ms, t.rate, t.nemesis) for t in search.tried]
     assert len(set(kinds[:5])) == 5
     assert kinds[:5] == kinds[5:10]
@@ -95,7 +95,7 @@ def test_of_a_trial_that_is_data_nothing_is_drawn():
     frozen = freeze(LOCAL, play(LOCAL).run)
     search = Asks(frozen, lambda _: True)
 
-    assert hunt_in_less(search, frozen) == frozen
+    assert hunt_in_less(search, frozen) == [frozen]
     assert search.tried == []
 
 
@@ -116,10 +116,26 @@ def test_what_is_found_again_may_be_found_in_still_less():
         again, sizes = Again(search, LOCAL), []
         for _ in range(6):
             again.finds()
-            sizes.append(again.least.time_ms * again.least.rate)
+            least = again.steps[-1]
+            sizes.append(least.time_ms * least.rate)
 
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] < sizes[0]
+
+
+def test_where_the_least_needs_luck_what_was_asked_for_before_it_is_tried_again():
+    """Turn by turn, back to what was asked for at first; and then from the least on again."""
+    search = Asks(LOCAL, lambda t: t.time_ms >= 1_000)
+    steps = hunt_in_less(search, LOCAL)
+    assert len(steps) >= 3
+    again, search.fails = Again(search, LOCAL), lambda _: False
+    again.steps, asked = steps, []
+    for _ in range(len(steps) + 1):
+        search.tried.clear()
+        assert not again.finds()
+        asked.append(replace(search.tried[-1], seed=LOCAL.seed))
+
+    assert asked == [*reversed(steps), steps[-1]]
 
 
 @pytest.mark.parametrize("ended", [None, Spent])

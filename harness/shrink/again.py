@@ -28,26 +28,34 @@ FEW_OPS = 4 * MOST_OPS
 
 
 class Again:
-    """Other findings of what was ``asked`` for: each time that it :meth:`finds`, the search has another."""
+    """Other findings of what was ``asked`` for: each time that it :meth:`finds`, the search has another.
+
+    Of the trials that failed, each with less asked for than the one before, it begins with the last, and goes
+    back turn by turn: what is found in the least may need more luck than a person can take in, where
+    one window more would have done.
+    """
 
     def __init__(self, search: Search, asked: Trial) -> None:
         self._search, self._asked = search, asked
-        self.least: Trial | None = None
-        """The least of what was asked for in which the check still fails; None: nobody has tried."""
+        self.steps: list[Trial] = []
+        """What was asked for, and less and less of it, in which the check still failed; none: nobody has tried."""
         self._turn = 0
 
     def finds(self) -> bool:
         """Whether there is one. It is data: its faults are resolved and its ops written down."""
-        if self.least is None:
-            self.least = hunt_in_less(self._search, self._asked)
-            return self.least != self._asked and self._as_data()
+        if not self.steps:
+            self.steps = hunt_in_less(self._search, self._asked)
+            return len(self.steps) > 1 and self._as_data()
+        step = self.steps[-1 - self._turn % len(self.steps)]
         self._turn += 1
-        less = [*_halved(self.least), self.least]
-        trials = _seeded(self._asked, less if self._asked.ops is None else less[-1:], self._turn)
+        less = [step] if self._asked.ops is not None else [*_halved(step), step]
+        trials = _seeded(self._asked, less, self._turn)
         place = self._search.attempt(trials, ())
         if place is None:
             return False
-        self.least = replace(trials[place], seed=self._asked.seed)
+        found = replace(trials[place], seed=self._asked.seed)
+        if step is self.steps[-1] and found != step:
+            self.steps.append(found)
         return self._as_data()
 
     def _as_data(self) -> bool:
@@ -56,20 +64,19 @@ class Again:
         return self._search.attempt([freeze(best, run), drawn], ()) is not None
 
 
-def hunt_in_less(search: Search, asked: Trial) -> Trial:
-    """The least of what was ``asked`` for in which the check still fails; the search has what failed.
+def hunt_in_less(search: Search, asked: Trial) -> list[Trial]:
+    """What was ``asked`` for, and less and less of it, in which the check still fails; the search has what failed.
 
-    Of a trial that is data already nothing is drawn: it is given back as it is.
+    Of a trial that is data already nothing is drawn: it is given back alone.
     """
-    least = asked
-    while asked.ops is None and not _few(least):
-        less = list(_halved(least))
-        trials = _seeded(asked, less, 0)
+    steps = [asked]
+    while asked.ops is None and not _few(steps[-1]):
+        trials = _seeded(asked, list(_halved(steps[-1])), 0)
         place = search.attempt(trials, ())
         if place is None:
             break
-        least = replace(trials[place], seed=asked.seed)
-    return least
+        steps.append(replace(trials[place], seed=asked.seed))
+    return steps
 
 
 def _few(trial: Trial) -> bool:
