@@ -14,17 +14,13 @@ from checker.linearizable.search import search
 from checker.models import COUNTER, KV, MODELS, Model, by_key
 from checker.transactional.lattice import WEAKER
 from harness.errors import UsageError
+from harness.judge import TRIAL_CHECKS
 from harness.tables import find, nearest
 from workloads.kernel import Check
 
 Checks: TypeAlias = Mapping[str, Check]
 
 LINEARIZABLE = "linearizable"
-_GENERAL = frozenset(
-    {"agreement", "availability", "vacuity", "proofs", "stats", "crashes", "disk-full"}
-)
-"""Checks of a trial rather than of an object: :mod:`harness.judge` applies them."""
-
 _OBSERVE, _LEVEL = "observe_failed_cas", "model"
 
 _SPECIAL: dict[str, Callable[[], Checks]] = {
@@ -59,7 +55,7 @@ _MICRO_OPS = {"append": "list-append", "w": "rw-register"}
 
 def names() -> list[str]:
     """Every name that ``claims`` takes, but for import strings."""
-    return sorted((MODELS.keys() | CHECKS.keys()) - _GENERAL)
+    return sorted((MODELS.keys() | CHECKS.keys()) - TRIAL_CHECKS.keys())
 
 
 def claims(name: str) -> Checks:
@@ -70,7 +66,7 @@ def claims(name: str) -> Checks:
     """
     if name in _SPECIAL:
         return _SPECIAL[name]()
-    if name in CHECKS and name not in _GENERAL:
+    if name in CHECKS and name not in TRIAL_CHECKS:
         return {name: cast("Check", find("check", CHECKS, name))}
     if name not in MODELS and ":" not in name:
         raise UsageError(f"no model is called {name!r}{nearest(name, names())}")

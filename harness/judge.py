@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from checker import (
     agreement,
@@ -31,6 +32,33 @@ INTERRUPTED = why(KeyboardInterrupt())
 _NOT_BEGUN = Verdict(
     outcome=Outcome.UNKNOWN, summary="not begun: interrupted", details={STOPPED: INTERRUPTED}
 )
+
+
+Asked: TypeAlias = Callable[[History, bool], bool]
+"""Whether a history is held to a check; the bool: whether faults were asked for."""
+
+
+def _always(_history: History, _faults: bool) -> bool:
+    return True
+
+
+def _of_faults(_history: History, faults: bool) -> bool:
+    return faults
+
+
+TRIAL_CHECKS: Mapping[str, tuple[Check, Asked]] = {
+    "agreement": (agreement.check, _always),
+    "crashes": (crashes.check, _always),
+    "stats": (stats.check, _always),
+    "availability": (availability.check, _of_faults),
+    "liveness": (liveness.check, _of_faults),
+    "vacuity": (vacuity.check, _of_faults),
+    "proofs": (proofs.check, lambda history, faults: faults or proofs.stands(history)),
+    "membership": (membership.check, lambda history, _: membership.asked(history)),
+    "handover": (handover.check, lambda history, _: handover.asked(history)),
+    "disk-full": (full.check, lambda history, _: full.asked(history)),
+}
+"""What a trial is held to rather than an object, and when."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,30 +97,17 @@ def judge(
     back after each, in a time that is a multiple of ``rtt_ms``. What was to stand is to be proved, too.
     ``only``: nothing is asked but the check of that name, if the trial is held to it.
     """
-    general: dict[str, Check] = {
-        "agreement": agreement.check,
-        "crashes": crashes.check,
-        "stats": stats.check,
+    general = {
+        name: check for name, (check, asked) in TRIAL_CHECKS.items() if asked(history, faults)
     }
     if faults:
-        general |= {
-            "availability": availability.check,
-            "liveness": partial(liveness.check, rtt_ms=rtt_ms),
-            "vacuity": vacuity.check,
-        }
-    if faults or proofs.stands(history):
-        general["proofs"] = proofs.check
-    if membership.asked(history):
-        general["membership"] = membership.check
-    if handover.asked(history):
-        general["handover"] = handover.check
-    if full.asked(history):
-        general["disk-full"] = full.check
+        general["liveness"] = partial(liveness.check, rtt_ms=rtt_ms)
     verdicts: dict[str, Verdict] = {}
     interrupted = False
     seconds: dict[str, float] = {}
-    asked = [(n, c) for n, c in (*checks.items(), *general.items()) if only in (None, n)]
-    for name, check in asked:
+    for name, check in (*checks.items(), *general.items()):
+        if only not in (None, name):
+            continue
         began = time.process_time()
         verdicts[name] = _NOT_BEGUN if interrupted else guarded(name, check, history)
         interrupted = interrupted or verdicts[name].details.get(STOPPED) == INTERRUPTED

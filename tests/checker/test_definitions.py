@@ -11,6 +11,7 @@ from checker.containers import counter
 from checker.history import History
 from checker.models import COUNTER
 from checker.verdict import Outcome
+from harness.judge import TRIAL_CHECKS
 from tests.checker import accounts
 from tests.checker.campaign import TRIALS, by_model
 from tests.checker.histories import DRAWS
@@ -21,17 +22,7 @@ OTHERS = {
     "list-append": "list-append, strict",
     "rw-register": "rw-register, no false alarm",
 }
-OF_TRIALS = {
-    "stats",
-    "availability",
-    "proofs",
-    "crashes",
-    "liveness",
-    "membership",
-    "handover",
-    "disk-full",
-    "sometimes",
-}
+OF_TRIALS = {*TRIAL_CHECKS, "sometimes"} - {"agreement", "vacuity"}
 """These count, or report what the harness noted: their own tests say by how much."""
 ACCOUNTING = (
     *("set-full", "total-queue", "fenced-lock", "unique-ids", "log", "bank", "long-fork"),

@@ -15,25 +15,13 @@ from checker.history import INFO, INVOKE, NEMESIS, OK, History, Row, node_proces
 from harness.claims import claims
 from harness.errors import UsageError
 from harness.formats.load import load
-from harness.judge import guarded
+from harness.judge import TRIAL_CHECKS, guarded
 from harness.report.anomaly import MOST_OPS, Anomaly, anomalies, numbered, shown
 from harness.report.picture import _Picture, draw
 from harness.report.timescale import LEAST, Timescale
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "histories"
-NOT_BY_NAME = {
-    "agreement",
-    "availability",
-    "cas-register",
-    "crashes",
-    "disk-full",
-    "handover",
-    "liveness",
-    "membership",
-    "proofs",
-    "stats",
-    "vacuity",
-}
+NOT_BY_NAME = {*TRIAL_CHECKS, "cas-register"}
 """Bad for checks of a trial, or where a failed cas is an observation."""
 MS = 1_000_000
 
