@@ -102,6 +102,38 @@ def test_what_is_no_page_is_refused(tmp_path) -> None:
         Clock(str(tmp_path / "short"))
 
 
+class Busy:
+    """The time of a busy machine: who sleeps is woken by a tick."""
+
+    def __init__(self, tick_ms: int) -> None:
+        self.now_ns, self.tick_ns = 0, tick_ms * MS
+
+    def monotonic_ns(self) -> int:
+        self.now_ns += 1_000
+        return self.now_ns
+
+    time_ns = monotonic_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ns = -(-(self.now_ns + round(seconds * 1e9)) // self.tick_ns) * self.tick_ns
+
+
+@pytest.mark.parametrize("tick_ms", [1, 4, 10])
+@pytest.mark.parametrize("period_ms", [1, 5, 20, 100])
+def test_who_looks_is_not_in_step_with_a_strobe_even_where_ticks_wake_it(
+    monkeypatch, period_ms, tick_ms
+) -> None:
+    busy = Busy(tick_ms)
+    monkeypatch.setattr(clock, "time", busy)
+    monkeypatch.setattr(
+        clock, "_served", lambda _, count: ((busy.monotonic_ns(),) * 3 for _ in range(count))
+    )
+    asked = [at_ns for at_ns, _, _ in clock.look("", 1, 40)]
+    assert len(asked) == 40
+    sides = [at_ns // (period_ms * MS) % 2 for at_ns in asked]
+    assert min(sides.count(0), sides.count(1)) >= 4
+
+
 def test_a_running_node_is_told_and_says_so(page, tmp_path, capsys) -> None:
     """And one without a page is not: who looks sees the difference."""
     for arguments, wanted_ms in ((("--clock", page), 4_000), ((), 0)):

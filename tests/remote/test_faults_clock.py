@@ -78,13 +78,23 @@ class Machine:
             {0: self.remote}, SimpleNamespace(system=self, look=lambda _: self.state)
         )
         self.sent = []
+        self.asked = 0
 
     def clock(self, node: int) -> ClockPage:
         return ClockPage("page", 8000)
 
-    def says(self, asked: list[Sample]) -> None:
-        told = [[s.at_ms * 1e6, s.wall_ms * 1e6, s.monotonic_ms * 1e6] for s in asked]
-        self.remote.answers["look"] = said(json.dumps(told))
+    def says(self, asked: list[Sample], *later: list[Sample]) -> None:
+        """What it says when it is asked; the last of it again and again."""
+        told = [
+            [[s.at_ms * 1e6, s.wall_ms * 1e6, s.monotonic_ms * 1e6] for s in some]
+            for some in (asked, *later)
+        ]
+
+        def look(argv, **_: object):
+            self.asked += "look" in argv
+            return said(json.dumps(told.pop(0) if len(told) > 1 else told[0]))
+
+        self.remote.run = look
 
     def change(self, action):
         (proof,) = self.clocks.change([action], self.send, self.facts)
@@ -95,7 +105,18 @@ class Machine:
         return {0: said("")}
 
 
-def test_a_page_that_nobody_reads_did_not_bite() -> None:
+def test_a_strobe_is_asked_for_until_both_of_its_sides_were_seen() -> None:
+    """Asked in step with it, the process always says the same."""
+    machine = Machine()
+    machine.says(samples(0), samples(-60), samples(-60), samples(0, strobe_ms=-60))
+    proof = machine.change(STROBE)
+    assert proof["bit"]
+    assert proof["saw"]["ahead_ms"] == [-60.0, 0.0]
+    assert machine.asked == 4, "once before"
+
+
+def test_a_page_that_nobody_reads_did_not_bite(monkeypatch) -> None:
+    monkeypatch.setattr("harness.remote.faults_clock.AGAIN_S", 0.01)
     machine = Machine()
     machine.says(samples(0))
     proof = machine.change(BUMP)
