@@ -24,7 +24,7 @@ from harness.matrix.cells import SMALL
 from harness.simulated import lost, play_short
 from harness.soak import bases, trials
 from protocols import PROTOCOLS
-from tests.node.processes import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 TRIAL = replace(SMALL, protocol="abd", nodes=3, time_ms=300)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from tests.node.processes import Processes, wait_until
+from tests.node.processes import Processes
+from tests.waiting import wait_until
 from workloads.kernel import Refused
 
 

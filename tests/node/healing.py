@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.node.processes import Processes, cluster, wait_until
+from tests.node.processes import Processes, cluster
+from tests.waiting import wait_until
 
 
 def drop(verb: str, port: int) -> None:

@@ -6,8 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -15,19 +14,12 @@ from typing import Any
 
 from harness.systems import http_client
 from harness.systems.http_client import HttpClient
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 _PORTS = count(20_000 + os.getpid() * 923 % 12_000)
 """Below the ephemeral range, from which TCP takes the ports of connections; far from those of processes with
 a pid nearby, as those have that run the tests side by side."""
-
-
-def wait_until(condition: Callable[[], Any], timeout_s: float, message: str) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {message}"
-        time.sleep(0.01)
-    return value
 
 
 def free_ports(number: int) -> list[int]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from harness.node.web import BODY_BYTES_MAX
-from tests.node.processes import Processes, cluster, wait_until
+from tests.node.processes import Processes, cluster
+from tests.waiting import wait_until
 
 ADMIN = ("--admin", "127.0.0.0/8")
 

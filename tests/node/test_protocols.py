@@ -10,7 +10,8 @@ import pytest
 from harness.node.config import TCP, TRANSPORTS
 from protocols import PROTOCOLS
 from tests.node.crashes import write_through_crashes
-from tests.node.processes import Processes, cluster, wait_until
+from tests.node.processes import Processes, cluster
+from tests.waiting import wait_until
 from workloads.kernel import Refused
 
 SAMPLE = 60

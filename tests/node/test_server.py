@@ -12,7 +12,8 @@ import pytest
 from harness.node import config, disk
 from harness.node.frames import Hello, frame, hello_frame
 from tests.node.crashes import write_through_crashes
-from tests.node.processes import Processes, cluster, wait_until
+from tests.node.processes import Processes, cluster
+from tests.waiting import wait_until
 from workloads.kernel import Refused
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -33,16 +33,10 @@ from nemesis.actions import (
 )
 from nemesis.resolution import resolve
 from tests.real import sleepers
+from tests.waiting import wait_until
 
 NODES = 5
 IPTABLES = "/usr/sbin/iptables"
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float, message: str) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,17 +30,11 @@ from harness.remote.cluster import LocalCluster
 from harness.remote.sandbox import RUNTIME
 from harness.remote.seam import Host, on_all, raise_first
 from harness.remote.ssh import SshRemote
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.sandboxed]
 
 MIB = 1 << 20
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float, message: str) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.01)
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from harness.running.gone import links_and_mounts, traces_of
-from tests.node.processes import ROOT, wait_until
+from tests.node.processes import ROOT
 from tests.real.conftest import barred
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 Typed = Callable[..., tuple[int, str]]

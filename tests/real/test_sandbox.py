@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from harness.errors import CapabilityError
 from harness.remote import sandbox
 from harness.remote.rootless import SYSTEM_PATH
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -38,13 +38,6 @@ def _possible() -> None:
         sandbox.probe()
     except CapabilityError as error:
         pytest.skip(str(error))
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float, message: str) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, message
-        time.sleep(0.01)
 
 
 def code(then: str) -> list[str]:

@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from harness.errors import CapabilityError
 from harness.systems.etcd import Etcd
 from harness.systems.galera import Galera
 from tests.real.conftest import barred
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
@@ -90,13 +89,6 @@ def processes_of(session: int) -> list[str]:
         if int(fields[3]) == session and fields[0] != "Z":
             left.append(name)
     return left
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float, message: str) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, message
-        threading.Event().wait(0.05)
 
 
 @pytest.mark.parametrize("protocol", ["abd", "multipaxos", "epaxos"])

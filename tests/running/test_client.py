@@ -12,7 +12,8 @@ from harness.client import Client, NoEffect, NotProved, Unknown
 from harness.errors import HarnessError, UsageError
 from nemesis.actions import Cut, Fault, Kill, Shape, Weather
 from nemesis.encoding import fault_from_json
-from tests.node.processes import Processes, cluster, wait_until
+from tests.node.processes import Processes, cluster
+from tests.waiting import wait_until
 
 ADMIN = ("--admin", "127.0.0.0/8", "--rtt-ms", "20")
 

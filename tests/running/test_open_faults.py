@@ -132,7 +132,7 @@ def test_a_restart_takes_the_node_out_of_the_faults_that_hold_it() -> None:
 
 
 def test_a_fault_with_a_time_ends_by_itself_and_says_so() -> None:
-    from tests.node.processes import wait_until
+    from tests.waiting import wait_until
 
     world, said = World(), []
     faults = OpenFaults(world.perform, list, said.append)

@@ -14,7 +14,7 @@ from harness.remote.seam import Host
 from harness.running import registry
 from harness.running.gone import traces_of
 from harness.running.registry import Asked
-from tests.node.processes import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,8 @@ import pytest
 from harness.running import registry
 from harness.running.control import Server
 from harness.running.registry import Asked
-from tests.node.processes import ROOT, wait_until
+from tests.node.processes import ROOT
+from tests.waiting import wait_until
 
 
 class Store:

@@ -11,7 +11,7 @@ import pytest
 from checker.history import INFO, INVOKE, NEMESIS, OK, Row
 from harness.errors import StoreError
 from harness.store.journal import Journal, write_rows
-from tests.node.processes import wait_until
+from tests.waiting import wait_until
 
 
 def test_rows_are_on_disk_soon_without_being_asked_for(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from harness.store.find import find_history, list_runs
 from harness.store.load import blocks, load_history
 from harness.store.record import RunDirectory
 from nemesis.actions import Fault, Kill, Start, Window
-from tests.node.processes import wait_until
+from tests.waiting import wait_until
 
 NOW = datetime(2026, 11, 21, 10, 15, 0, tzinfo=UTC)
 ROWS = [

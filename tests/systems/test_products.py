@@ -25,8 +25,9 @@ from harness.systems.product import Product
 from harness.systems.redis import Redis
 from harness.systems.zookeeper import ZooKeeper
 from harness.trial import Trial
-from tests.node.processes import free_ports, wait_until
+from tests.node.processes import free_ports
 from tests.systems.local_remote import LocalRemote
+from tests.waiting import wait_until
 from workloads.kernel import Client, Refused
 
 TIMEOUT_S = 5.0

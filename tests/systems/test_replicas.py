@@ -16,8 +16,9 @@ from harness.errors import CapabilityError, NotReadyError, UsageError
 from harness.remote.seam import Host
 from harness.systems.kernel import HandsOver
 from harness.systems.replicas import Replicas
-from tests.node.processes import free_ports, wait_until
+from tests.node.processes import free_ports
 from tests.systems.local_remote import LocalRemote
+from tests.waiting import wait_until
 from workloads.kernel import Refused
 
 LEDGER = "tests.node.replicas:Ledger"
