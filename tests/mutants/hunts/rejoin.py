@@ -54,6 +54,9 @@ ASKED = replace(SOON, options={"rejoin": "passive"})
 OVERTAKEN = replace(ASKED, threads=12, nemesis="voice-wipe", interval_ms=1_000)
 """What it has said in its former life comes when it has begun to speak again."""
 
+FORGOTTEN = replace(OVERTAKEN, threads=6, rate=120, time_ms=2_000, interval_ms=900)
+"""It has said how much it had executed, before all others, in its former life."""
+
 LOGGED = replace(SOON, options={**SOON.options, "members": "3"})
 """Lives are decided in the log, with the members."""
 
@@ -227,6 +230,12 @@ ZOO = (
         },
     ),
     *find(
+        "mencius",
+        MUTANTS,
+        "liveness",
+        {"mencius-waits-for-the-forgotten": (FORGOTTEN, 1_000)},
+    ),
+    *find(
         "epaxos",
         MUTANTS,
         "agreement",
@@ -244,8 +253,6 @@ ELUSIVE = {
     " proposed it again; tests/protocols/test_multipaxos_rejoining.py plays it step by step",
     "rejoin/paxos-counts-old-promises": "a promise of a former life must come late, after its node has voted again;"
     " tests/protocols/test_paxos_rejoining.py plays it step by step",
-    "rejoin/mencius-waits-for-the-forgotten": "who loses its disk must have executed more than all others, who then"
-    " wait; tests/protocols/test_mencius_rejoining.py plays it, and finds it by chance",
     "rejoin/epaxos-forgets-the-floor": "a command must be given up as a no-op, unknown to one who has seen it, and its owner,"
     " who has forgotten it, be one of the fewest who pre-accepted another that is recovered without him;"
     " tests/protocols/test_epaxos_rejoining.py plays it step by step",
