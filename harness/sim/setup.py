@@ -77,7 +77,7 @@ class Setup:
     """Heal a majority only: a minority, drawn from the seed, is dead from then on."""
     resolve: Resolve = resolve
     room: int = 200_000
-    """For so many messages under way: see ``harness.sim.flood``. 2,000 ops a second, of 30 messages each, have
+    """For so many messages and timers under way: see ``harness.sim.flood``. 2,000 ops a second, of 30 messages each, have
     as many only where each message takes 3 s."""
 
 

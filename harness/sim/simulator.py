@@ -107,6 +107,9 @@ class Simulator(FaultyStage):
         self.in_time = True
         """Whether the phase ended by itself."""
         self._look = looker(Command)
+        self._room = setup.room + len(
+            self.agenda.heap
+        )  # the plan's windows are there from the first
 
     # --- phases -----------------------------------------------------------------------------------
 
@@ -191,7 +194,7 @@ class Simulator(FaultyStage):
     def _loop(self) -> None:
         """Take entries until the phase is over."""
         agenda, clients, nodes, watch = self.agenda, self.clients, self.nodes, self.watch
-        heap, events, room = agenda.heap, self.trace.events, self.setup.room
+        heap, events, room = agenda.heap, self.trace.events, self._room
         while not clients.done:
             entry = heappop(heap)
             now_ns, _, kind, where, a, b = entry

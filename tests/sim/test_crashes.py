@@ -33,6 +33,15 @@ class Gossips(ABD):
             self.send(1, msg)
 
 
+class Forgetful(ABD):
+    """Node 2 sets a timer for each message, under a name of its own, and none of them is due in this trial."""
+
+    def on_message(self, src, msg):
+        super().on_message(src, msg)
+        for each in range(100 * (self.id == 2)):
+            self.set_timer(f"{self.now_ms}/{each}", 10**7)
+
+
 class Fragile(ABD):
     """Fails at node 0, when the clock has gone on for half a second."""
 
@@ -65,3 +74,12 @@ def test_who_floods_the_network_fails_before_the_memory_is_full():
     assert "most of them Rumour" in str(noted[0].value)
     assert any(r.type == OK and r.time_ns > noted[0].time_ns for r in run.rows)
     assert simulate(setup).digest == run.digest
+
+
+def test_who_has_more_timers_than_there_is_room_for_fails():
+    options = Options(threads=3, nodes=3, time_ms=2000, rate=100, keys=2)
+    setup = Setup(protocol=Forgetful, workload=workload(), options=options, seed=1, room=10_000)
+    noted = [r for r in simulate(setup).rows if r.f == "crashed"]
+
+    assert {r.process for r in noted} == {node_process(2)}
+    assert "most of them timer " in str(noted[0].value)
