@@ -150,6 +150,23 @@ def costing(*costs: float | None) -> Record:
     return Record(mutant=FOUND, hunts=hunts, twin_trials=1, twin_complaints=())
 
 
+@pytest.mark.parametrize(
+    ("complaints", "vacuous", "text", "problem"),
+    [
+        ((), 0, "300 valid", ""),
+        ((), 3, "297 valid, 3 vacuous", ""),
+        ((), 4, "296 valid, 4 vacuous", "too little happens to its twin: 296 valid, 4 vacuous"),
+        (("linearizable: no",), 1, "FAILS", "its twin fails: linearizable: no"),
+    ],
+)
+def test_a_twin_passes_where_little_is_vacuous_and_nothing_invalid(
+    complaints, vacuous, text, problem
+) -> None:
+    found = costing(1)
+    record = replace(found, twin_trials=300, twin_complaints=complaints, twin_vacuous=vacuous)
+    assert (record.twin_text, record.problem, record.good) == (text, problem, not problem)
+
+
 def test_a_hunt_without_a_finding_is_longer_than_any():
     assert costing(1, 2, 9).median_trials == 2
     assert costing(1, None, 9).median_trials == 9

@@ -166,7 +166,7 @@ def said(record: Record) -> str:
     return (
         f"found after {trials_text(record.median_trials)} trials, "
         f"{seconds_text(record.median_s)} CPU s, by {seen_text(record)}; "
-        f"its twin passed {record.twin_trials}"
+        f"its twin: {record.twin_text}"
     )
 
 
@@ -198,6 +198,6 @@ def cells(record: Record) -> list[str]:
         seconds_text(record.median_s),
         seen_text(record),
         size_text(record),
-        "FAILS" if record.twin_complaints else f"{record.twin_trials} valid",
+        record.twin_text,
         configuration_text(record.mutant.trial),
     ]

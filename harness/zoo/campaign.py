@@ -15,6 +15,7 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeAlias
 
+from checker.verdict import Outcome
 from harness.trial import Trial
 from harness.workers import begin
 from harness.zoo.diary import Diary
@@ -135,8 +136,12 @@ class Campaign:
             hunts=over,
             twin_trials=sum(sayings is not None for sayings in said.values()),
             twin_complaints=[
-                f"{what} ({c})" for c, sayings in said.items() for what in sayings or ()
+                f"{what} ({c})"
+                for c, sayings in said.items()
+                for what in sayings or ()
+                if not is_vacuous(what)
             ],
+            twin_vacuous=sum(any(map(is_vacuous, sayings or ())) for sayings in said.values()),
             complete=self._is_complete(mutant),
         )
 
@@ -163,3 +168,12 @@ def _twins_of(hunt: Hunt) -> list[str]:
 def _sayings(trials: list[Trial]) -> list[tuple[str, ...]]:
     """The objections to each of these trials, as sentences."""
     return [tuple(f"{name}: {said}" for name, said in judged(t).objections) for t in trials]
+
+
+def is_vacuous(saying: str) -> bool:
+    """Whether an objection is that too little happened: that is no fault of a twin's.
+
+    >>> [is_vacuous(said) for said in ("membership vacuous: nothing was decided", "stats: all is vacuous")]
+    [True, False]
+    """
+    return saying.partition(":")[0].endswith(f" {Outcome.VACUOUS.value}")

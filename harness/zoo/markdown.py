@@ -52,7 +52,8 @@ def _head(records: Sequence[Record], about: str) -> Iterator[str]:
         "Each mutant is a protocol with one bug, a few lines in `tests/mutants/`. A hunt plays trials, "
         "seed after seed, until the check that is expected to see it says *invalid*. Trials and CPU "
         "seconds, checking included, are those to the finding, at the median. The protocol without "
-        "the bug played every one of the same trials, and each had to be valid."
+        "the bug played every one of the same trials, and each had to be valid; in one of a hundred at most too "
+        "little may happen for that (*vacuous*)."
     )
     yield ""
     yield (

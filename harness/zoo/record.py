@@ -13,10 +13,13 @@ from harness.zoo.hunt import Hunt
 from harness.zoo.mutant import Mutant
 from harness.zoo.smallest import Smallest
 
+FEW_VACUOUS = 0.01
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """``hunts`` that are over; ``twin_trials`` played by the twin, and what was said of any.
+    """``hunts`` that are over; ``twin_trials`` played by the twin, and what was said of any; in ``twin_vacuous`` of
+    them too little happened to say anything, which no more than a few may be (``FEW_VACUOUS``).
 
     A hunt that found nothing counts as longer than all that did.
     """
@@ -25,6 +28,7 @@ class Record:
     hunts: Sequence[Hunt]
     twin_trials: int
     twin_complaints: Sequence[str]
+    twin_vacuous: int = 0
     smallest: Smallest | None = None
     """What the first finding was shrunk to, where that was asked for."""
     complete: bool = True
@@ -58,7 +62,7 @@ class Record:
     @property
     def good(self) -> bool:
         """Found at the median, by the check that should; and nothing is wrong with the twin."""
-        return self.median_trials < inf and self.twin_trials > 0 and not self.twin_complaints
+        return not self.problem
 
     @property
     def problem(self) -> str:
@@ -67,7 +71,17 @@ class Record:
             return f"its twin fails: {self.twin_complaints[0]}"
         if self.median_trials == inf:
             return f"not found by {self.mutant.check} in {self._spent()}"
+        if self.twin_vacuous > FEW_VACUOUS * self.twin_trials:
+            return f"too little happens to its twin: {self.twin_text}"
         return "" if self.twin_trials else "its twin was not played"
+
+    @property
+    def twin_text(self) -> str:
+        """As in ``2633 valid, 1 vacuous``."""
+        if self.twin_complaints:
+            return "FAILS"
+        vacuous = f", {self.twin_vacuous} vacuous" if self.twin_vacuous else ""
+        return f"{self.twin_trials - self.twin_vacuous} valid{vacuous}"
 
     def _spent(self) -> str:
         missed = [hunt for hunt in self.hunts if hunt.found is None]
