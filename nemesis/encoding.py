@@ -165,8 +165,13 @@ def _of_node(cls: type[NodeAction], value: Json, do: str) -> NodeAction:
     """An action of a node: its fields are numbers, or flags."""
     types = {field.name: field.type for field in fields(cls)}
     item = _object(value, {"do", *types}, do)
-    told = [_flag(item, n) if kind == "bool" else _integer(item, n) for n, kind in types.items()]
-    return cls(*told)  # type: ignore[arg-type]  # each is of its field's type
+    told: dict[str, object] = {}
+    for name, kind in types.items():
+        if kind == "bool":  # not in one expression: of an int or a bool mypyc makes an int
+            told[name] = _flag(item, name)
+        else:
+            told[name] = _integer(item, name)
+    return cls(**told)  # type: ignore[arg-type]  # each is of its field's type
 
 
 def _window(value: Json) -> Window:

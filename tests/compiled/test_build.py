@@ -52,6 +52,13 @@ run = play(Trial(protocol="abd", nemesis="partition,kill", time_ms=300, seed="7"
 print(run.digest, run.events, run.rows)
 """
 
+FLAGS = """
+from nemesis.encoding import action_from_json, action_to_json
+for torn in (True, False):
+    action = action_from_json({"do": "lose-unsynced", "node": 1, "torn": torn})
+    print(action, action_to_json(action))
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -60,7 +67,9 @@ def folder(tmp_path_factory):
     except UsageError as error:
         pytest.skip(f"it cannot be compiled here: {error}")
     made = tmp_path_factory.mktemp("compiled") / "cache"
-    build.build(["protocols/kernel"], folder=made, level="0", say=lambda _: None)
+    build.build(
+        ["protocols/kernel", "nemesis/encoding"], folder=made, level="0", say=lambda _: None
+    )
     return made
 
 
@@ -76,7 +85,7 @@ def said(folder: Path, script: str, asked: str, tmp_path: Path) -> subprocess.Co
     )
 
 
-@pytest.mark.parametrize("script", [RECORDS, TRIAL])
+@pytest.mark.parametrize("script", [RECORDS, TRIAL, FLAGS])
 def test_it_says_the_same(folder, tmp_path, script):
     interpreted = said(folder, script, "no", tmp_path)
     compiled = said(folder, script, "yes", tmp_path)
