@@ -14,6 +14,8 @@ from harness.sim.agenda import MESSAGE, TIMER, TO_ITSELF, Entry
 from harness.sim.network import Wire
 from harness.sim.parcel import Parcel
 
+_NOBODY = -1
+
 
 def dam(heap: list[Entry]) -> tuple[int, str]:
     """Take what the node has on the agenda that has the most there off it: which node, and what it did."""
@@ -25,9 +27,6 @@ def dam(heap: list[Entry]) -> tuple[int, str]:
     heap[:] = [entry for entry in heap if _owner(entry) != node]
     heapify(heap)
     return node, f"{had.total():,} messages were under way, {most:,} its own, most of them {kind}"
-
-
-_NOBODY = -1
 
 
 def _owner(entry: Entry) -> int:

@@ -107,9 +107,8 @@ class Simulator(FaultyStage):
         self.in_time = True
         """Whether the phase ended by itself."""
         self._look = looker(Command)
-        self._room = setup.room + len(
-            self.agenda.heap
-        )  # the plan's windows are there from the first
+        # A plan's windows are on the agenda from the first.
+        self._room = setup.room + len(self.agenda.heap)
 
     # --- phases -----------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from nemesis.actions import (
     Start,
     Weather,
 )
+from tests.waiting import wait_until
 
 NODES = range(4)
 
@@ -132,8 +133,6 @@ def test_a_restart_takes_the_node_out_of_the_faults_that_hold_it() -> None:
 
 
 def test_a_fault_with_a_time_ends_by_itself_and_says_so() -> None:
-    from tests.waiting import wait_until
-
     world, said = World(), []
     faults = OpenFaults(world.perform, list, said.append)
     faults.begin(partition.cut("cut", [(0, 1)]), 0.05)
